@@ -1,0 +1,27 @@
+"""The one error raised for bad input."""
+
+
+class InputError(ValueError):
+    """Input that cannot be used: says where, what, what was expected and what was found.
+
+    Parameters
+    ----------
+    file
+        The file (or configuration) at fault.
+    variable
+        The variable, coordinate or configuration key at fault.
+    expected
+        What a usable input would hold.
+    found
+        What this one holds.
+    """
+
+    def __init__(self, file: object, variable: str, expected: str, found: str) -> None:
+        self.file = str(file)
+        self.variable = variable
+        self.expected = expected
+        self.found = found
+        super().__init__(f"{self.file}: {variable}: expected {expected}, found {found}")
+
+    def __reduce__(self) -> tuple[type["InputError"], tuple[str, str, str, str]]:
+        return (InputError, (self.file, self.variable, self.expected, self.found))

@@ -1,0 +1,97 @@
+"""Files that are whole or absent: every file is written under a temporary name and renamed."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import xarray as xr
+
+import differland
+from differland.errors import InputError
+
+
+@contextmanager
+def atomic_path(path: Path | str) -> Iterator[Path]:
+    """Give a temporary path beside `path`, and rename it to `path` if the block succeeds.
+
+    The temporary name keeps the suffix, since many writers choose their format by it.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
+    try:
+        yield temporary
+        # Without this a crash of the machine can leave a renamed but empty file.
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(text: str, path: Path | str) -> None:
+    """Write `text` (UTF-8) to `path`, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_netcdf(dataset: xr.Dataset, path: Path | str) -> None:
+    """Write a CF-1.11 NetCDF-4 file, zlib-compressed, whole or not at all.
+
+    Parameters
+    ----------
+    dataset
+        Variables keep their type; each should carry ``units`` and ``long_name``.
+    path
+        Where to. Folders are made.
+    """
+    attributes = {
+        "Conventions": "CF-1.11",
+        **dataset.attrs,
+        "history": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} differland {differland.__version__}\n"
+        + dataset.attrs.get("history", ""),
+    }
+    encoding = {
+        name: {"zlib": True, "complevel": 4, "shuffle": True}
+        for name, variable in dataset.variables.items()
+        if variable.dtype.kind in "fiu" and variable.ndim > 0
+    }
+    with atomic_path(path) as temporary:
+        dataset.assign_attrs(attributes).to_netcdf(
+            temporary, format="NETCDF4", engine="netcdf4", encoding=encoding
+        )
+
+
+def read_netcdf(path: Path | str, decode_times: bool = True) -> xr.Dataset:
+    """Read a whole NetCDF file into memory.
+
+    Parameters
+    ----------
+    path
+        Where from.
+    decode_times
+        Whether numbers with units of time since a date become dates. Durations stay numbers.
+
+    Raises
+    ------
+    InputError
+        The file is absent, is no NetCDF file, or breaks off before its end.
+    """
+    if not Path(path).is_file():
+        raise InputError(path, "file", "a NetCDF file", "no such file")
+    try:
+        with xr.open_dataset(
+            path, engine="netcdf4", decode_times=decode_times, decode_timedelta=False
+        ) as dataset:
+            return dataset.load()
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        size = Path(path).stat().st_size
+        raise InputError(
+            path,
+            "file",
+            "a complete NetCDF file",
+            f"{size} bytes that cannot be read ({type(error).__name__}: {error})",
+        ) from error
+

@@ -1,0 +1,1 @@
+"""DALEC, the process model: one month, many months, and everything they are made of."""

@@ -1,0 +1,44 @@
+"""Leaf onset and leaf fall: one shape over the year (Bloom & Williams 2015)."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+DAYS_PER_YEAR = 365.25
+
+OFFSET_COEFFICIENTS = (
+    2.3599784710e-5,
+    3.32730053021e-4,
+    9.01865258885e-4,
+    -5.437736864888e-3,
+    -2.0836027517787e-2,
+    1.26972018064287e-1,
+    -1.88459767342504e-1,
+)
+"""Polynomial in log(lifespan - 1), from the sixth power down, that centres the peak."""
+
+
+def day_of_year_factor(
+    time: Float[Array, "..."],
+    lifespan: Float[Array, "..."],
+    period: Float[Array, "..."],
+    day: Float[Array, "..."],
+) -> Float[Array, "..."]:
+    """Fraction of a pool that is shed (leaves) or released (labile carbon) per day, day-1.
+
+    Parameters
+    ----------
+    time
+        Days since 2000-01-01.
+    lifespan
+        Of the leaves or of the labile carbon, years, above 1.
+    period
+        Days that fall or onset takes.
+    day
+        Day of the year around which it happens, plus any number of whole years.
+    """
+    shed = (jnp.log(lifespan) - jnp.log(lifespan - 1)) / 2
+    width = period * jnp.sqrt(2.0) / 2
+    scale = DAYS_PER_YEAR / jnp.pi
+    offset = width * jnp.polyval(jnp.asarray(OFFSET_COEFFICIENTS), jnp.log(lifespan - 1))
+    phase = jnp.sin((time - day + offset) / scale) * scale / width
+    return 2 / jnp.sqrt(jnp.pi) * shed / width * jnp.exp(-(phase**2))

@@ -1,0 +1,116 @@
+"""Gross primary production: the Aggregated Canopy Model (Williams et al. 1997).
+
+Constants are those of the published calibration, for gpp in gC m-2 day-1, leaf area index in
+m2 m-2, radiation in MJ m-2 day-1 and CO2 in ppm.
+"""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+DAY_LENGTH_SLOPE = 0.0156935
+"""d1, per hour of day length."""
+DAY_LENGTH_INTERCEPT = 0.0453194
+"""d2."""
+CO2_COMPENSATION_POINT = 4.22273
+"""theta, ppm."""
+CO2_HALF_SATURATION = 208.868
+"""k, ppm."""
+HYDRAULIC_RESISTANCE_COEFFICIENT = 0.37836
+"""b2; the hydraulic resistance H is 1."""
+QUANTUM_YIELD_MAXIMUM = 7.19298
+"""c1, gC MJ-1 m-2 day-1."""
+QUANTUM_YIELD_HALF_SATURATION = 2.1001
+"""c2, squared leaf area index."""
+NITROGEN_TEMPERATURE_COEFFICIENT = 0.011136
+"""a2, K-1."""
+WATER_POTENTIAL_DIFFERENCE = 2.0
+"""|psi_d|, MPa."""
+WATER_POTENTIAL_EXPONENT = 0.789798
+"""eb1T."""
+
+MAXIMUM_DECLINATION = 23.4
+"""Tilt of the Earth's axis, degrees."""
+
+
+def day_length(latitude: Float[Array, "..."], doy: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Day length, h: 24 in polar day and 0 in polar night.
+
+    Parameters
+    ----------
+    latitude
+        degrees_north.
+    doy
+        Day of the year.
+    """
+    declination = -MAXIMUM_DECLINATION * jnp.cos(jnp.deg2rad(360 * (doy + 10) / 365))
+    sunset = jnp.tan(jnp.deg2rad(latitude)) * jnp.tan(jnp.deg2rad(declination))
+    return 24 * jnp.arccos(-jnp.clip(sunset, -1, 1)) / jnp.pi
+
+
+def canopy_conductance(
+    t_min: Float[Array, "..."], t_max: Float[Array, "..."]
+) -> Float[Array, "..."]:
+    """Canopy conductance gc from the daily temperature range, gC m-2 day-1 ppm-1.
+
+    Parameters
+    ----------
+    t_min, t_max
+        Daily minimum and maximum air temperature, degC; ``t_max >= t_min``.
+    """
+    return WATER_POTENTIAL_DIFFERENCE**WATER_POTENTIAL_EXPONENT / (
+        HYDRAULIC_RESISTANCE_COEFFICIENT + 0.5 * (t_max - t_min)
+    )
+
+
+def carboxylation_per_leaf_area(
+    canopy_efficiency: Float[Array, "..."],
+    t_max: Float[Array, "..."],
+    conductance: Float[Array, "..."],
+) -> Float[Array, "..."]:
+    """Nitrogen-limited demand for CO2 of one unit of leaf area over its conductance, ppm."""
+    return canopy_efficiency * jnp.exp(NITROGEN_TEMPERATURE_COEFFICIENT * t_max) / conductance
+
+
+def day_length_factor(hours: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Factor of photosynthesis that depends on day length (h) alone."""
+    return DAY_LENGTH_SLOPE * hours + DAY_LENGTH_INTERCEPT
+
+
+def gross_primary_production(
+    lai: Float[Array, "..."],
+    carboxylation: Float[Array, "..."],
+    conductance: Float[Array, "..."],
+    srad: Float[Array, "..."],
+    co2: Float[Array, "..."],
+    day_factor: Float[Array, "..."],
+) -> Float[Array, "..."]:
+    """Gross primary production without water stress, gC m-2 day-1.
+
+    Parameters
+    ----------
+    lai
+        Leaf area index, m2 m-2.
+    carboxylation
+        :func:`carboxylation_per_leaf_area`, ppm.
+    conductance
+        :func:`canopy_conductance`, gC m-2 day-1 ppm-1.
+    srad
+        Downward shortwave radiation, MJ m-2 day-1.
+    co2
+        ppm.
+    day_factor
+        :func:`day_length_factor`.
+    """
+    p = lai * carboxylation
+    q = CO2_COMPENSATION_POINT - CO2_HALF_SATURATION
+    # co2 - ci, the smaller root of a quadratic. The textbook form subtracts two numbers that
+    # are nearly equal where p is small; this is the same root without the cancellation.
+    half_sum = co2 - q + p
+    product = p * (co2 - CO2_COMPENSATION_POINT)
+    co2_drawdown = 2 * product / (half_sum + jnp.sqrt(half_sum**2 - 4 * product))
+    diffusion = conductance * co2_drawdown
+    quantum_yield = QUANTUM_YIELD_MAXIMUM * lai**2 / (QUANTUM_YIELD_HALF_SATURATION + lai**2)
+    light = quantum_yield * srad
+    # Both limits vanish together where a fire left no leaf: no photosynthesis, not 0/0.
+    smallest = jnp.finfo(light.dtype).tiny
+    return light * diffusion / jnp.maximum(light + diffusion, smallest) * day_factor

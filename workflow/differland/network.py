@@ -1,0 +1,144 @@
+"""The spatialization network: predictors of a cell to its 40 parameters (paper, equation 1)."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from differland.model.parameters import Parameters, Pools
+from differland.tables import PARAMETERS, Head, PREDICTORS
+
+Weights = Mapping[str, Mapping[str, Float[Array, "..."]]]
+
+ACTIVATIONS = {"relu": nn.relu, "leaky_relu": lambda x: nn.leaky_relu(x, negative_slope=0.01)}
+"""ReLU is the paper's, leaky ReLU the published code's."""
+
+HEADS: Mapping[Head, tuple[str, ...]] = {
+    head: tuple(name for name, row in PARAMETERS.items() if row.head == head)
+    for head in ("process", "initial", "phenology")
+}
+"""Names of the parameters that each output layer predicts, in order."""
+
+
+class SpatializationNetwork(nn.Module):
+    """Fully connected trunk and three linear heads (paper, Fig. S3).
+
+    Attributes
+    ----------
+    hidden_layers, width
+        Of the trunk; its last layer is the embedding of a cell.
+    activation
+        A key of :data:`ACTIVATIONS`.
+    """
+
+    hidden_layers: int = 3
+    width: int = 32
+    activation: Literal["relu", "leaky_relu"] = "relu"
+
+    @nn.compact
+    def __call__(
+        self, predictors: Float[Array, "cell predictor"], latitude: Float[Array, " cell"]
+    ) -> dict[Head, Float[Array, "cell parameter"]]:
+        """Raw, unbounded output of each head.
+
+        Parameters
+        ----------
+        predictors
+            Standardised; zero where a predictor is excluded.
+        latitude
+            degrees_north. Only the phenology head sees it, as an indicator of the hemisphere
+            that is smooth over about 10 degrees around the equator.
+        """
+
+        def layer(size: int, name: str) -> nn.Dense:
+            return nn.Dense(
+                size,
+                name=name,
+                kernel_init=nn.initializers.glorot_normal(),
+                bias_init=nn.initializers.ones,
+                # GPUs would otherwise round the factors to 10 bits.
+                precision=jax.lax.Precision.HIGHEST,
+            )
+
+        embedding = predictors
+        for number in range(self.hidden_layers):
+            embedding = ACTIVATIONS[self.activation](
+                layer(self.width, f"trunk_{number}")(embedding)
+            )
+        hemisphere = nn.sigmoid(latitude)[:, None]
+        seen = {
+            "process": embedding,
+            "initial": embedding,
+            "phenology": jnp.concatenate([embedding, hemisphere], axis=1),
+        }
+        return {head: layer(len(names), head)(seen[head]) for head, names in HEADS.items()}
+
+
+def initial_weights(
+    network: SpatializationNetwork, key: PRNGKeyArray, active: Float[Array, " predictor"]
+) -> Weights:
+    """Glorot normal weights and biases of one, from one key.
+
+    Parameters
+    ----------
+    network
+        Its shape.
+    key
+        Every random number comes from it.
+    active
+        1 for a predictor of the setup, 0 for an excluded one. Excluded predictors get no
+        weight, and the others the spread that belongs to the setup's own number of inputs.
+    """
+    count = active.shape[0]
+    weights = network.init(key, jnp.zeros((1, count)), jnp.zeros(1))["params"]
+    first = weights["trunk_0"]["kernel"]
+    glorot = jnp.sqrt((count + network.width) / (active.sum() + network.width))
+    weights["trunk_0"]["kernel"] = first * glorot.astype(first.dtype) * active[:, None]
+    return weights
+
+
+def bounded(
+    raw: Float[Array, "cell parameter"], names: tuple[str, ...]
+) -> dict[str, Float[Array, " cell"]]:
+    """Map raw numbers log-uniformly between the bounds of each parameter (paper, Text S1)."""
+    minimum = np.array([PARAMETERS[name].minimum for name in names])
+    span = np.log([PARAMETERS[name].maximum / PARAMETERS[name].minimum for name in names])
+    share = jnp.arctan(raw) / jnp.pi + 0.5
+    values = jnp.asarray(minimum, raw.dtype) * jnp.exp(jnp.asarray(span, raw.dtype) * share)
+    return {name: values[:, column] for column, name in enumerate(names)}
+
+
+def predict(
+    network: SpatializationNetwork,
+    weights: Weights,
+    predictors: Float[Array, "cell predictor"],
+    latitude: Float[Array, " cell"],
+) -> tuple[Parameters, Pools]:
+    """Parameters and initial pools of each cell, in the units of ``resources/parameters.csv``.
+
+    Parameters
+    ----------
+    network, weights
+        Shape and weights of one member.
+    predictors
+        Standardised with the member's own mean and standard deviation, zero where excluded.
+    latitude
+        degrees_north.
+    """
+    raw = network.apply({"params": weights}, predictors, latitude)
+    values: dict[str, Float[Array, " cell"]] = {}
+    for head, names in HEADS.items():
+        values |= bounded(raw[head], names)
+    return (
+        Parameters(**{name: values[name] for name in Parameters._fields}),
+        Pools(**{name: values[f"initial_{name}"] for name in Pools._fields}),
+    )
+
+
+def active_predictors(names: tuple[str, ...]) -> np.ndarray:
+    """Mask over all predictors of ``resources/variables.csv``: 1 where named, 0 elsewhere."""
+    return np.array([1.0 if name in names else 0.0 for name in PREDICTORS])

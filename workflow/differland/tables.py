@@ -1,0 +1,116 @@
+"""The parameter and variable tables of ``resources/``: the only place for their facts."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+RESOURCES = Path(__file__).resolve().parents[2] / "resources"
+
+Head = Literal["process", "initial", "phenology"]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One of the 40 parameters that the spatialization network predicts.
+
+    Attributes
+    ----------
+    name, long_name, units
+        Name in the code and in every file, meaning, and units.
+    minimum, maximum
+        Bounds, in ``units``. The bounds of an initial pool also bound the running pool.
+    head
+        The output layer of the network that predicts it.
+    """
+
+    name: str
+    long_name: str
+    units: str
+    minimum: float
+    maximum: float
+    head: Head
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable of the driver or of the model's output.
+
+    Attributes
+    ----------
+    name, long_name, units
+        Name in the code and in every file, meaning, and units.
+    group
+        Predictor group (PFT, CLIM, ...), or support of an observation (cell, site, patch).
+    standard_name
+        CF standard name; empty where CF has none.
+    minimum, maximum
+        Range outside which a value is a mistake, in ``units``; None where there is no such range.
+    """
+
+    name: str
+    group: str
+    units: str
+    long_name: str
+    standard_name: str
+    minimum: float | None
+    maximum: float | None
+
+
+def _rows(name: str) -> Iterator[dict[str, str]]:
+    with (RESOURCES / name).open(newline="", encoding="utf-8") as file:
+        yield from csv.DictReader(file)
+
+
+def _read_parameters() -> Mapping[str, Parameter]:
+    return MappingProxyType(
+        {
+            row["name"]: Parameter(
+                name=row["name"],
+                long_name=row["long_name"],
+                units=row["units"],
+                minimum=float(row["minimum"]),
+                maximum=float(row["maximum"]),
+                head=row["head"],  # type: ignore[arg-type]
+            )
+            for row in _rows("parameters.csv")
+        }
+    )
+
+
+def _read_variables(kind: str) -> Mapping[str, Variable]:
+    def bound(text: str) -> float | None:
+        return float(text) if text else None
+
+    return MappingProxyType(
+        {
+            row["name"]: Variable(
+                name=row["name"],
+                group=row["group"],
+                units=row["units"],
+                long_name=row["long_name"],
+                standard_name=row["standard_name"],
+                minimum=bound(row["minimum"]),
+                maximum=bound(row["maximum"]),
+            )
+            for row in _rows("variables.csv")
+            if row["kind"] == kind
+        }
+    )
+
+
+PARAMETERS = _read_parameters()
+PREDICTORS = _read_variables("predictor")
+FORCING = _read_variables("forcing")
+OBSERVATIONS = _read_variables("observation")
+OUTPUTS = _read_variables("output")
+TRAITS = _read_variables("trait")
+
+PREDICTOR_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        group: tuple(name for name, row in PREDICTORS.items() if row.group == group)
+        for group in dict.fromkeys(row.group for row in PREDICTORS.values())
+    }
+)
