@@ -1,0 +1,313 @@
+"""The driver: predictors, forcing and observations of every cell, checked before anything runs."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from differland.errors import InputError
+from differland.files import read_netcdf
+from differland.tables import FORCING, OBSERVATIONS, PREDICTOR_GROUPS, PREDICTORS, Variable
+
+MONTHS_PER_YEAR = 12
+
+COORDINATE_UNITS = {"lat": "degrees_north", "lon": "degrees_east"}
+
+PATCH_DIMENSION = "patch"
+"""Dimension of patch-level observations, and name of the number of each cell's patch."""
+
+GIVEN_BY_COORDINATES = {"latitude": "lat", "longitude": "lon"}
+"""Predictors of the control setup LATLON, which every driver has."""
+
+WEIGHT = Variable("weight", "", "1", "weight of the observation in the loss", "", 0.0, None)
+"""What the weight of an observation looks like; there is one for each observation, if any."""
+
+EQUIVALENT_UNITS: Mapping[str, frozenset[str]] = {
+    "1": frozenset({"1", "", "fraction", "dimensionless"}),
+    "degC": frozenset({"degC", "celsius", "Celsius", "deg_C", "°C"}),
+    "hPa": frozenset({"hPa", "mbar"}),
+    "ppm": frozenset({"ppm", "1e-6", "umol mol-1", "ppmv"}),
+    "%": frozenset({"%", "percent"}),
+    "mm day-1": frozenset({"mm day-1", "mm d-1", "mm/day", "kg m-2 day-1", "kg m-2 d-1"}),
+    "mm year-1": frozenset({"mm year-1", "mm yr-1", "mm/year", "kg m-2 year-1"}),
+    "MJ m-2 day-1": frozenset({"MJ m-2 day-1", "MJ m-2 d-1"}),
+    "gC m-2 day-1": frozenset({"gC m-2 day-1", "gC m-2 d-1", "g m-2 day-1"}),
+    "gC m-2": frozenset({"gC m-2", "g m-2"}),
+    "m2 m-2": frozenset({"m2 m-2", "1"}),
+    "degrees_north": frozenset({"degrees_north", "degree_north", "degrees_N"}),
+    "degrees_east": frozenset({"degrees_east", "degree_east", "degrees_E"}),
+}
+"""Spellings of one unit. Nothing is converted: another unit is an error, never a guess."""
+
+
+def read_driver(path: Path | str) -> xr.Dataset:
+    """Read a driver file, check all of it, and bring it into one form.
+
+    Parameters
+    ----------
+    path
+        NetCDF file with dimensions ``cell``, ``time`` and, for patch-level observations,
+        ``patch``; coordinates ``lat(cell)``, ``lon(cell)``, ``patch(cell)`` (the number of the
+        cell's patch, an index into the dimension ``patch`` where there is one) and, for
+        sites, ``site(cell)``; variables of ``resources/variables.csv``, in its units.
+
+    Returns
+    -------
+    Variables in dimension order (cell, time), time at the middle of each month, longitudes
+    from -180 to 180, the predictors ``latitude``, ``longitude`` and ``constant`` added.
+
+    Raises
+    ------
+    InputError
+        The file is unreadable; a coordinate or forcing variable is absent, has wrong
+        dimensions or units, holds NaN or values outside its range; t_max is below t_min; the
+        months are not consecutive or do not fill calendar years; a cell lies outside the
+        list of patches, or a patch has no cell.
+    """
+    raw = read_netcdf(path)
+    _check_coordinates(raw, path)
+    months = _months(raw, path)
+    half = pd.to_timedelta(months.days_in_month / 2, unit="D")
+    driver = raw.assign_coords(time=months.to_timestamp() + half)
+    driver["time"].attrs = {"standard_name": "time", "long_name": "middle of the month"}
+    _check_patches(driver, path)
+    for name, row in FORCING.items():
+        dims = ("time",) if name == "co2" else ("cell", "time")
+        driver[name] = _checked(driver, path, name, row, dims, complete=True)
+    _check_temperatures(driver, path)
+    for name, row in OBSERVATIONS.items():
+        for variable in _variants(driver, name):
+            dims = _observation_dims(driver, path, variable, row)
+            driver[variable] = _checked(driver, path, variable, row, dims, complete=False)
+            weight = f"{variable}_weight"
+            if weight in driver:
+                driver[weight] = _checked(driver, path, weight, WEIGHT, dims, complete=False)
+    driver = driver.assign_coords(lon=_signed_longitude(driver["lon"]))
+    for name, coordinate in GIVEN_BY_COORDINATES.items():
+        driver[name] = ("cell", driver[coordinate].to_numpy().astype(float))
+        driver[name].attrs["units"] = PREDICTORS[name].units
+    driver["constant"] = ("cell", np.ones(driver.sizes["cell"]), {"units": "1"})
+    for name, row in PREDICTORS.items():
+        if name in driver:
+            driver[name] = _checked(driver, path, name, row, ("cell",), complete=True)
+    driver.encoding = {}
+    return driver
+
+
+def check_predictors(
+    driver: xr.Dataset,
+    path: Path | str,
+    setups: Iterable[str],
+    predictors: Mapping[str, Sequence[str]],
+) -> None:
+    """Check that the driver has every predictor that the setups need.
+
+    Parameters
+    ----------
+    driver, path
+        A checked driver and the file it came from.
+    setups
+        Names such as ``PFT+CLIM``.
+    predictors
+        Names of the predictors of each group.
+
+    Raises
+    ------
+    InputError
+        A predictor is absent; names the predictor and the setup that needs it.
+    """
+    for setup in setups:
+        for name in predictors_of_setup(setup, predictors):
+            if name not in driver:
+                raise InputError(
+                    path,
+                    name,
+                    f"a variable of dimension (cell), since setup {setup} needs it",
+                    "no such variable",
+                )
+
+
+def predictors_of_setup(setup: str, predictors: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Names of the predictors of a setup such as ``PFT+CLIM``, group by group."""
+    groups = {**PREDICTOR_GROUPS, **predictors}
+    return tuple(name for group in setup.split("+") for name in groups[group])
+
+
+def _variants(driver: xr.Dataset, name: str) -> list[str]:
+    """Variables of this observation and its alternative products (``lai``, ``lai_copernicus``).
+
+    A product is named by the observation, an underscore, and anything that is not itself the
+    name of another observation or of a weight.
+    """
+    others = [other for other in OBSERVATIONS if other != name and other.startswith(f"{name}_")]
+    return [
+        str(variable)
+        for variable in driver.data_vars
+        if (variable == name or str(variable).startswith(f"{name}_"))
+        and not str(variable).endswith("_weight")
+        and not any(variable == o or str(variable).startswith(f"{o}_") for o in others)
+    ]
+
+
+def _check_coordinates(raw: xr.Dataset, path: Path | str) -> None:
+    for dimension in ("cell", "time"):
+        if raw.sizes.get(dimension, 0) == 0:
+            found = f"dimensions {dict(raw.sizes)}"
+            raise InputError(path, dimension, "a dimension with at least one entry", found)
+    for name in ("lat", "lon", PATCH_DIMENSION):
+        if name not in raw.variables:
+            raise InputError(path, name, "a coordinate of dimension (cell)", "no such variable")
+        if raw[name].dims != ("cell",):
+            raise InputError(path, name, "dimensions (cell)", f"dimensions {raw[name].dims}")
+    for name, units in COORDINATE_UNITS.items():
+        _check_units(raw[name], path, name, units)
+        values = raw[name].to_numpy()
+        low, high = (-90, 90) if name == "lat" else (-180, 360)
+        if not ((values >= low) & (values <= high)).all():
+            raise InputError(
+                path, name, f"{low} to {high} {units}", f"{values.min()} to {values.max()}"
+            )
+
+
+def _months(raw: xr.Dataset, path: Path | str) -> pd.PeriodIndex:
+    index = raw.indexes.get("time")
+    if not isinstance(index, pd.DatetimeIndex):
+        found = "no such variable" if index is None else f"values such as {index[0]}"
+        raise InputError(path, "time", "dates of the standard calendar", found)
+    months = index.to_period("M")
+    expected = pd.period_range(months[0], periods=len(months), freq="M")
+    wrong = np.flatnonzero(months != expected)
+    if wrong.size:
+        position = int(wrong[0])
+        raise InputError(
+            path,
+            "time",
+            f"consecutive months, {expected[position]} at position {position}",
+            f"{months[position]}",
+        )
+    if months[0].month != 1 or len(months) % MONTHS_PER_YEAR:
+        raise InputError(
+            path,
+            "time",
+            "whole calendar years, January to December",
+            f"{len(months)} months from {months[0]} to {months[-1]}",
+        )
+    return months
+
+
+def _check_patches(driver: xr.Dataset, path: Path | str) -> None:
+    numbers = driver[PATCH_DIMENSION].to_numpy()
+    if numbers.dtype.kind not in "iu":
+        raise InputError(path, PATCH_DIMENSION, "whole numbers", f"type {numbers.dtype}")
+    if (numbers < 0).any():
+        cell = int(np.flatnonzero(numbers < 0)[0])
+        raise InputError(
+            path, PATCH_DIMENSION, "numbers from 0 on", f"{numbers[cell]} at cell {cell}"
+        )
+    count = driver.sizes.get(PATCH_DIMENSION, int(numbers.max()) + 1)
+    if (numbers >= count).any():
+        cell = int(np.flatnonzero(numbers >= count)[0])
+        raise InputError(
+            path,
+            PATCH_DIMENSION,
+            f"numbers below {count}, the length of dimension {PATCH_DIMENSION}",
+            f"{numbers[cell]} at cell {cell}",
+        )
+    empty = np.flatnonzero(np.bincount(numbers, minlength=count) == 0)
+    if empty.size:
+        raise InputError(
+            path,
+            PATCH_DIMENSION,
+            "at least one cell in every patch",
+            f"no cell in patch {', '.join(map(str, empty[:5]))}"
+            + (f" and {empty.size - 5} more" if empty.size > 5 else ""),
+        )
+
+
+def _check_units(variable: xr.DataArray, path: Path | str, name: str, units: str) -> None:
+    found = variable.attrs.get("units")
+    if found is None:
+        raise InputError(path, name, f"units {units!r}", "no attribute units")
+    if found not in EQUIVALENT_UNITS.get(units, frozenset({units})):
+        raise InputError(path, name, f"units {units!r}", f"units {found!r}")
+
+
+def _checked(
+    driver: xr.Dataset,
+    path: Path | str,
+    name: str,
+    row: Variable,
+    dims: tuple[str, ...],
+    *,
+    complete: bool,
+) -> xr.DataArray:
+    """Return the variable in its dimension order, with the attributes of the table."""
+    if name not in driver:
+        raise InputError(path, name, f"a variable of dimensions {dims}", "no such variable")
+    variable = driver[name]
+    if set(variable.dims) != set(dims):
+        raise InputError(path, name, f"dimensions {dims}", f"dimensions {variable.dims}")
+    _check_units(variable, path, name, row.units)
+    variable = variable.transpose(*dims)
+    values = variable.to_numpy()
+    if complete and not np.isfinite(values).all():
+        place = dict(zip(dims, np.argwhere(~np.isfinite(values))[0].tolist(), strict=True))
+        raise InputError(
+            path,
+            name,
+            "a finite number for every cell and month" if len(dims) > 1 else "finite numbers",
+            f"{int((~np.isfinite(values)).sum())} missing, the first at {place}",
+        )
+    if np.isinf(values).any():
+        raise InputError(path, name, "finite numbers or NaN", f"{np.isinf(values).sum()} infinite")
+    low = -np.inf if row.minimum is None else row.minimum
+    high = np.inf if row.maximum is None else row.maximum
+    # Single precision and averaging put fractions a few units in the last place beyond one.
+    slack = 1e-5 * max(abs(bound) for bound in (low, high, 1.0) if np.isfinite(bound))
+    if ((values < low - slack) | (values > high + slack)).any():
+        raise InputError(
+            path,
+            name,
+            f"values from {low:g} to {high:g} {row.units}",
+            f"{np.nanmin(values):g} to {np.nanmax(values):g}",
+        )
+    attributes = {"units": row.units, "long_name": row.long_name}
+    if row.standard_name:
+        attributes["standard_name"] = row.standard_name
+    kept = {key: text for key, text in variable.attrs.items() if key not in attributes}
+    return variable.assign_attrs({**kept, **attributes}).drop_encoding()
+
+
+def _observation_dims(
+    driver: xr.Dataset, path: Path | str, name: str, row: Variable
+) -> tuple[str, ...]:
+    if row.group == "patch":
+        if PATCH_DIMENSION not in driver.sizes:
+            raise InputError(
+                path,
+                name,
+                f"dimensions ({PATCH_DIMENSION}, time)",
+                f"dimensions {driver[name].dims}",
+            )
+        return (PATCH_DIMENSION, "time")
+    return ("cell",) if row.name == "soil_organic_carbon" else ("cell", "time")
+
+
+def _check_temperatures(driver: xr.Dataset, path: Path | str) -> None:
+    below = driver["t_max"].to_numpy() < driver["t_min"].to_numpy()
+    if below.any():
+        cell, time = np.argwhere(below)[0]
+        raise InputError(
+            path,
+            "t_max",
+            "t_max >= t_min in every cell and month",
+            f"{int(below.sum())} below, the first at cell {cell}, month {time}: "
+            f"{float(driver['t_max'][cell, time]):g} < {float(driver['t_min'][cell, time]):g} degC",
+        )
+
+
+def _signed_longitude(longitude: xr.DataArray) -> xr.DataArray:
+    values = longitude.to_numpy()
+    return longitude.copy(data=np.where(values > 180, values - 360, values))

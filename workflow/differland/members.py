@@ -1,0 +1,186 @@
+"""Members of an ensemble, kept without pickle: weights, predictor statistics, record, losses."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pandas as pd
+from flax.traverse_util import flatten_dict, unflatten_dict
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from differland.errors import InputError
+from differland.files import atomic_path, write_text
+from differland.network import SpatializationNetwork, Weights
+from differland.patches import Stage
+from differland.tables import PREDICTORS
+
+WEIGHTS_FILE = "weights.safetensors"
+RECORD_FILE = "member.json"
+LOSSES_FILE = "losses.csv"
+
+
+@dataclass(frozen=True)
+class PredictorScaling:
+    """How a member sees predictors: ``(value - mean) / standard_deviation * active``.
+
+    Attributes
+    ----------
+    mean, standard_deviation
+        Over the member's training cells, in the predictor's units; shape (predictor,).
+    active
+        1 for a predictor of the member's setup, 0 for an excluded one; shape (predictor,).
+    """
+
+    mean: np.ndarray
+    standard_deviation: np.ndarray
+    active: np.ndarray
+
+    def standardise(self, predictors: np.ndarray) -> np.ndarray:
+        """Standardise values in the predictors' units; shape (..., predictor)."""
+        return (predictors - self.mean) / self.standard_deviation * self.active
+
+
+@dataclass(frozen=True)
+class Member:
+    """One trained member.
+
+    Attributes
+    ----------
+    setup, seed, stage
+        Which member: ``PFT+CLIM``, ``07``, ``develop`` or ``final``.
+    weights
+        Of the spatialization network, by layer.
+    scaling
+        Predictor statistics; without them the weights mean nothing.
+    record
+        Everything else worth knowing, as JSON: epochs, restarts, split, settings of the
+        network and the model, digest of what it was trained on, versions, device.
+    losses
+        One row per epoch and split; see :mod:`differland.training`.
+    """
+
+    setup: str
+    seed: str
+    stage: Stage
+    weights: Weights
+    scaling: PredictorScaling
+    record: Mapping[str, Any]
+    losses: pd.DataFrame
+
+    @property
+    def network(self) -> SpatializationNetwork:
+        """Shape of the member's network."""
+        return SpatializationNetwork(**self.record["network"])
+
+    @property
+    def training_loss(self) -> float:
+        """Mean loss per training patch in the last epoch."""
+        return float(self.record["training_loss"])
+
+
+def flatten_weights(weights: Weights) -> dict[str, np.ndarray]:
+    """Weights by path, such as ``trunk_0/kernel``."""
+    return {name: np.asarray(array) for name, array in flatten_dict(weights, sep="/").items()}
+
+
+def unflatten_weights(arrays: Mapping[str, np.ndarray]) -> Weights:
+    """Inverse of :func:`flatten_weights`."""
+    return unflatten_dict(dict(arrays), sep="/")
+
+
+def save_arrays(
+    arrays: Mapping[str, np.ndarray], path: Path, metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write arrays by name, whole or not at all."""
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    with atomic_path(path) as temporary:
+        save_file(contiguous, temporary, metadata=dict(metadata or {}))
+
+
+def load_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read arrays by name.
+
+    Raises
+    ------
+    InputError
+        The file is absent, corrupt or breaks off.
+    """
+    if not path.is_file():
+        raise InputError(path, "file", "a safetensors file", "no such file")
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(path, "file", "a complete safetensors file", str(error)) from error
+
+
+def write_member(member: Member, directory: Path) -> None:
+    """Write a member's three files into `directory`, the weights last."""
+    record = {
+        "setup": member.setup,
+        "seed": member.seed,
+        "stage": member.stage,
+        "predictors": list(PREDICTORS),
+        **member.record,
+    }
+    with atomic_path(directory / LOSSES_FILE) as temporary:
+        member.losses.to_csv(temporary, index=False)
+    write_text(json.dumps(record, indent=2) + "\n", directory / RECORD_FILE)
+    arrays = {
+        **flatten_weights(member.weights),
+        "predictor/mean": member.scaling.mean,
+        "predictor/standard_deviation": member.scaling.standard_deviation,
+        "predictor/active": member.scaling.active,
+    }
+    save_arrays(arrays, directory / WEIGHTS_FILE)
+
+
+def read_member(directory: Path) -> Member:
+    """Read a member that :func:`write_member` wrote.
+
+    Raises
+    ------
+    InputError
+        A file is absent or corrupt, or the member knows other predictors than this version.
+    """
+    arrays = load_arrays(directory / WEIGHTS_FILE)
+    path = directory / RECORD_FILE
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(path, "file", "a complete JSON file", str(error)) from error
+    if record.get("predictors") != list(PREDICTORS):
+        raise InputError(
+            path, "predictors", f"{list(PREDICTORS)}", f"{record.get('predictors')}"
+        )
+    scaling = PredictorScaling(
+        mean=arrays.pop("predictor/mean"),
+        standard_deviation=arrays.pop("predictor/standard_deviation"),
+        active=arrays.pop("predictor/active"),
+    )
+    weights = unflatten_weights(arrays)
+    _check_weights(weights, record, directory)
+    return Member(
+        setup=record["setup"],
+        seed=record["seed"],
+        stage=record["stage"],
+        weights=weights,
+        scaling=scaling,
+        record=record,
+        losses=pd.read_csv(directory / LOSSES_FILE),
+    )
+
+
+def _check_weights(weights: Weights, record: Mapping[str, Any], directory: Path) -> None:
+    network = SpatializationNetwork(**record["network"])
+    expected = jax.eval_shape(
+        network.init, jax.random.key(0), np.zeros((1, len(PREDICTORS))), np.zeros(1)
+    )["params"]
+    shapes = {name: array.shape for name, array in flatten_dict(expected, sep="/").items()}
+    found = {name: array.shape for name, array in flatten_weights(weights).items()}
+    if shapes != found:
+        raise InputError(directory / WEIGHTS_FILE, "weights", f"{shapes}", f"{found}")

@@ -1,0 +1,643 @@
+"""Training: members side by side through the model, epoch by epoch (paper, Methods).
+
+One minibatch is one patch. All members of a block see the same patch at the same time, in an
+order that belongs to the study, so that a member's training does not depend on its company. A
+member leaves its development patches out: its weights stay untouched there, and the loss that
+the others' gradient needs anyway is its development loss.
+"""
+
+import hashlib
+import json
+import logging
+import platform
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pandas as pd
+import xarray as xr
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from tqdm import tqdm
+
+import differland
+from differland.driver import predictors_of_setup
+from differland.errors import InputError
+from differland.members import (
+    Member,
+    PredictorScaling,
+    flatten_weights,
+    load_arrays,
+    save_arrays,
+    unflatten_weights,
+)
+from differland.minibatches import (
+    LossSettings,
+    Minibatches,
+    ModelSettings,
+    build_minibatches,
+    predictor_matrix,
+)
+from differland.model.simulate import simulate
+from differland.network import (
+    SpatializationNetwork,
+    Weights,
+    active_predictors,
+    initial_weights,
+    predict,
+)
+from differland.objective import loss_terms, needed_outputs
+from differland.patches import Split, Stage, cells_of_split, draw_split
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How members are trained; each attribute is a key of the configuration.
+
+    Attributes
+    ----------
+    predictors
+        Names of the predictors of each group.
+    network
+        Arguments of :class:`SpatializationNetwork`.
+    model, loss
+        What is simulated, and what it is compared with.
+    development_fraction
+        Share of the patches outside the test set that stage develop holds back.
+    epochs, learning_rate
+        Of Adam.
+    gradient_clip_norm
+        Gradients of a larger global norm are scaled down to it; None: never.
+    order_seed
+        Of the order of patches and cells, the same for the whole study.
+    checkpoint_interval
+        Epochs between checkpoints.
+    maximum_restarts
+        How often a member whose loss turns non-finite may start again.
+    initial_weights
+        ``"seed"``: drawn from the member's seed. ``"fresh"``: new at every run (published
+        code).
+    """
+
+    predictors: Mapping[str, Sequence[str]]
+    network: Mapping[str, Any]
+    model: ModelSettings
+    loss: LossSettings
+    development_fraction: float
+    epochs: int
+    learning_rate: float
+    gradient_clip_norm: float | None
+    order_seed: int
+    checkpoint_interval: int
+    maximum_restarts: int
+    initial_weights: Literal["seed", "fresh"]
+
+    @classmethod
+    def from_configuration(cls, config: Mapping[str, Any]) -> "Settings":
+        """Read the sections predictors, network, model, loss, patches and training."""
+        training = config["training"]
+        loss = config["loss"]
+        return cls(
+            predictors=config["predictors"],
+            network=config["network"],
+            model=ModelSettings(**config["model"]),
+            loss=LossSettings(
+                weights={term: settings["weight"] for term, settings in loss.items()},
+                observations={
+                    term: settings["observation"]
+                    for term, settings in loss.items()
+                    if "observation" in settings
+                },
+                equilibrium_mask=loss["equilibrium"]["mask"],
+            ),
+            development_fraction=config["patches"]["development_fraction"],
+            epochs=training["epochs"],
+            learning_rate=training["learning_rate"],
+            gradient_clip_norm=training["gradient_clip_norm"],
+            order_seed=training["order_seed"],
+            checkpoint_interval=training["checkpoint_interval"],
+            maximum_restarts=training["maximum_restarts"],
+            initial_weights=training["initial_weights"],
+        )
+
+    def digest(self) -> str:
+        """Digest of everything here that changes the weights."""
+        values = asdict(self)
+        for name in ("checkpoint_interval", "maximum_restarts"):
+            del values[name]
+        text = json.dumps(values, sort_keys=True, default=str)
+        return hashlib.sha256(f"{differland.MODEL_VERSION} {text}".encode()).hexdigest()
+
+    def optimizer(self) -> optax.GradientTransformation:
+        """Adam behind the clipping of gradients."""
+        clip = self.gradient_clip_norm
+        return optax.chain(
+            optax.identity() if clip is None else optax.clip_by_global_norm(clip),
+            optax.adam(self.learning_rate),
+        )
+
+
+class State(NamedTuple):
+    """What training changes, with a leading axis of members."""
+
+    weights: Weights
+    optimizer: optax.OptState
+    failed: Bool[Array, " member"]
+
+
+class Scaling(NamedTuple):
+    """:class:`PredictorScaling` of every member, each of shape (member, predictor)."""
+
+    mean: Float[Array, "member predictor"]
+    standard_deviation: Float[Array, "member predictor"]
+    active: Float[Array, "member predictor"]
+
+
+class Visit(NamedTuple):
+    """What is recorded at every patch of an epoch, each of shape (patch, member, ...)."""
+
+    terms: dict[str, Float[Array, "patch member"]]
+    gradient_norm: Float[Array, "patch member"]
+
+
+Epoch = Callable[[State, Array, Array], tuple[State, Visit, Array]]
+
+
+def patch_loss(
+    network: SpatializationNetwork,
+    term_weights: Mapping[str, float],
+    weights: Weights,
+    scaling: Scaling,
+    minibatch: tuple[Any, Array, Any],
+) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
+    """Loss of one member on one patch, and its terms.
+
+    Parameters
+    ----------
+    network
+        Shape of the network.
+    term_weights
+        Weight of each term that is on.
+    weights, scaling
+        Of the member, without the leading axis.
+    minibatch
+        Forcing, predictors and observations of the patch.
+    """
+    forcing, predictors, observations = minibatch
+    standardised = (predictors - scaling.mean) / scaling.standard_deviation * scaling.active
+    parameters, initial = predict(network, weights, standardised, forcing.latitude[0])
+    _, outputs = simulate(parameters, initial, forcing, needed_outputs(term_weights))
+    terms = loss_terms(term_weights, outputs, initial, observations)
+    return sum(terms.values(), start=jnp.zeros(())), terms
+
+
+def compile_epoch(
+    settings: Settings,
+    terms: Mapping[str, float],
+    batches: Minibatches,
+    scaling: Scaling,
+    trains: Bool[Array, "member patch"],
+    visited: Int[Array, " visited"],
+) -> Epoch:
+    """One epoch as one compiled call.
+
+    Parameters
+    ----------
+    settings, terms
+        How to train, and the weights of the terms that are on.
+    batches, scaling
+        Data of the study and predictor statistics of the members.
+    trains
+        Patches that each member trains on.
+    visited
+        Patches that are visited at all: those outside the test set.
+
+    Returns
+    -------
+    A function of state, epoch number and active members (shape (member,)): members that are not
+    active stay as they are. It gives the new state, the records, and the order of the patches.
+    """
+    network = SpatializationNetwork(**settings.network)
+    optimizer = settings.optimizer()
+    slots = batches.predictors.shape[1]
+    gradient = jax.value_and_grad(partial(patch_loss, network, terms), has_aux=True)
+    of_members = jax.vmap(gradient, in_axes=(0, 0, None))
+
+    # The data are arguments, not constants: constants would be copied into the program.
+    @partial(jax.jit, donate_argnums=0)
+    def epoch(
+        state: State, number: Array, active: Array, batches: Minibatches, scaling: Scaling
+    ) -> tuple[State, Visit, Array]:
+        key = jax.random.fold_in(jax.random.key(settings.order_seed), number)
+        order = visited[jax.random.permutation(key, visited.shape[0])]
+
+        def visit(state: State, patch: Array) -> tuple[State, Visit]:
+            # A patch is one minibatch, so the order of its cells changes rounding alone; the
+            # paper permutes them, and so does this.
+            shuffled = jax.random.permutation(jax.random.fold_in(key, patch), slots)
+            minibatch = batches.patch(patch, shuffled)
+            (loss, values), gradients = of_members(state.weights, scaling, minibatch)
+            norm = jax.vmap(optax.global_norm)(gradients)
+            finite = jnp.isfinite(loss) & jnp.isfinite(norm)
+            wanted = trains[:, patch] & active & ~state.failed
+            updates, moments = jax.vmap(optimizer.update)(
+                gradients, state.optimizer, state.weights
+            )
+            moved = optax.apply_updates(state.weights, updates)
+            keep = partial(_where_member, wanted & finite)
+            return (
+                State(
+                    weights=jax.tree.map(keep, moved, state.weights),
+                    optimizer=jax.tree.map(keep, moments, state.optimizer),
+                    failed=state.failed | (wanted & ~finite),
+                ),
+                Visit(terms=values, gradient_norm=norm),
+            )
+
+        state, visits = jax.lax.scan(visit, state, order)
+        return state, visits, order
+
+    return lambda state, number, active: epoch(state, number, active, batches, scaling)
+
+
+def _where_member(chosen: Bool[Array, " member"], new: Array, old: Array) -> Array:
+    return jnp.where(chosen.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
+
+
+@dataclass
+class Progress:
+    """How far one member has come.
+
+    Attributes
+    ----------
+    epoch
+        Epochs done.
+    draw
+        Number of the draw of initial weights: 0, and one more for each restart.
+    restarts
+        Epoch in which each earlier draw failed.
+    rows
+        Rows of the loss table so far.
+    """
+
+    epoch: int
+    draw: int
+    restarts: list[int]
+    rows: list[dict[str, float | int | str]]
+
+
+def member_key(seed: str, draw: int, source: Literal["seed", "fresh"]) -> PRNGKeyArray:
+    """Key of a member's initial weights: from its seed and draw, or from the system."""
+    if source == "fresh":
+        return jax.random.key(secrets.randbits(32))
+    return jax.random.fold_in(jax.random.key(int(seed)), draw)
+
+
+def scaling_of(
+    driver: xr.Dataset,
+    patches: xr.Dataset,
+    split: Split,
+    setup: str,
+    predictors: Mapping[str, Sequence[str]],
+) -> PredictorScaling:
+    """Predictor statistics over the training cells of a member.
+
+    A predictor that is the same everywhere, or that the setup excludes, has mean 0 (or its
+    value) and standard deviation 1, so that it standardises to zero.
+    """
+    active = active_predictors(predictors_of_setup(setup, predictors))
+    matrix = predictor_matrix(driver)[cells_of_split(patches, split.train)]
+    deviation = matrix.std(axis=0)
+    varies = (active > 0) & (deviation > 1e-12 * np.abs(matrix).max(axis=0, initial=0.0))
+    return PredictorScaling(
+        mean=np.where(active > 0, matrix.mean(axis=0), 0.0),
+        standard_deviation=np.where(varies, deviation, 1.0),
+        active=active,
+    )
+
+
+def data_digest(driver: xr.Dataset, patches: xr.Dataset) -> str:
+    """Digest of the values that training sees."""
+    digest = hashlib.sha256()
+    for dataset in (driver, patches):
+        for name in sorted(map(str, dataset.variables)):
+            values = dataset[name].to_numpy()
+            digest.update(f"{name} {values.dtype.str} {values.shape} ".encode())
+            text = values.dtype.kind in "OU"
+            digest.update(str(values.tolist()).encode() if text else values.tobytes())
+    return digest.hexdigest()
+
+
+class _Block:
+    """Members that are trained side by side, and where each of them stands."""
+
+    def __init__(
+        self,
+        members: Sequence[tuple[str, str]],
+        stage: Stage,
+        settings: Settings,
+        driver: xr.Dataset,
+        patches: xr.Dataset,
+        checkpoints: Path,
+    ) -> None:
+        self.members = list(members)
+        self.stage = stage
+        self.settings = settings
+        self.checkpoints = checkpoints
+        self.patches = patches
+        self.terms = settings.loss.active(driver)
+        self.batches = build_minibatches(driver, patches, settings.model, settings.loss)
+        self.splits = [
+            draw_split(patches, int(seed), settings.development_fraction, stage)
+            for _, seed in members
+        ]
+        self.scalings = [
+            scaling_of(driver, patches, split, setup, settings.predictors)
+            for (setup, _), split in zip(members, self.splits, strict=True)
+        ]
+        data, how = data_digest(driver, patches), settings.digest()
+        self.digests = [
+            hashlib.sha256(f"{data} {how} {stage} {setup} {seed}".encode()).hexdigest()
+            for setup, seed in members
+        ]
+        self.optimizer = settings.optimizer()
+        self.progress = [Progress(0, 0, [], []) for _ in members]
+        loaded = [self._resume(index) for index in range(len(members))]
+        weights, moments = zip(*loaded, strict=True)
+        self.state = State(
+            weights=jax.tree.map(lambda *leaves: jnp.stack(leaves), *weights),
+            optimizer=jax.tree.map(lambda *leaves: jnp.stack(leaves), *moments),
+            failed=jnp.zeros(len(members), bool),
+        )
+
+    # -- one member ---------------------------------------------------------------------------
+
+    def checkpoint_path(self, index: int) -> Path:
+        setup, seed = self.members[index]
+        return self.checkpoints / self.stage / setup / f"{seed}.safetensors"
+
+    def _begin(self, index: int, draw: int) -> tuple[Weights, optax.OptState]:
+        """Weights and optimizer state of a draw that has not been trained yet."""
+        network = SpatializationNetwork(**self.settings.network)
+        key = member_key(self.members[index][1], draw, self.settings.initial_weights)
+        active = jnp.asarray(self.scalings[index].active, jnp.float32)
+        weights = initial_weights(network, key, active)
+        return weights, self.optimizer.init(weights)
+
+    def _resume(self, index: int) -> tuple[Weights, optax.OptState]:
+        """Weights and optimizer state from the member's checkpoint, or a first draw."""
+        fresh = self._begin(index, 0)
+        path = self.checkpoint_path(index)
+        if not path.is_file():
+            return fresh
+        name = "/".join(self.members[index])
+        try:
+            arrays = load_arrays(path)
+            record = json.loads(bytes(arrays.pop("record")))
+        except (InputError, KeyError, ValueError) as error:
+            logger.warning("%s: checkpoint cannot be read and is left aside: %s", name, error)
+            return fresh
+        if record["digest"] != self.digests[index]:
+            logger.warning("%s: checkpoint belongs to other data or settings; training anew", name)
+            return fresh
+        self.progress[index] = Progress(**record["progress"])
+        logger.info("%s: resumed after epoch %d", name, self.progress[index].epoch)
+        moments = {k.removeprefix("moments/"): v for k, v in arrays.items() if "moments/" in k}
+        weights = {k.removeprefix("weights/"): v for k, v in arrays.items() if "weights/" in k}
+        leaves, structure = jax.tree.flatten(fresh[1])
+        return (
+            jax.tree.map(jnp.asarray, unflatten_weights(weights)),
+            jax.tree.unflatten(
+                structure, [jnp.asarray(moments[str(i)]) for i in range(len(leaves))]
+            ),
+        )
+
+    def member_state(self, index: int) -> tuple[Weights, optax.OptState]:
+        """Weights and optimizer state of one member, as numpy arrays."""
+
+        def one(leaf: Array) -> np.ndarray:
+            return np.asarray(leaf[index])
+
+        return jax.tree.map(one, self.state.weights), jax.tree.map(one, self.state.optimizer)
+
+    def save(self, index: int) -> None:
+        """Write a member's checkpoint."""
+        weights, moments = self.member_state(index)
+        record = {"digest": self.digests[index], "progress": asdict(self.progress[index])}
+        arrays = {f"weights/{name}": array for name, array in flatten_weights(weights).items()}
+        arrays |= {f"moments/{i}": leaf for i, leaf in enumerate(jax.tree.leaves(moments))}
+        arrays["record"] = np.frombuffer(json.dumps(record).encode(), np.uint8)
+        save_arrays(arrays, self.checkpoint_path(index))
+
+    def restart(self, index: int, epoch: int) -> None:
+        """Begin the next draw of a member whose loss turned non-finite in `epoch`."""
+        progress = self.progress[index]
+        name = "/".join(self.members[index])
+        if progress.draw >= self.settings.maximum_restarts:
+            raise FloatingPointError(
+                f"{name}, stage {self.stage}: the loss turned non-finite in epoch {epoch} of draw "
+                f"{progress.draw}, and training.maximum_restarts allows no more. A smaller "
+                "training.gradient_clip_norm or learning_rate may help; check the forcing first."
+            )
+        logger.warning(
+            "%s: loss not finite in epoch %d; draw %d begins", name, epoch, progress.draw + 1
+        )
+        self.progress[index] = Progress(
+            0, progress.draw + 1, [*progress.restarts, epoch], []
+        )
+        weights, moments = self._begin(index, progress.draw + 1)
+
+        def put(stacked: Array, leaf: Array) -> Array:
+            return stacked.at[index].set(leaf)
+
+        self.state = State(
+            weights=jax.tree.map(put, self.state.weights, weights),
+            optimizer=jax.tree.map(put, self.state.optimizer, moments),
+            failed=self.state.failed.at[index].set(False),
+        )
+        self.save(index)
+
+    def finished_member(self, index: int) -> Member:
+        """The member with everything worth keeping."""
+        setup, seed = self.members[index]
+        progress = self.progress[index]
+        split = self.splits[index]
+        losses = pd.DataFrame(progress.rows)
+        trained = losses[losses["split"] == "train"]
+        numbers = self.patches["number"].to_numpy()
+        device = jax.devices()[0]
+        return Member(
+            setup=setup,
+            seed=seed,
+            stage=self.stage,
+            weights=self.member_state(index)[0],
+            scaling=self.scalings[index],
+            losses=losses,
+            record={
+                "epochs": progress.epoch,
+                "draw": progress.draw,
+                "restarts": progress.restarts,
+                "training_loss": float(trained["total"].iloc[-1]),
+                "split": {
+                    "train": numbers[split.train].tolist(),
+                    "development": numbers[split.development].tolist(),
+                },
+                "loss_terms": dict(self.terms),
+                "network": dict(self.settings.network),
+                "model": asdict(self.settings.model),
+                "configuration_digest": self.digests[index],
+                "versions": {
+                    "differland": differland.__version__,
+                    "model": differland.MODEL_VERSION,
+                    "jax": jax.__version__,
+                    "python": platform.python_version(),
+                },
+                "device": f"{device.platform} {device.device_kind}",
+            },
+        )
+
+    # -- all members --------------------------------------------------------------------------
+
+    def compile(self) -> Epoch:
+        stacked = Scaling(
+            *(
+                jnp.asarray(np.stack([getattr(s, name) for s in self.scalings]), jnp.float32)
+                for name in Scaling._fields
+            )
+        )
+        return compile_epoch(
+            self.settings,
+            self.terms,
+            self.batches,
+            stacked,
+            trains=jnp.asarray(np.stack([split.train for split in self.splits])),
+            visited=jnp.asarray(np.flatnonzero(self.patches["test"].to_numpy() == 0)),
+        )
+
+    def append_rows(self, active: np.ndarray, visits: Visit, order: np.ndarray) -> None:
+        """Add an epoch to the loss tables of the active members."""
+        terms = {name: np.asarray(values, float) for name, values in visits.terms.items()}
+        norms = np.asarray(visits.gradient_norm, float)
+        clip = self.settings.gradient_clip_norm
+        for index in np.flatnonzero(active):
+            progress = self.progress[index]
+            split = self.splits[index]
+            for name, chosen in (
+                ("train", split.train[order]),
+                ("development", split.development[order]),
+            ):
+                if not chosen.any():
+                    continue
+                means = {term: values[chosen, index].mean() for term, values in terms.items()}
+                norm = norms[chosen, index]
+                clipped = 0.0 if clip is None else float((norm > clip).mean())
+                progress.rows.append(
+                    {
+                        "epoch": progress.epoch + 1,
+                        "split": name,
+                        "total": sum(means.values()),
+                        **means,
+                        "gradient_norm": float(np.median(norm)),
+                        "clipped_fraction": clipped,
+                    }
+                )
+
+    def describe(self, active: np.ndarray, failed: np.ndarray) -> str:
+        """One line on the epoch just done."""
+        rows = [
+            row
+            for index in np.flatnonzero(active)
+            for row in self.progress[index].rows[-2:]
+            if row["epoch"] == self.progress[index].epoch
+        ]
+        parts = []
+        for split in ("train", "development"):
+            totals = [float(row["total"]) for row in rows if row["split"] == split]
+            if totals:
+                parts.append(f"{split} {np.median(totals):.5g} (best {np.min(totals):.5g})")
+        clipped = [float(row["clipped_fraction"]) for row in rows if row["split"] == "train"]
+        parts.append(f"clipped {100 * np.mean(clipped):.1f}%")
+        if failed.any():
+            parts.append(f"{int(failed.sum())} not finite")
+        return ", ".join(parts)
+
+
+def train_block(
+    driver: xr.Dataset,
+    patches: xr.Dataset,
+    members: Sequence[tuple[str, str]],
+    stage: Stage,
+    settings: Settings,
+    checkpoints: Path,
+) -> list[Member]:
+    """Train members side by side, from their checkpoints if there are any.
+
+    Every program has the width of the whole block, whichever members still have epochs to go:
+    a killed training that resumes gives the same weights, bit for bit, as one that was not.
+
+    Parameters
+    ----------
+    driver, patches
+        A checked driver, and its patches.
+    members
+        Setup and seed of each.
+    stage
+        ``develop`` or ``final``.
+    settings
+        How to train.
+    checkpoints
+        Folder of checkpoints, one file per member; one that belongs to other data or settings
+        is left aside, a finished one is the result.
+
+    Returns
+    -------
+    The members, in order.
+
+    Raises
+    ------
+    FloatingPointError
+        A member's loss turned non-finite more often than ``maximum_restarts`` allows. The
+        checkpoints of the others stay.
+    """
+    block = _Block(members, stage, settings, driver, patches, checkpoints)
+    epochs = settings.epochs
+    todo = sum(epochs - progress.epoch for progress in block.progress)
+    if todo:
+        run = block.compile()
+        bar = tqdm(total=epochs, initial=min(p.epoch for p in block.progress), unit="epoch",
+                   desc=f"{stage}, {len(members)} members", disable=None)
+        started = time.monotonic()
+        count = 0
+        while (epoch := min(progress.epoch for progress in block.progress)) < epochs:
+            active = np.array([progress.epoch == epoch for progress in block.progress])
+            block.state, visits, order = run(
+                block.state, jnp.asarray(epoch), jnp.asarray(active)
+            )
+            failed = np.asarray(block.state.failed) & active
+            block.append_rows(active & ~failed, visits, np.asarray(order))
+            for index in np.flatnonzero(active & ~failed):
+                block.progress[index].epoch = epoch + 1
+            line = block.describe(active & ~failed, failed) if (active & ~failed).any() else "-"
+            count += 1
+            logger.info(
+                "epoch %d/%d: %s, %.2f s per epoch",
+                epoch + 1, epochs, line, (time.monotonic() - started) / count,
+            )
+            bar.n = epoch + 1
+            bar.set_postfix_str(line)
+            if (epoch + 1) % settings.checkpoint_interval == 0 or epoch + 1 == epochs:
+                for index in np.flatnonzero(active & ~failed):
+                    block.save(index)
+            for index in np.flatnonzero(failed):
+                block.restart(index, epoch + 1)
+        bar.close()
+    return [block.finished_member(index) for index in range(len(members))]
