@@ -1,0 +1,1 @@
+"""What the trained ensembles tell: partition, identifiability, trait axes and attribution."""

@@ -1,0 +1,391 @@
+"""Attribution of traits and trait axes to the predictors, by Kernel SHAP.
+
+Paper, Methods, "SHAP Analysis for Feature Importance & Environment-Parameter Relationships",
+Fig. 3e-g and Fig. 4; model description, section 6.
+
+References
+----------
+.. [1] Lundberg, S. M. and Lee, S.-I. (2017). A unified approach to interpreting model predictions.
+   Advances in Neural Information Processing Systems, 30.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shap
+import xarray as xr
+from tqdm import tqdm
+
+from differland.analysis.traits import project_traits
+from differland.errors import InputError
+from differland.tables import PREDICTOR_GROUPS, PREDICTORS, TRAITS
+
+logger = logging.getLogger(__name__)
+
+ALL_CELLS = "all"
+
+# A cell needs about 200,000 rows. So many at once keep the hidden layers of ten members in cache.
+_ROWS_PER_CALL = 2**13
+
+
+class TraitEnsemble(Protocol):
+    """An ensemble of networks, as far as attribution needs it."""
+
+    @property
+    def active_predictors(self) -> tuple[str, ...]:
+        """Names of the predictors of the setup."""
+
+    def traits_of(
+        self, predictors: npt.NDArray[np.floating], latitude: npt.NDArray[np.floating]
+    ) -> npt.NDArray[np.floating]:
+        """Give the ensemble-mean traits.
+
+        Parameters
+        ----------
+        predictors
+            Shape (row, active predictor), in the units of the driver.
+        latitude
+            Shape (row,), degrees north, for the hemisphere indicator of the phenology head.
+
+        Returns
+        -------
+        array, shape (row, trait)
+            In the order and units of ``differland.tables.TRAITS``.
+        """
+
+
+@dataclass(frozen=True)
+class AttributionSettings:
+    """Settings of the attribution.
+
+    Attributes
+    ----------
+    background
+        Cells whose predictors stand in for those that a coalition leaves out. 100 in the paper.
+    explained
+        Cells to explain. 1,000 in the paper.
+    samples
+        Coalitions evaluated for each cell; None for shap's own choice, which enumerates all of
+        them up to 11 predictors and draws about 2,000 beyond.
+    plant_type_threshold
+        Cover fraction from which a cell belongs to the population of a plant type. 0.8 in the
+        paper.
+    minimum_cells
+        Populations with fewer cells are skipped.
+    seed
+        Of the choice of cells and of coalitions.
+    """
+
+    background: int
+    explained: int
+    samples: int | None
+    plant_type_threshold: float
+    minimum_cells: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class _Explanation:
+    """SHAP values (sample, output, predictor), and base and output values (sample, output)."""
+
+    shap: npt.NDArray[np.float64]
+    base: npt.NDArray[np.float64]
+    output: npt.NDArray[np.float64]
+
+
+def attribute(
+    ensemble: TraitEnsemble,
+    driver: xr.Dataset,
+    components: xr.Dataset,
+    cells: npt.NDArray[np.integer],
+    settings: AttributionSettings,
+) -> tuple[xr.Dataset, pd.DataFrame]:
+    """Explain the traits and their principal components by the predictors of the setup.
+
+    Kernel SHAP is run on the ensemble-mean network, for all outputs at once, in one population of
+    all `cells` and in one for each plant type, of the `cells` that it covers almost alone. The
+    background and the explained cells of a population are drawn from that population, each
+    without replacement. Predictors that the setup leaves out take no part.
+
+    The latitude that the phenology head sees is no predictor: it stays that of the explained cell
+    in every coalition, background included. The base value is therefore given for each sample.
+
+    Parameters
+    ----------
+    ensemble
+        The ensemble.
+    driver
+        Predictors (cell) and the coordinates lat and lon.
+    components
+        Principal components of the same setup, from ``principal_components``.
+    cells
+        Positions of the cells to draw from: those the network was trained on.
+    settings
+        Numbers of cells and coalitions, threshold of plant types, seed.
+
+    Returns
+    -------
+    explanation : Dataset
+        ``shap(sample, output, predictor)``, ``predictor_value(sample, predictor)``,
+        ``output_value(sample, output)`` and ``base_value(sample, output)``, the mean output over
+        the background: base value and SHAP values of all predictors sum to the output value.
+        ``population(sample)`` is "all" or a plant type. The attribute ``skipped_populations``
+        names those with too few cells.
+    table : DataFrame
+        Columns population, output, predictor, group, mean_absolute_shap, share (of the sum over
+        predictors), quartile_difference (mean SHAP value where the predictor is in its upper
+        quartile, minus the same in its lower quartile: the direction and strength of the
+        association), n (explained cells). The paper's Fig. 3 has medians in place of these means;
+        a median is blind to a predictor that is zero in most cells, as most plant types are.
+
+    Raises
+    ------
+    InputError
+        No population has enough cells.
+    """
+    predictors = _predictor_values(driver, ensemble.active_predictors)
+    latitude = driver["lat"].to_numpy().astype(np.float64)
+
+    explained: dict[str, npt.NDArray[np.intp]] = {}
+    explanations: dict[str, _Explanation] = {}
+    skipped: list[str] = []
+    populations = _populations(driver, np.asarray(cells, dtype=np.intp), settings)
+    for number, (population, members) in enumerate(populations.items()):
+        if len(members) < max(settings.minimum_cells, 1):
+            skipped.append(f"{population} ({len(members)} cells)")
+            continue
+        # A seed of its own makes a population independent of which others are skipped.
+        generator = np.random.default_rng([settings.seed, number])
+        background = _draw(generator, members, settings.background)
+        explained[population] = _draw(generator, members, settings.explained)
+        logger.info(
+            "Attribution, population %s: %d cells explained against %d of %d",
+            population,
+            len(explained[population]),
+            len(background),
+            len(members),
+        )
+        with _reproducible_shap(int(generator.integers(2**32))):
+            explanations[population] = _explain(
+                ensemble,
+                components,
+                predictors[background],
+                predictors[explained[population]],
+                latitude[explained[population]],
+                settings.samples,
+                population,
+            )
+    if skipped:
+        logger.info("Attribution: populations with too few cells: %s", ", ".join(skipped))
+    if not explanations:
+        raise InputError(
+            "driver.nc",
+            "cell",
+            f"a population of at least {settings.minimum_cells} cells to draw from",
+            ", ".join(skipped),
+        )
+
+    dataset = _collect(ensemble, driver, components, predictors, explained, explanations)
+    dataset.attrs |= {
+        "skipped_populations": ", ".join(skipped) or "none",
+        "plant_type_threshold": settings.plant_type_threshold,
+        "background_cells": settings.background,
+        "coalitions": "auto" if settings.samples is None else settings.samples,
+        "seed": settings.seed,
+    }
+    return dataset, _importance(dataset)
+
+
+def _predictor_values(driver: xr.Dataset, names: tuple[str, ...]) -> npt.NDArray[np.float64]:
+    return np.stack([driver[name].to_numpy().astype(np.float64) for name in names], axis=1)
+
+
+def _populations(
+    driver: xr.Dataset, cells: npt.NDArray[np.intp], settings: AttributionSettings
+) -> dict[str, npt.NDArray[np.intp]]:
+    covered = {
+        plant_type: cells[driver[plant_type].to_numpy()[cells] >= settings.plant_type_threshold]
+        for plant_type in PREDICTOR_GROUPS["PFT"]
+        if plant_type in driver
+    }
+    return {ALL_CELLS: cells, **covered}
+
+
+def _draw(
+    generator: np.random.Generator, cells: npt.NDArray[np.intp], number: int
+) -> npt.NDArray[np.intp]:
+    return np.sort(generator.choice(cells, size=min(number, len(cells)), replace=False))
+
+
+@contextmanager
+def _reproducible_shap(seed: int) -> Iterator[None]:
+    """Seed the generator that shap draws coalitions from, and put everything back afterwards.
+
+    shap draws from numpy's global generator. It also reports every regression at level INFO,
+    several lines for each cell and output.
+    """
+    state = np.random.get_state()
+    shap_logger = logging.getLogger("shap")
+    level = shap_logger.level
+    np.random.seed(seed)
+    shap_logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        np.random.set_state(state)
+        shap_logger.setLevel(level)
+
+
+def _outputs(
+    ensemble: TraitEnsemble,
+    components: xr.Dataset,
+    latitude: float,
+    predictors: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    """Give traits and component scores, shape (row, output), all rows at one latitude."""
+    traits = np.concatenate(
+        [
+            ensemble.traits_of(rows, np.full(len(rows), latitude))
+            for rows in np.split(predictors, range(_ROWS_PER_CALL, len(predictors), _ROWS_PER_CALL))
+        ]
+    ).astype(np.float64)
+    return np.concatenate([traits, project_traits(traits, components)], axis=1)
+
+
+def _explain(
+    ensemble: TraitEnsemble,
+    components: xr.Dataset,
+    background: npt.NDArray[np.float64],
+    explained: npt.NDArray[np.float64],
+    latitude: npt.NDArray[np.float64],
+    samples: int | None,
+    population: str,
+) -> _Explanation:
+    values, bases, results = [], [], []
+    for row, degrees in zip(tqdm(explained, population, disable=None), latitude, strict=True):
+        # One explainer for each cell: its function has the latitude of the cell built in.
+        explainer = shap.KernelExplainer(
+            partial(_outputs, ensemble, components, float(degrees)), background
+        )
+        values.append(
+            explainer.shap_values(
+                row,
+                nsamples="auto" if samples is None else samples,
+                # shap would otherwise keep ten predictors and give zero to the others.
+                l1_reg=False,
+                silent=True,
+            ).T
+        )
+        bases.append(explainer.expected_value)
+        results.append(explainer.fx)
+    return _Explanation(np.stack(values), np.stack(bases), np.stack(results))
+
+
+def _collect(
+    ensemble: TraitEnsemble,
+    driver: xr.Dataset,
+    components: xr.Dataset,
+    predictors: npt.NDArray[np.float64],
+    explained: dict[str, npt.NDArray[np.intp]],
+    explanations: dict[str, _Explanation],
+) -> xr.Dataset:
+    names = ensemble.active_predictors
+    group_of = {name: group for group, members in PREDICTOR_GROUPS.items() for name in members}
+    axes = [f"component_{number}" for number in components["component"].to_numpy()]
+    cell = np.concatenate(list(explained.values()))
+
+    def joined(field: str) -> npt.NDArray[np.float32]:
+        parts = [getattr(explanation, field) for explanation in explanations.values()]
+        return np.concatenate(parts).astype(np.float32)
+
+    return xr.Dataset(
+        {
+            "shap": (
+                ("sample", "output", "predictor"),
+                joined("shap"),
+                {"long_name": "SHAP value, in the units of the output"},
+            ),
+            "predictor_value": (
+                ("sample", "predictor"),
+                predictors[cell].astype(np.float32),
+                {"long_name": "value of the predictor in the explained cell"},
+            ),
+            "output_value": (
+                ("sample", "output"),
+                joined("output"),
+                {"long_name": "ensemble-mean output in the explained cell"},
+            ),
+            "base_value": (
+                ("sample", "output"),
+                joined("base"),
+                {"long_name": "mean output over the background cells"},
+            ),
+        },
+        coords={
+            "population": (
+                "sample",
+                np.repeat(list(explained), [len(part) for part in explained.values()]),
+            ),
+            "cell": ("sample", cell.astype(np.int32)),
+            "lat": ("sample", driver["lat"].to_numpy()[cell], driver["lat"].attrs),
+            "lon": ("sample", driver["lon"].to_numpy()[cell], driver["lon"].attrs),
+            "output": [*TRAITS, *axes],
+            "output_units": (
+                "output",
+                [trait.units for trait in TRAITS.values()] + ["1"] * len(axes),
+            ),
+            "predictor": list(names),
+            "predictor_units": ("predictor", [PREDICTORS[name].units for name in names]),
+            "group": ("predictor", [group_of[name] for name in names]),
+        },
+        attrs={"title": "Kernel SHAP attribution of traits and principal components"},
+    )
+
+
+def _importance(explanation: xr.Dataset) -> pd.DataFrame:
+    """Summarise SHAP values over the samples of each population."""
+    tables = []
+    populations = explanation["population"].to_numpy()
+    for population in pd.unique(populations):
+        part = explanation.isel(sample=populations == population)
+        values = part["shap"].astype(np.float64)
+        importance = abs(values).mean("sample")
+        total = importance.sum("predictor")
+        predictor = part["predictor_value"]
+        lower, upper = (
+            predictor.quantile(level, "sample").drop_vars("quantile") for level in (0.25, 0.75)
+        )
+        difference = values.where(predictor >= upper).mean("sample") - values.where(
+            predictor <= lower
+        ).mean("sample")
+        table = xr.Dataset(
+            {
+                "mean_absolute_shap": importance,
+                "share": importance / total.where(total > 0),
+                "quartile_difference": difference,
+            }
+        ).reset_coords("group")
+        tables.append(
+            table.to_dataframe(dim_order=["output", "predictor"])
+            .reset_index()
+            .assign(population=population, n=part.sizes["sample"])
+        )
+    return pd.concat(tables, ignore_index=True)[
+        [
+            "population",
+            "output",
+            "predictor",
+            "group",
+            "mean_absolute_shap",
+            "share",
+            "quartile_difference",
+            "n",
+        ]
+    ]

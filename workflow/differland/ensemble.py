@@ -1,0 +1,251 @@
+"""The ensemble: the best members of a setup, and what they say together."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Float
+
+from differland.errors import InputError
+from differland.members import Member, read_member
+from differland.minibatches import ModelSettings, predictor_matrix
+from differland.model.carbon import allocate
+from differland.model.parameters import Parameters, Pools
+from differland.network import Weights, predict
+from differland.tables import PARAMETERS, PREDICTORS, TRAITS
+
+CELL_COORDINATES = ("lat", "lon", "site")
+
+
+def select_members(members: Sequence[Member], size: int) -> dict[str, Any]:
+    """Choose the members with the lowest training loss (paper, Methods).
+
+    Parameters
+    ----------
+    members
+        All members of one setup and stage.
+    size
+        How many to keep.
+
+    Returns
+    -------
+    setup, stage, the seeds selected (best first) and rejected, and the training loss by seed.
+    """
+    ranked = sorted(members, key=lambda member: (member.training_loss, member.seed))
+    return {
+        "stage": members[0].stage,
+        "setup": members[0].setup,
+        "selected": [member.seed for member in ranked[:size]],
+        "rejected": [member.seed for member in ranked[size:]],
+        "training_loss": {member.seed: member.training_loss for member in members},
+    }
+
+
+def traits(parameters: Parameters) -> dict[str, Float[Array, "..."]]:
+    """The 13 traits of the analyses from the parameters, in the units of the table.
+
+    Q10 is that of heterotrophic respiration; allocation fractions are of GPP.
+    """
+    shares = allocate(jnp.ones_like(parameters.autotrophic_fraction), parameters)
+    derived = {
+        "q10": jnp.exp(10 * parameters.temperature_sensitivity),
+        "allocation_labile": shares.labile,
+        "allocation_foliar": shares.foliar,
+        "allocation_wood": shares.wood,
+        "allocation_root": shares.root,
+    }
+    return {
+        name: derived[name] if name in derived else getattr(parameters, name) for name in TRAITS
+    }
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Selected members of one setup and stage.
+
+    Attributes
+    ----------
+    members
+        Best first. They share the setup, the network's shape and the model's settings.
+    """
+
+    members: Sequence[Member]
+
+    def __post_init__(self) -> None:
+        first = self.members[0]
+        for member in self.members[1:]:
+            for key in ("network", "model"):
+                if member.record[key] != first.record[key]:
+                    raise InputError(
+                        f"{member.stage}/{member.setup}/{member.seed}",
+                        key,
+                        f"{first.record[key]} as in member {first.seed}",
+                        f"{member.record[key]}",
+                    )
+
+    @property
+    def setup(self) -> str:
+        """Name of the setup."""
+        return self.members[0].setup
+
+    @property
+    def stage(self) -> str:
+        """``develop`` or ``final``."""
+        return self.members[0].stage
+
+    @property
+    def seeds(self) -> list[str]:
+        """Seeds of the members."""
+        return [member.seed for member in self.members]
+
+    @property
+    def model(self) -> ModelSettings:
+        """Settings of the model that the members were trained with."""
+        return ModelSettings(**self.members[0].record["model"])
+
+    @cached_property
+    def active_predictors(self) -> tuple[str, ...]:
+        """Names of the predictors of the setup."""
+        active = self.members[0].scaling.active
+        return tuple(
+            name for name, used in zip(PREDICTORS, active, strict=True) if used
+        )
+
+    @cached_property
+    def weights(self) -> Weights:
+        """Weights of all members, with a leading axis of members."""
+        return jax.tree.map(
+            lambda *leaves: jnp.stack([jnp.asarray(leaf) for leaf in leaves]),
+            *(member.weights for member in self.members),
+        )
+
+    def standardise(self, predictors: np.ndarray) -> Float[Array, "member cell predictor"]:
+        """Predictors in their units, shape (cell, predictor), as each member sees them."""
+        return jnp.asarray(
+            np.stack([member.scaling.standardise(predictors) for member in self.members]),
+            jnp.float32,
+        )
+
+    def predict(
+        self, predictors: np.ndarray, latitude: np.ndarray
+    ) -> tuple[Parameters, Pools]:
+        """Parameters and initial pools of each member and cell; each of shape (member, cell).
+
+        Parameters
+        ----------
+        predictors
+            All predictors of ``resources/variables.csv`` in their units, shape (cell, predictor).
+        latitude
+            degrees_north, shape (cell,).
+        """
+        return self._predict(
+            self.weights, self.standardise(predictors), jnp.asarray(latitude, jnp.float32)
+        )
+
+    @cached_property
+    def _predict(self) -> Any:
+        network = self.members[0].network
+        return jax.jit(jax.vmap(partial(predict, network), in_axes=(0, 0, None)))
+
+    def traits_of(self, predictors: np.ndarray, latitude: np.ndarray) -> np.ndarray:
+        """Ensemble-mean traits from the values of the active predictors.
+
+        Parameters
+        ----------
+        predictors
+            In their units, shape (cell, active predictor).
+        latitude
+            degrees_north, shape (cell,).
+
+        Returns
+        -------
+        Shape (cell, 13), in the order and units of the table of traits.
+        """
+        every = np.zeros((predictors.shape[0], len(PREDICTORS)))
+        every[:, [list(PREDICTORS).index(name) for name in self.active_predictors]] = predictors
+        parameters, _ = self.predict(every, latitude)
+        return np.stack(
+            [np.asarray(values.mean(axis=0)) for values in traits(parameters).values()], axis=1
+        )
+
+    def parameters(self, driver: xr.Dataset, patches: xr.Dataset | None = None) -> xr.Dataset:
+        """Maps of all parameters and traits.
+
+        Parameters
+        ----------
+        driver
+            A checked driver that has the setup's predictors.
+        patches
+            Its patches, to mark the cells of the test set; None for a driver that was not
+            trained on.
+
+        Returns
+        -------
+        Dimensions (member, cell): the 40 parameters and the traits by name, float32.
+        """
+        parameters, initial = self.predict(predictor_matrix(driver), driver["lat"].to_numpy())
+        values = {
+            **parameters._asdict(),
+            **{f"initial_{name}": pool for name, pool in initial._asdict().items()},
+        }
+        result = xr.Dataset(
+            coords={"member": self.seeds, **cell_coordinates(driver, patches)},
+            attrs={"setup": self.setup, "stage": self.stage, "title": "Ecological parameters"},
+        )
+        rows: Mapping[str, Any] = {**PARAMETERS, **TRAITS}
+        for name, array in {**traits(parameters), **values}.items():
+            result[name] = (
+                ("member", "cell"),
+                np.asarray(array, np.float32),
+                {"units": rows[name].units, "long_name": rows[name].long_name},
+            )
+        return result
+
+
+def cell_coordinates(driver: xr.Dataset, patches: xr.Dataset | None) -> dict[str, Any]:
+    """Coordinates of the cells that every result carries: place, patch, site, test set."""
+    coordinates: dict[str, Any] = {
+        name: ("cell", driver[name].to_numpy(), driver[name].attrs)
+        for name in CELL_COORDINATES
+        if name in driver.variables
+    }
+    numbers = driver["patch"].to_numpy()
+    coordinates["patch"] = ("cell", numbers, {"long_name": "number of the cell's patch"})
+    if patches is not None:
+        tests = patches["number"].to_numpy()[patches["test"].to_numpy() == 1]
+        coordinates["test"] = (
+            "cell",
+            np.isin(numbers, tests).astype(np.int8),
+            {"units": "1", "long_name": "1 for a cell of the test set"},
+        )
+    return coordinates
+
+
+def read_ensemble(selection: Path | str, members: Path | str) -> Ensemble:
+    """Read the members that a selection names.
+
+    Parameters
+    ----------
+    selection
+        JSON file written from :func:`select_members`.
+    members
+        Folder that holds ``<stage>/<setup>/<seed>/``.
+
+    Raises
+    ------
+    InputError
+        The selection or a member is unreadable.
+    """
+    try:
+        chosen = json.loads(Path(selection).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(selection, "file", "a complete JSON file", str(error)) from error
+    root = Path(members) / chosen["stage"] / chosen["setup"]
+    return Ensemble([read_member(root / seed) for seed in chosen["selected"]])
