@@ -63,9 +63,7 @@ def simulate_cases(path: Path) -> xr.Dataset:
     parameters = Parameters(
         *(jnp.asarray(_column(case_file, path, f"param_{n}")) for n in Parameters._fields)
     )
-    initial = Pools(
-        *(jnp.asarray(_column(case_file, path, f"initial_{n}")) for n in Pools._fields)
-    )
+    initial = Pools(*(jnp.asarray(_column(case_file, path, f"initial_{n}")) for n in Pools._fields))
     _, outputs = jax.jit(simulate)(
         parameters, initial, Forcing(*(forcing(n) for n in Forcing._fields))
     )

@@ -74,7 +74,7 @@ def read_driver(path: Path | str) -> xr.Dataset:
     driver["time"].attrs = {"standard_name": "time", "long_name": "middle of the month"}
     _check_patches(driver, path)
     for name, row in FORCING.items():
-        dims = ("time",) if name == "co2" else ("cell", "time")
+        dims: tuple[str, ...] = ("time",) if name == "co2" else ("cell", "time")
         driver[name] = _checked(driver, path, name, row, dims, complete=True)
     _check_temperatures(driver, path)
     for name, row in OBSERVATIONS.items():

@@ -114,9 +114,7 @@ class Ensemble:
     def active_predictors(self) -> tuple[str, ...]:
         """Names of the predictors of the setup."""
         active = self.members[0].scaling.active
-        return tuple(
-            name for name, used in zip(PREDICTORS, active, strict=True) if used
-        )
+        return tuple(name for name, used in zip(PREDICTORS, active, strict=True) if used)
 
     @cached_property
     def weights(self) -> Weights:
@@ -133,9 +131,7 @@ class Ensemble:
             jnp.float32,
         )
 
-    def predict(
-        self, predictors: np.ndarray, latitude: np.ndarray
-    ) -> tuple[Parameters, Pools]:
+    def predict(self, predictors: np.ndarray, latitude: np.ndarray) -> tuple[Parameters, Pools]:
         """Parameters and initial pools of each member and cell; each of shape (member, cell).
 
         Parameters
@@ -168,12 +164,38 @@ class Ensemble:
         -------
         Shape (cell, 13), in the order and units of the table of traits.
         """
-        every = np.zeros((predictors.shape[0], len(PREDICTORS)))
-        every[:, [list(PREDICTORS).index(name) for name in self.active_predictors]] = predictors
-        parameters, _ = self.predict(every, latitude)
-        return np.stack(
-            [np.asarray(values.mean(axis=0)) for values in traits(parameters).values()], axis=1
+        columns = tuple(list(PREDICTORS).index(name) for name in self.active_predictors)
+        return np.asarray(
+            self._mean_traits(
+                jnp.asarray(predictors, jnp.float32), jnp.asarray(latitude, jnp.float32), columns
+            )
         )
+
+    @cached_property
+    def _mean_traits(self) -> Any:
+        network, stacked = self.members[0].network, self.weights
+        scalings = [
+            jnp.asarray(np.stack([getattr(m.scaling, name) for m in self.members]), jnp.float32)
+            for name in ("mean", "standard_deviation", "active")
+        ]
+
+        @partial(jax.jit, static_argnums=2)
+        def mean_traits(predictors: Array, latitude: Array, columns: tuple[int, ...]) -> Array:
+            every = jnp.zeros((predictors.shape[0], len(PREDICTORS)))
+            every = every.at[:, columns].set(predictors)
+
+            def add(total: Array, member: tuple[Weights, list[Array]]) -> tuple[Array, None]:
+                weights, (mean, deviation, active) = member
+                standardised = (every - mean) / deviation * active
+                values = traits(predict(network, weights, standardised, latitude)[0])
+                return total + jnp.stack(list(values.values()), axis=1), None
+
+            # One member after another: the rows of one fit into the cache, those of all do not.
+            total = jnp.zeros((predictors.shape[0], len(TRAITS)))
+            total, _ = jax.lax.scan(add, total, (stacked, scalings))
+            return total / len(self.members)
+
+        return mean_traits
 
     def parameters(self, driver: xr.Dataset, patches: xr.Dataset | None = None) -> xr.Dataset:
         """Maps of all parameters and traits.

@@ -353,7 +353,10 @@ def evaluate_ensemble(
     targets = targets_of_driver(driver, patches, observations, first)
     logger.info(
         "%s, %s: %d members, %d cells, targets %s",
-        ensemble.stage, ensemble.setup, len(ensemble.members), driver.sizes["cell"],
+        ensemble.stage,
+        ensemble.setup,
+        len(ensemble.members),
+        driver.sizes["cell"],
         ", ".join(target.name for target in targets) or "none",
     )
     common: dict[str, np.ndarray]
@@ -402,9 +405,7 @@ def evaluate_ensemble(
     )
 
 
-def _observed_ewt(
-    driver: xr.Dataset, observations: Mapping[str, str | None]
-) -> np.ndarray | None:
+def _observed_ewt(driver: xr.Dataset, observations: Mapping[str, str | None]) -> np.ndarray | None:
     """1 where EWT of a cell's patch is observed, shape (time, cell); None where it never is."""
     variable = observations.get("ewt")
     if variable is None or variable not in driver:

@@ -94,4 +94,3 @@ def read_netcdf(path: Path | str, decode_times: bool = True) -> xr.Dataset:
             "a complete NetCDF file",
             f"{size} bytes that cannot be read ({type(error).__name__}: {error})",
         ) from error
-

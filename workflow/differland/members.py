@@ -97,7 +97,7 @@ def save_arrays(
     arrays: Mapping[str, np.ndarray], path: Path, metadata: Mapping[str, str] | None = None
 ) -> None:
     """Write arrays by name, whole or not at all."""
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     with atomic_path(path) as temporary:
         save_file(contiguous, temporary, metadata=dict(metadata or {}))
 
@@ -154,9 +154,7 @@ def read_member(directory: Path) -> Member:
     except (OSError, ValueError) as error:
         raise InputError(path, "file", "a complete JSON file", str(error)) from error
     if record.get("predictors") != list(PREDICTORS):
-        raise InputError(
-            path, "predictors", f"{list(PREDICTORS)}", f"{record.get('predictors')}"
-        )
+        raise InputError(path, "predictors", f"{list(PREDICTORS)}", f"{record.get('predictors')}")
     scaling = PredictorScaling(
         mean=arrays.pop("predictor/mean"),
         standard_deviation=arrays.pop("predictor/standard_deviation"),

@@ -64,8 +64,8 @@ class LossSettings:
             term: weight
             for term, weight in self.weights.items()
             if term not in self.observations
-            or (name := self.observations[term]) is not None
-            and name in driver
+            or ((name := self.observations[term]) is not None
+            and name in driver)
         }
 
 
@@ -130,14 +130,17 @@ def predictor_matrix(driver: xr.Dataset) -> np.ndarray:
     """
     absent = np.zeros(driver.sizes["cell"])
     return np.stack(
-        [driver[name].to_numpy().astype(float) if name in driver else absent for name in PREDICTORS],
+        [
+            driver[name].to_numpy().astype(float) if name in driver else absent
+            for name in PREDICTORS
+        ],
         axis=1,
     )
 
 
 def complete_years(known: np.ndarray) -> np.ndarray:
     """Whether all 12 months of each year are known; months and years on the first axis."""
-    return known.reshape(-1, MONTHS_PER_YEAR, *known.shape[1:]).all(axis=1)
+    return np.all(known.reshape(-1, MONTHS_PER_YEAR, *known.shape[1:]), axis=1)
 
 
 def observed_series(driver: xr.Dataset, variable: str) -> tuple[np.ndarray, np.ndarray]:

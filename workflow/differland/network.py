@@ -1,7 +1,7 @@
 """The spatialization network: predictors of a cell to its 40 parameters (paper, equation 1)."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from differland.model.parameters import Parameters, Pools
-from differland.tables import PARAMETERS, Head, PREDICTORS
+from differland.tables import PARAMETERS, PREDICTORS, Head
 
 Weights = Mapping[str, Mapping[str, Float[Array, "..."]]]
 
@@ -129,7 +129,7 @@ def predict(
     latitude
         degrees_north.
     """
-    raw = network.apply({"params": weights}, predictors, latitude)
+    raw: Any = network.apply({"params": weights}, predictors, latitude)
     values: dict[str, Float[Array, " cell"]] = {}
     for head, names in HEADS.items():
         values |= bounded(raw[head], names)

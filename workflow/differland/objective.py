@@ -5,9 +5,10 @@ without an observation, contribute exactly nothing to value or gradient.
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from differland.model.parameters import Pools
@@ -42,7 +43,10 @@ class Observations(NamedTuple):
     in_equilibrium: Float[Array, " cell"]
 
 
-def annual_mean(monthly: Float[Array, "time ..."]) -> Float[Array, "year ..."]:
+AnyArray = TypeVar("AnyArray", Array, np.ndarray)
+
+
+def annual_mean(monthly: AnyArray) -> AnyArray:
     """Mean of each calendar year, the first axis being months from a January on."""
     return monthly.reshape(-1, MONTHS_PER_YEAR, *monthly.shape[1:]).mean(axis=1)
 

@@ -114,9 +114,7 @@ class Split(NamedTuple):
     development: np.ndarray
 
 
-def draw_split(
-    patches: xr.Dataset, seed: int, development_fraction: float, stage: Stage
-) -> Split:
+def draw_split(patches: xr.Dataset, seed: int, development_fraction: float, stage: Stage) -> Split:
     """Split the patches outside the test set, from the member's seed.
 
     Parameters

@@ -246,12 +246,10 @@ def compile_epoch(
             shuffled = jax.random.permutation(jax.random.fold_in(key, patch), slots)
             minibatch = batches.patch(patch, shuffled)
             (loss, values), gradients = of_members(state.weights, scaling, minibatch)
-            norm = jax.vmap(optax.global_norm)(gradients)
+            norm = jax.vmap(optax.tree.norm)(gradients)
             finite = jnp.isfinite(loss) & jnp.isfinite(norm)
             wanted = trains[:, patch] & active & ~state.failed
-            updates, moments = jax.vmap(optimizer.update)(
-                gradients, state.optimizer, state.weights
-            )
+            updates, moments = jax.vmap(optimizer.update)(gradients, state.optimizer, state.weights)
             moved = optax.apply_updates(state.weights, updates)
             keep = partial(_where_member, wanted & finite)
             return (
@@ -451,9 +449,7 @@ class _Block:
         logger.warning(
             "%s: loss not finite in epoch %d; draw %d begins", name, epoch, progress.draw + 1
         )
-        self.progress[index] = Progress(
-            0, progress.draw + 1, [*progress.restarts, epoch], []
-        )
+        self.progress[index] = Progress(0, progress.draw + 1, [*progress.restarts, epoch], [])
         weights, moments = self._begin(index, progress.draw + 1)
 
         def put(stacked: Array, leaf: Array) -> Array:
@@ -528,7 +524,7 @@ class _Block:
         terms = {name: np.asarray(values, float) for name, values in visits.terms.items()}
         norms = np.asarray(visits.gradient_norm, float)
         clip = self.settings.gradient_clip_norm
-        for index in np.flatnonzero(active):
+        for index in np.flatnonzero(active).tolist():
             progress = self.progress[index]
             split = self.splits[index]
             for name, chosen in (
@@ -555,7 +551,7 @@ class _Block:
         """One line on the epoch just done."""
         rows = [
             row
-            for index in np.flatnonzero(active)
+            for index in np.flatnonzero(active).tolist()
             for row in self.progress[index].rows[-2:]
             if row["epoch"] == self.progress[index].epoch
         ]
@@ -613,31 +609,37 @@ def train_block(
     todo = sum(epochs - progress.epoch for progress in block.progress)
     if todo:
         run = block.compile()
-        bar = tqdm(total=epochs, initial=min(p.epoch for p in block.progress), unit="epoch",
-                   desc=f"{stage}, {len(members)} members", disable=None)
+        bar = tqdm(
+            total=epochs,
+            initial=min(p.epoch for p in block.progress),
+            unit="epoch",
+            desc=f"{stage}, {len(members)} members",
+            disable=None,
+        )
         started = time.monotonic()
         count = 0
         while (epoch := min(progress.epoch for progress in block.progress)) < epochs:
             active = np.array([progress.epoch == epoch for progress in block.progress])
-            block.state, visits, order = run(
-                block.state, jnp.asarray(epoch), jnp.asarray(active)
-            )
+            block.state, visits, order = run(block.state, jnp.asarray(epoch), jnp.asarray(active))
             failed = np.asarray(block.state.failed) & active
             block.append_rows(active & ~failed, visits, np.asarray(order))
-            for index in np.flatnonzero(active & ~failed):
+            for index in np.flatnonzero(active & ~failed).tolist():
                 block.progress[index].epoch = epoch + 1
             line = block.describe(active & ~failed, failed) if (active & ~failed).any() else "-"
             count += 1
             logger.info(
                 "epoch %d/%d: %s, %.2f s per epoch",
-                epoch + 1, epochs, line, (time.monotonic() - started) / count,
+                epoch + 1,
+                epochs,
+                line,
+                (time.monotonic() - started) / count,
             )
             bar.n = epoch + 1
             bar.set_postfix_str(line)
             if (epoch + 1) % settings.checkpoint_interval == 0 or epoch + 1 == epochs:
-                for index in np.flatnonzero(active & ~failed):
+                for index in np.flatnonzero(active & ~failed).tolist():
                     block.save(index)
-            for index in np.flatnonzero(failed):
+            for index in np.flatnonzero(failed).tolist():
                 block.restart(index, epoch + 1)
         bar.close()
     return [block.finished_member(index) for index in range(len(members))]

@@ -1,6 +1,6 @@
 """What drives the model from outside, and the calendar it runs on."""
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -131,18 +131,20 @@ def forcing_of_driver(
         annual = driver["mean_annual_precipitation"].to_numpy().astype(float)
         mean_precipitation = annual / DAYS_PER_YEAR_OF_PUBLISHED_CODE
     t_min, t_max = of("t_min"), of("t_max")
-    return Forcing(
-        time=axis.time,
-        dt=axis.dt,
-        t_min=t_min,
-        t_max=t_max,
-        srad=of("srad"),
-        co2=driver["co2"].to_numpy().astype(float)[:, None],
-        doy=axis.doy,
-        burned_fraction=of("burned_fraction"),
-        vpd=of("vpd"),
-        precipitation=precipitation,
-        latitude=driver["lat"].to_numpy().astype(float)[None, :],
-        mean_temperature=((t_min + t_max) / 2).mean(axis=0)[None, :],
-        mean_precipitation=mean_precipitation[None, :],
-    )
+    # The loops over months and cells take any kind of array.
+    fields: dict[str, Any] = {
+        "time": axis.time,
+        "dt": axis.dt,
+        "t_min": t_min,
+        "t_max": t_max,
+        "srad": of("srad"),
+        "co2": driver["co2"].to_numpy().astype(float)[:, None],
+        "doy": axis.doy,
+        "burned_fraction": of("burned_fraction"),
+        "vpd": of("vpd"),
+        "precipitation": precipitation,
+        "latitude": driver["lat"].to_numpy().astype(float)[None, :],
+        "mean_temperature": ((t_min + t_max) / 2).mean(axis=0)[None, :],
+        "mean_precipitation": mean_precipitation[None, :],
+    }
+    return Forcing(**fields)

@@ -112,5 +112,5 @@ def gross_primary_production(
     quantum_yield = QUANTUM_YIELD_MAXIMUM * lai**2 / (QUANTUM_YIELD_HALF_SATURATION + lai**2)
     light = quantum_yield * srad
     # Both limits vanish together where a fire left no leaf: no photosynthesis, not 0/0.
-    smallest = jnp.finfo(light.dtype).tiny
-    return light * diffusion / jnp.maximum(light + diffusion, smallest) * day_factor
+    both = light + diffusion
+    return light * diffusion / jnp.where(both > 0, both, 1) * day_factor

@@ -40,11 +40,10 @@ def simulate(
     -------
     The pools after the last month, and the outputs by name.
     """
+
     # Recomputing a month in the backward pass is cheaper than storing what it needs.
     @jax.checkpoint
-    def advance(
-        pools: Pools, rates: Rates
-    ) -> tuple[Pools, dict[str, Float[Array, " cell"]]]:
+    def advance(pools: Pools, rates: Rates) -> tuple[Pools, dict[str, Float[Array, " cell"]]]:
         pools, fluxes = dalec.month(pools, rates, parameters)
         return pools, {name: fluxes[name] for name in outputs}
 

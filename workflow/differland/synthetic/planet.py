@@ -4,7 +4,9 @@ Its true parameters are known functions of its predictors, so that what a study 
 compared with what was put in. Nothing in it is measured.
 """
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +21,14 @@ from differland.model.parameters import POOL_BOUNDS, Parameters, Pools
 from differland.model.simulate import simulate
 from differland.objective import annual_mean
 from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
-from differland.tables import FORCING, OBSERVATIONS, PARAMETERS, PREDICTOR_GROUPS, PREDICTORS, TRAITS
+from differland.tables import (
+    FORCING,
+    OBSERVATIONS,
+    PARAMETERS,
+    PREDICTOR_GROUPS,
+    PREDICTORS,
+    TRAITS,
+)
 
 PATCH_HEIGHT, PATCH_WIDTH, CELL = 4.0, 5.0, 0.25
 """Sizes of a patch and of a cell, degrees."""
@@ -74,12 +83,11 @@ def make_planet(settings: PlanetSettings) -> tuple[xr.Dataset, xr.Dataset]:
     _add_predictors(driver, rng)
     _add_forcing(driver, settings, rng)
     values = _true_parameters(driver)
-    forcing = jax.tree.map(
-        jnp.asarray, forcing_of_driver(driver, "calendar", "forcing")
-    )
+    forcing = jax.tree.map(jnp.asarray, forcing_of_driver(driver, "calendar", "forcing"))
     parameters = Parameters(*(jnp.asarray(values[name]) for name in Parameters._fields))
-    initial = _spin_up(parameters, Pools(*(jnp.asarray(values[f"initial_{n}"])
-                                           for n in Pools._fields)), forcing)
+    initial = _spin_up(
+        parameters, Pools(*(jnp.asarray(values[f"initial_{n}"]) for n in Pools._fields)), forcing
+    )
     values |= {f"initial_{n}": np.asarray(pool) for n, pool in initial._asdict().items()}
     _add_observations(driver, settings, rng, parameters, initial, forcing)
 
@@ -88,9 +96,12 @@ def make_planet(settings: PlanetSettings) -> tuple[xr.Dataset, xr.Dataset]:
         attrs={"title": "True parameters and traits of a synthetic planet"},
     )
     known = {name: np.asarray(v) for name, v in traits(parameters).items()} | values
-    for name, row in {**PARAMETERS, **TRAITS}.items():
+    rows: dict[str, Any] = {**PARAMETERS, **TRAITS}
+    for name, row in rows.items():
         truth[name] = (
-            "cell", known[name].astype(float), {"units": row.units, "long_name": row.long_name}
+            "cell",
+            known[name].astype(float),
+            {"units": row.units, "long_name": row.long_name},
         )
     return driver, truth
 
@@ -187,9 +198,7 @@ def _add_predictors(driver: xr.Dataset, rng: np.random.Generator) -> None:
         _put(driver, name, ("cell",), values)
 
 
-def _add_forcing(
-    driver: xr.Dataset, settings: PlanetSettings, rng: np.random.Generator
-) -> None:
+def _add_forcing(driver: xr.Dataset, settings: PlanetSettings, rng: np.random.Generator) -> None:
     lat = driver["lat"].to_numpy()[:, None]
     cells, months = driver.sizes["cell"], 12 * settings.years
     phase = 2 * np.pi * (np.arange(months) + 0.5) / 12
@@ -234,15 +243,21 @@ def _add_forcing(
 TRUE_SENSITIVITIES: dict[str, dict[str, float]] = {
     "canopy_efficiency": {"mean_annual_temperature": 0.9, "cropland": 0.5, "canopy_height": -0.4},
     "leaf_carbon_mass_per_area": {
-        "evergreen_broadleaf_forest": 0.6, "needleleaf_forest": 0.6, "grassland": -0.5,
+        "evergreen_broadleaf_forest": 0.6,
+        "needleleaf_forest": 0.6,
+        "grassland": -0.5,
         "mean_annual_temperature": 0.3,
     },
     "leaf_lifespan": {
-        "evergreen_broadleaf_forest": 0.7, "needleleaf_forest": 0.5, "cropland": -0.5,
+        "evergreen_broadleaf_forest": 0.7,
+        "needleleaf_forest": 0.5,
+        "cropland": -0.5,
         "mean_annual_temperature": 0.3,
     },
     "underlying_water_use_efficiency": {
-        "mean_annual_precipitation": 0.5, "mean_annual_temperature": -0.3, "sand": -0.3,
+        "mean_annual_precipitation": 0.5,
+        "mean_annual_temperature": -0.3,
+        "sand": -0.3,
     },
     "autotrophic_fraction": {"mean_annual_temperature": 0.5, "forest_age": 0.4},
     "root_fraction": {"mean_annual_precipitation": -0.5, "grassland": 0.5},
@@ -301,13 +316,12 @@ LEAF_ONSET, LEAF_FALL = 120.0, 285.0
 def _true_parameters(driver: xr.Dataset) -> dict[str, np.ndarray]:
     """Every parameter as a known function of the predictors."""
     names = [name for group in ("PFT", "CLIM", "AGE", "SOIL") for name in PREDICTOR_GROUPS[group]]
-    standard = {
-        name: (v - v.mean()) / v.std() for name in names for v in [driver[name].to_numpy().astype(float)]
-    }
+    values = {name: driver[name].to_numpy().astype(float) for name in names}
+    standard = {name: (v - v.mean()) / v.std() for name, v in values.items()}
     cells = driver.sizes["cell"]
     result = {}
     for name, row in PARAMETERS.items():
-        centre = TRUE_CENTRES.get(name, np.sqrt(row.minimum * row.maximum))
+        centre = TRUE_CENTRES.get(name, math.sqrt(row.minimum * row.maximum))
         logit = np.full(cells, np.log(centre / row.minimum) / np.log(row.maximum / row.minimum))
         for predictor, slope in TRUE_SENSITIVITIES.get(name, {}).items():
             logit = logit + SENSITIVITY_SCALE * slope * np.tanh(standard[predictor])
@@ -326,8 +340,12 @@ def _spin_up(parameters: Parameters, initial: Pools, forcing: Forcing) -> Pools:
         return simulate(parameters, pools, forcing, outputs=())[0], None
 
     pools, _ = jax.jit(lambda pools: jax.lax.scan(cycle, pools, None, SPIN_UP_CYCLES))(initial)
-    return Pools(*(jnp.clip(getattr(pools, n), 1.01 * b.minimum, 0.99 * b.maximum)
-                   for n, b in POOL_BOUNDS.items()))
+    return Pools(
+        *(
+            jnp.clip(getattr(pools, n), 1.01 * b.minimum, 0.99 * b.maximum)
+            for n, b in POOL_BOUNDS.items()
+        )
+    )
 
 
 def _add_observations(

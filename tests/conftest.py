@@ -1,0 +1,86 @@
+"""Fixtures that several test files share."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import jax
+import pytest
+import xarray as xr
+import yaml
+from hypothesis import settings as hypothesis_settings
+
+from differland.driver import read_driver
+from differland.files import write_netcdf
+from differland.patches import draw_patches
+from differland.synthetic.planet import PlanetSettings, make_planet
+from differland.training import Settings
+
+# The first call of a compiled function takes as long as a thousand others.
+hypothesis_settings.register_profile("differland", deadline=None)
+hypothesis_settings.load_profile("differland")
+
+ROOT = Path(__file__).resolve().parents[1]
+REFERENCE = Path(os.environ.get("DIFFERLAND_REFERENCE", ROOT.parent / "shared"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compile_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Compile each program once for all tests."""
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+@pytest.fixture
+def x64() -> Iterator[None]:
+    """Double precision, in which science is checked."""
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", before)
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """Folder of reference numbers and real data, which the repository does not hold."""
+    if not (REFERENCE / "reference").is_dir():
+        pytest.skip(f"no reference data at {REFERENCE} (set DIFFERLAND_REFERENCE)")
+    return REFERENCE
+
+
+@pytest.fixture(scope="session")
+def planet_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Driver file of a small synthetic planet: 8 patches of 6 cells, 4 years."""
+    driver, _ = make_planet(PlanetSettings(8, 6, 2001, 4, seed=1, noise=0.05))
+    # One patch is left half full.
+    driver = driver.isel(cell=slice(0, 45))
+    path = tmp_path_factory.mktemp("planet") / "driver.nc"
+    write_netcdf(driver, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def driver(planet_file: Path) -> xr.Dataset:
+    """The checked driver of the small planet."""
+    return read_driver(planet_file)
+
+
+@pytest.fixture(scope="session")
+def patches(driver: xr.Dataset) -> xr.Dataset:
+    """Patches of the small planet, one of eight for the test."""
+    return draw_patches(
+        driver, minimum_cells=1, slots=None, bulk_coverage=0.8, test_fraction=0.1, seed=0
+    )
+
+
+@pytest.fixture(scope="session")
+def configuration() -> dict:
+    """The shipped configuration of the paper's study."""
+    return yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def settings(configuration: dict) -> Settings:
+    """The paper's training, but three epochs of it, with a checkpoint after each."""
+    training = configuration["training"] | {"epochs": 3, "checkpoint_interval": 1}
+    return Settings.from_configuration(configuration | {"training": training})

@@ -1,0 +1,220 @@
+"""Hierarchical partition against brute force, closed forms and its own properties."""
+
+from itertools import combinations, permutations
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from differland.analysis.partition import (
+    group_subsets,
+    independent_contributions,
+    partition,
+    partition_weights,
+)
+from differland.errors import InputError
+
+PUBLISHED = ["PFT", "CLIM", "SOIL", "AGE"]
+
+
+def setups_of(groups):
+    """Setup names of every non-empty subset, groups in the order given."""
+    return [
+        "+".join(subset)
+        for size in range(1, len(groups) + 1)
+        for subset in combinations(groups, size)
+    ]
+
+
+def contributions_over_orderings(groups, explained):
+    """Mean gain of each group over all orders of entry; `explained` maps subsets to r2."""
+    orders = list(permutations(groups))
+    total = dict.fromkeys(groups, 0.0)
+    for order in orders:
+        for position, group in enumerate(order):
+            before = explained[frozenset(order[:position])]
+            total[group] += explained[frozenset(order[: position + 1])] - before
+    return [total[group] / len(orders) for group in groups]
+
+
+@st.composite
+def explained_variances(draw):
+    groups = PUBLISHED[: draw(st.integers(1, 4))]
+    values = draw(
+        st.lists(st.floats(0, 1), min_size=2 ** len(groups) - 1, max_size=2 ** len(groups) - 1)
+    )
+    return groups, values
+
+
+@given(explained_variances())
+def test_contributions_are_mean_gains_over_all_orderings(case):
+    groups, values = case
+    explained = {frozenset(): 0.0, **dict(zip(group_subsets(groups), values, strict=True))}
+    found = independent_contributions(xr.DataArray(values, dims="subset"), groups)
+    np.testing.assert_allclose(found, contributions_over_orderings(groups, explained), atol=1e-12)
+
+
+@given(explained_variances())
+def test_contributions_sum_to_the_full_model(case):
+    groups, values = case
+    found = independent_contributions(xr.DataArray(values, dims="subset"), groups)
+    assert float(found.sum()) == pytest.approx(values[-1], abs=1e-12)
+
+
+def test_two_groups_have_the_closed_form():
+    # I_a = (r2_a + r2_ab - r2_b) / 2, the two-variable case of hierarchical partitioning.
+    alone_a, alone_b, both = 0.5, 0.25, 0.625
+    found = independent_contributions(
+        xr.DataArray([alone_a, alone_b, both], dims="subset"), ["a", "b"]
+    )
+    np.testing.assert_allclose(found, [0.4375, 0.1875], rtol=1e-15)
+
+
+def test_each_hierarchy_level_has_the_same_weight():
+    weights = partition_weights(PUBLISHED)
+    sizes = np.array([len(subset) for subset in group_subsets(PUBLISHED)])
+    for group, row in zip(PUBLISHED, weights, strict=True):
+        holds = np.array([group in subset for subset in group_subsets(PUBLISHED)])
+        for size in range(1, 5):
+            assert row[holds & (sizes == size)].sum() == pytest.approx(1 / 4)
+
+
+@pytest.fixture
+def study():
+    """Two members in each of 15 setups, four cells, two targets; cell 3 has no observation."""
+    generator = np.random.default_rng(3)
+    rows, cells = [], {}
+    for setup in [*setups_of(PUBLISHED), "LATLON"]:
+        skill = generator.uniform(0, 1, (2, 2, 4)).astype(np.float32)
+        skill[:, :, 3] = np.nan
+        seeds = generator.choice(20, 2, replace=False)
+        cells[setup] = xr.Dataset(
+            {"pearson_r2": (("member", "target", "cell"), skill)},
+            coords={
+                "member": [f"{seed:02d}" for seed in seeds],
+                "target": ["sif", "lai"],
+                "lat": ("cell", [10.0, 20.0, 30.0, 40.0]),
+                "lon": ("cell", [1.0, 2.0, 3.0, 4.0]),
+            },
+        )
+        for split in ("train", "test"):
+            for member in ["01", "02", "ensemble"]:
+                for domain in ("space-time", "space"):
+                    rows.append(
+                        {
+                            "stage": "develop",
+                            "setup": setup,
+                            "member": member,
+                            "split": split,
+                            "target": "sif",
+                            "support": "cell",
+                            "domain": domain,
+                            "pearson_r2": generator.uniform(0, 1),
+                        }
+                    )
+    return pd.DataFrame(rows), cells
+
+
+def test_global_partition_uses_the_mean_of_single_members(study):
+    metrics, cells = study
+    table, _ = partition(metrics, cells, PUBLISHED)
+    assert list(table.columns) == [
+        "target", "support", "domain", "split", "group", "contribution", "share",
+    ]  # fmt: skip
+    assert list(table["group"]) == [*PUBLISHED, "total"] * 2
+    assert set(table["domain"]) == {"space-time"}
+
+    used = metrics[(metrics.member != "ensemble") & (metrics.domain == "space-time")]
+    for split in ("train", "test"):
+        mean = used[used.split == split].groupby("setup")["pearson_r2"].mean()
+        explained = {frozenset(): 0.0} | {
+            frozenset(setup.split("+")): value for setup, value in mean.items()
+        }
+        expected = contributions_over_orderings(PUBLISHED, explained)
+        found = table[table.split == split].set_index("group")
+        np.testing.assert_allclose(found["contribution"][PUBLISHED], expected, rtol=1e-12)
+        assert found["contribution"]["total"] == pytest.approx(mean["PFT+CLIM+SOIL+AGE"])
+        np.testing.assert_allclose(
+            found["share"], found["contribution"] / mean["PFT+CLIM+SOIL+AGE"], rtol=1e-12
+        )
+
+
+def test_cell_partition_and_dominant_group(study):
+    metrics, cells = study
+    _, maps = partition(metrics, cells, PUBLISHED)
+    assert maps["contribution"].dims == ("target", "group", "cell")
+    total = cells["PFT+CLIM+SOIL+AGE"]["pearson_r2"].mean("member")
+    np.testing.assert_allclose(maps["contribution"].sum("group")[:, :3], total[:, :3], rtol=1e-5)
+    explained = {frozenset(): 0.0} | {
+        frozenset(setup.split("+")): float(data["pearson_r2"][:, 1, 2].mean())
+        for setup, data in cells.items()
+    }
+    expected = contributions_over_orderings(PUBLISHED, explained)
+    np.testing.assert_allclose(maps["contribution"][1, :, 2], expected, rtol=1e-5)
+    assert int(maps["dominant"][1, 2]) == int(np.argmax(expected))
+    assert maps["dominant"].dtype == np.int8
+    assert "member" not in maps.coords
+
+
+def test_unobserved_cells_have_no_contribution_and_no_dominant_group(study):
+    _, maps = partition(*study, PUBLISHED)
+    assert maps["contribution"][:, :, 3].isnull().all()
+    assert (maps["dominant"][:, 3] == -1).all()
+    assert (maps["dominant"][:, :3] >= 0).all()
+
+
+def test_order_of_groups_does_not_matter(study):
+    table, maps = partition(*study, PUBLISHED)
+    other_table, other_maps = partition(*study, PUBLISHED[::-1])
+    xr.testing.assert_allclose(
+        maps["contribution"], other_maps["contribution"].sel(group=PUBLISHED)
+    )
+    keys = ["target", "split", "group"]
+    pd.testing.assert_series_equal(
+        table.set_index(keys)["contribution"],
+        other_table.set_index(keys)["contribution"].reindex(table.set_index(keys).index),
+    )
+
+
+def test_two_groups_need_three_setups(study):
+    metrics, cells = study
+    names = ["PFT", "CLIM", "PFT+CLIM"]
+    table, maps = partition(
+        metrics[metrics.setup.isin(names)], {name: cells[name] for name in names}, ["PFT", "CLIM"]
+    )
+    assert list(maps["group"].values) == ["PFT", "CLIM"]
+    assert set(table["group"]) == {"PFT", "CLIM", "total"}
+
+
+def test_missing_setups_are_named(study):
+    metrics, cells = study
+    lacking = metrics[~metrics.setup.isin(["PFT+AGE", "SOIL"])]
+    with pytest.raises(InputError, match=r"missing: SOIL, PFT\+AGE"):
+        partition(lacking, cells, PUBLISHED)
+    del cells["CLIM+SOIL"]
+    with pytest.raises(InputError, match=r"cells\.nc.*missing: CLIM\+SOIL"):
+        partition(metrics, cells, PUBLISHED)
+
+
+def test_a_split_absent_from_one_setup_is_undefined(study):
+    metrics, cells = study
+    absent = (metrics.setup == "AGE") & (metrics.split == "test")
+    table, _ = partition(metrics[~absent], cells, PUBLISHED)
+    assert table.loc[table.split == "test", ["contribution", "share"]].isna().all(axis=None)
+    assert table.loc[table.split == "train", ["contribution", "share"]].notna().all(axis=None)
+
+
+def test_stages_are_not_mixed(study):
+    metrics, cells = study
+    metrics.loc[0, "stage"] = "final"
+    with pytest.raises(InputError, match="one stage"):
+        partition(metrics, cells, PUBLISHED)
+
+
+@pytest.mark.parametrize("groups", [[], ["PFT", "PFT"]])
+def test_groups_are_distinct(study, groups):
+    with pytest.raises(InputError, match="each named once"):
+        partition(*study, groups)

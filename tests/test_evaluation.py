@@ -1,0 +1,238 @@
+"""Metrics against independent computations, and the evaluation of an ensemble as a whole."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn import metrics as sklearn_metrics
+
+from differland import evaluation
+from differland.ensemble import Ensemble, read_ensemble, select_members
+from differland.errors import InputError
+from differland.evaluation import evaluate_ensemble, skill, targets_of_driver
+from differland.files import write_text
+from differland.members import Member, write_member
+from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
+from differland.patches import PADDING
+from differland.tables import PARAMETERS, TRAITS
+from differland.training import train_block
+
+SETUP = "PFT+CLIM"
+
+
+@pytest.fixture(scope="module")
+def members(driver, patches, settings, tmp_path_factory) -> list[Member]:
+    names = [(SETUP, f"{seed:02d}") for seed in (1, 2, 3)]
+    folder = tmp_path_factory.mktemp("checkpoints")
+    return train_block(driver, patches, names, "develop", settings, folder)
+
+
+@pytest.fixture(scope="module")
+def evaluated(members, driver, patches):
+    return evaluate_ensemble(Ensemble(members), driver, patches, OBSERVED_VARIABLES, 12)
+
+
+@given(st.integers(0, 10_000), st.integers(12, 60))
+def test_skill_agrees_with_scikit_learn_and_scipy(seed, count):
+    rng = np.random.default_rng(seed)
+    observed = rng.normal(size=count) + 3
+    modelled = 0.7 * observed + rng.normal(size=count)
+    gaps = rng.uniform(size=count) < 0.1
+    found = skill(np.where(gaps, np.nan, observed), modelled)
+    o, m = observed[~gaps], modelled[~gaps]
+    line = stats.linregress(o, m)
+    expected = {
+        "n": o.size,
+        "R2": sklearn_metrics.r2_score(o, m),
+        "pearson_r2": line.rvalue**2,
+        "correlation": line.rvalue,
+        "mae": sklearn_metrics.mean_absolute_error(o, m),
+        "rmse": sklearn_metrics.root_mean_squared_error(o, m),
+        "slope": line.slope,
+        "intercept": line.intercept,
+    }
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-9, atol=1e-9, err_msg=name)
+
+
+def test_skill_of_what_cannot_be_scored_is_nan():
+    constant = skill(np.full(10, 2.5), np.arange(10.0))
+    few = skill(np.array([1.0, 2.0, np.nan, np.nan]), np.arange(4.0))
+    for result in (constant, few):
+        assert np.isnan(result["R2"])
+        assert np.isnan(result["rmse"])
+    flat = skill(np.arange(10.0), np.full(10, 2.0))
+    assert flat["pearson_r2"] == 0
+    assert flat["R2"] < 0
+
+
+def test_skill_goes_along_any_axis():
+    rng = np.random.default_rng(0)
+    observed, modelled = rng.normal(size=(2, 4, 30))
+    along = skill(observed, modelled, axis=1)
+    for row in range(4):
+        np.testing.assert_allclose(along["R2"][row], skill(observed[row], modelled[row])["R2"])
+
+
+def test_selection_takes_the_lowest_training_loss(members):
+    chosen = select_members(members, 2)
+    losses = {member.seed: member.training_loss for member in members}
+    assert chosen["selected"] == sorted(losses, key=losses.get)[:2]
+    assert sorted(chosen["selected"] + chosen["rejected"]) == ["01", "02", "03"]
+
+
+def test_selected_members_read_back(members, tmp_path):
+    for member in members:
+        write_member(member, tmp_path / "members" / "develop" / SETUP / member.seed)
+    chosen = select_members(members, 2)
+    write_text(json.dumps(chosen), tmp_path / "ensemble.json")
+    ensemble = read_ensemble(tmp_path / "ensemble.json", tmp_path / "members")
+    assert ensemble.seeds == chosen["selected"]
+    (tmp_path / "ensemble.json").write_text('{"stage":')
+    with pytest.raises(InputError, match=r"ensemble\.json"):
+        read_ensemble(tmp_path / "ensemble.json", tmp_path / "members")
+
+
+def test_metrics_have_every_target_split_and_domain(evaluated):
+    metrics = evaluated.metrics
+    assert set(metrics["target"]) == set(OBSERVABLES)
+    assert set(metrics["member"]) == {"01", "02", "03", "ensemble"}
+    of_member = metrics[metrics["member"] == "01"]
+    assert set(of_member["split"]) == {"train", "development", "test"}
+    assert set(metrics[metrics["member"] == "ensemble"]["split"]) == {"train", "test"}
+    domains = metrics[metrics["target"] == "lai"]["domain"]
+    assert set(domains) == {"space-time", "space", "time"}
+    assert set(metrics[metrics["target"] == "soc"]["domain"]) == {"space-time"}
+
+
+def test_space_time_metric_of_the_ensemble_is_that_of_its_simulation(evaluated, driver, patches):
+    """By hand, from the files alone: LAI, months from the second year on, test cells."""
+    test = evaluated.simulation["test"].to_numpy() == 1
+    observed = driver["lai"].to_numpy()[test, 12:].ravel()
+    modelled = evaluated.simulation["lai"].to_numpy()[test, 12:].ravel()
+    known = np.isfinite(observed)
+    row = evaluated.metrics.query(
+        "member == 'ensemble' and split == 'test' and target == 'lai' and domain == 'space-time'"
+    )
+    assert int(row["n"].iloc[0]) == known.sum()
+    np.testing.assert_allclose(
+        row["R2"].iloc[0],
+        sklearn_metrics.r2_score(observed[known], modelled[known]),
+        rtol=1e-4,
+    )
+    space = evaluated.metrics.query(
+        "member == 'ensemble' and split == 'test' and target == 'lai' and domain == 'space'"
+    )
+    means = [
+        np.nanmean(np.where(np.isfinite(driver["lai"].to_numpy()[test, 12:]), v, np.nan), axis=1)
+        for v in (
+            driver["lai"].to_numpy()[test, 12:],
+            evaluated.simulation["lai"].to_numpy()[test, 12:],
+        )
+    ]
+    np.testing.assert_allclose(
+        space["rmse"].iloc[0], np.sqrt(((means[0] - means[1]) ** 2).mean()), rtol=1e-4
+    )
+
+
+def test_patch_targets_compare_patch_means_of_valid_cells(evaluated, driver, patches):
+    series = evaluated.simulation["nbe"].to_numpy().astype(float)
+    target = next(
+        t for t in targets_of_driver(driver, patches, OBSERVED_VARIABLES, 12) if t.name == "nbe"
+    )
+    modelled = target.modelled(series, 12)
+    numbers = driver["patch"].to_numpy()
+    for row, number in enumerate(patches["number"].to_numpy()):
+        np.testing.assert_allclose(modelled[row], series[numbers == number, 12:].mean(axis=0))
+    bulk = patches["bulk"].to_numpy() == 1
+    assert not bulk.all()
+    assert np.isnan(target.observed[~bulk]).all()
+    assert np.isfinite(target.observed[bulk]).any()
+
+
+def test_annual_targets_compare_means_of_complete_years(driver, patches):
+    gappy = driver.copy(deep=True)
+    gappy["biomass"].values[3, 14] = np.nan
+    target = next(
+        t for t in targets_of_driver(gappy, patches, OBSERVED_VARIABLES, 12) if t.name == "biomass"
+    )
+    assert target.observed.shape == (driver.sizes["cell"], 3)
+    assert np.isnan(target.observed[3, 0])
+    assert np.isfinite(target.observed[3, 1:]).all()
+
+
+def test_simulation_is_mean_and_spread_of_members(members, driver, evaluated):
+    runs = list(evaluation.simulate_members(Ensemble(members), driver, None))
+    for name in ("gpp", "lai", "reco"):
+        every = np.stack([run[name] for run in runs]).astype(float)
+        np.testing.assert_allclose(evaluated.simulation[name], every.mean(axis=0), rtol=1e-5)
+        np.testing.assert_allclose(
+            evaluated.simulation[f"{name}_spread"], every.std(axis=0, ddof=1), rtol=1e-3, atol=1e-5
+        )
+
+
+def test_chunks_of_cells_change_nothing(members, driver, monkeypatch):
+    whole = next(evaluation.simulate_members(Ensemble(members[:1]), driver, None))
+    monkeypatch.setattr(evaluation, "CELLS_AT_ONCE", 7)
+    parts = next(evaluation.simulate_members(Ensemble(members[:1]), driver, None))
+    for name, values in whole.items():
+        np.testing.assert_allclose(parts[name], values, rtol=1e-4, atol=1e-4, err_msg=name)
+
+
+def test_cell_skill_lies_where_it_was_observed(evaluated, driver, patches):
+    cells = evaluated.cells
+    towers = np.isfinite(driver["gpp_site"].to_numpy()[:, 12:]).sum(axis=1) >= 3
+    found = np.isfinite(cells["R2"].sel(target="gpp_site", member="01").to_numpy())
+    np.testing.assert_array_equal(found, towers)
+    nbe = cells["R2"].sel(target="nbe", member="01").to_numpy()
+    slots = patches["cell"].to_numpy()
+    for row in slots:
+        of_patch = nbe[row[row != PADDING]]
+        assert np.isnan(of_patch).all() or np.ptp(of_patch) == 0
+
+
+def test_applied_driver_has_one_split_and_needs_no_patches(members, driver):
+    other = driver.isel(cell=slice(0, 12))
+    result = evaluate_ensemble(Ensemble(members), other, None, OBSERVED_VARIABLES, 12)
+    assert set(result.metrics["split"]) == {"applied"}
+    assert not {"nbe", "fire", "ewt"} & set(result.metrics["target"])
+    assert "test" not in result.simulation.coords
+    assert result.simulation.sizes["cell"] == 12
+
+
+def test_parameter_maps_hold_all_parameters_and_traits(members, driver, patches):
+    maps = Ensemble(members).parameters(driver, patches)
+    assert set(maps.data_vars) == set(PARAMETERS) | set(TRAITS)
+    assert maps["q10"].dims == ("member", "cell")
+    for name, row in PARAMETERS.items():
+        assert maps[name].attrs["units"] == row.units
+        assert float(maps[name].min()) >= row.minimum * (1 - 1e-5)
+        assert float(maps[name].max()) <= row.maximum * (1 + 1e-5)
+    shares = (
+        sum(maps[f"allocation_{pool}"] for pool in ("labile", "foliar", "wood", "root"))
+        + maps["autotrophic_fraction"]
+    )
+    np.testing.assert_allclose(shares, 1, rtol=1e-5)
+    np.testing.assert_allclose(maps["q10"], np.exp(10 * maps["temperature_sensitivity"]), rtol=1e-5)
+
+
+def test_mean_traits_for_attribution_are_those_of_the_maps(members, driver, patches):
+    ensemble = Ensemble(members)
+    values = np.stack([driver[name].to_numpy() for name in ensemble.active_predictors], axis=1)
+    found = ensemble.traits_of(values, driver["lat"].to_numpy())
+    maps = ensemble.parameters(driver, patches)
+    for column, name in enumerate(TRAITS):
+        np.testing.assert_allclose(found[:, column], maps[name].mean("member"), rtol=1e-4)
+
+
+def test_members_of_different_models_make_no_ensemble(members):
+    other = replace(
+        members[1],
+        record={**members[1].record, "model": {"step_length": 30, "moisture_reference": "forcing"}},
+    )
+    with pytest.raises(InputError, match="model"):
+        Ensemble([members[0], other])

@@ -1,0 +1,72 @@
+"""The synthetic planet: a driver that passes every check, made by its own truth."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from differland.driver import read_driver
+from differland.files import write_netcdf
+from differland.model.forcing import Forcing, forcing_of_driver
+from differland.model.parameters import Parameters, Pools
+from differland.model.simulate import simulate
+from differland.observables import OBSERVED_VARIABLES
+from differland.synthetic.planet import PlanetSettings, make_planet
+from differland.tables import FORCING, PARAMETERS, PREDICTORS
+
+SETTINGS = PlanetSettings(6, 5, 2001, 3, seed=3, noise=0.0)
+
+
+@pytest.fixture(scope="module")
+def planet():
+    return make_planet(SETTINGS)
+
+
+def test_planet_has_every_variable_and_passes_all_checks(planet, tmp_path):
+    write_netcdf(planet[0], tmp_path / "planet.nc")
+    driver = read_driver(tmp_path / "planet.nc")
+    assert {*PREDICTORS, *FORCING, *OBSERVED_VARIABLES.values()} <= set(driver.data_vars)
+    assert driver.sizes == {"cell": 30, "time": 36, "patch": 6}
+
+
+def test_observations_are_the_models_own_output(planet):
+    driver, truth = planet
+    forcing = Forcing(
+        *(jnp.asarray(v, jnp.float32) for v in forcing_of_driver(driver, "calendar", "forcing"))
+    )
+    _, outputs = simulate(
+        Parameters(*(jnp.asarray(truth[n].to_numpy(), jnp.float32) for n in Parameters._fields)),
+        Pools(*(jnp.asarray(truth[f"initial_{n}"].to_numpy(), jnp.float32) for n in Pools._fields)),
+        forcing,
+        ("lai", "et"),
+    )
+    for name, modelled in outputs.items():
+        observed = driver[name].to_numpy()
+        known = np.isfinite(observed)
+        assert 0.8 < known.mean() < 1
+        np.testing.assert_allclose(
+            np.asarray(modelled).T[known], observed[known], rtol=1e-3, atol=1e-3
+        )
+
+
+def test_truth_lies_within_bounds_and_varies(planet):
+    for name, row in PARAMETERS.items():
+        values = planet[1][name].to_numpy()
+        assert row.minimum <= values.min() * (1 + 1e-6)
+        assert values.max() <= row.maximum * (1 + 1e-6)
+    for name in ("canopy_efficiency", "leaf_carbon_mass_per_area", "leaf_lifespan"):
+        assert planet[1][name].std() / planet[1][name].mean() > 0.05
+
+
+def test_same_seed_same_planet():
+    one, two = make_planet(SETTINGS)[0], make_planet(SETTINGS)[0]
+    assert one.identical(two)
+    other = make_planet(PlanetSettings(6, 5, 2001, 3, seed=4, noise=0.0))[0]
+    assert not np.array_equal(one["lai"], other["lai"])
+
+
+def test_planet_is_habitable(planet):
+    """Months of no leaf anywhere, or of water at its bound, would teach nothing."""
+    driver = planet[0]
+    assert 0.2 < float(driver["lai"].mean()) < 8
+    assert 0.3 < float(driver["gpp_site"].mean()) < 15
+    assert float(driver["fire_emission"].max()) > 0

@@ -1,0 +1,293 @@
+"""Training: reproducible, resumable, independent of company, and bounded in its restarts."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import xarray as xr
+
+from differland import training
+from differland.errors import InputError
+from differland.members import RECORD_FILE, WEIGHTS_FILE, read_member, write_member
+from differland.minibatches import build_minibatches, predictor_matrix
+from differland.patches import cells_of_split, draw_split
+from differland.tables import PREDICTORS
+from differland.training import Settings, scaling_of, train_block
+
+MEMBERS = [("PFT+CLIM", "01"), ("AGE", "02"), ("PFT+CLIM+SOIL+AGE", "03")]
+
+
+def leaves(member) -> list[np.ndarray]:
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(member.weights)]
+
+
+def same(one, two) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(leaves(one), leaves(two), strict=True))
+
+
+@pytest.fixture(scope="module")
+def trained(driver, patches, settings, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    return train_block(driver, patches, MEMBERS, "develop", settings, folder), folder
+
+
+class Killed(Exception):
+    """Stands for the signal that ends a job."""
+
+
+def killed_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let training die when that many epochs were logged."""
+    describe = training._Block.describe
+    count = 0
+
+    def die(self, *arguments):
+        nonlocal count
+        count += 1
+        if count > epochs:
+            raise Killed
+        return describe(self, *arguments)
+
+    monkeypatch.setattr(training._Block, "describe", die)
+
+
+def test_loss_decreases_and_every_term_is_recorded(driver, patches, settings, tmp_path):
+    longer = replace(settings, epochs=12)
+    (member,) = train_block(driver, patches, [MEMBERS[2]], "develop", longer, tmp_path)
+    train = member.losses[member.losses["split"] == "train"]
+    assert train["epoch"].tolist() == list(range(1, 13))
+    assert train["total"].iloc[-1] < 0.7 * train["total"].iloc[0]
+    terms = list(settings.loss.active(driver))
+    np.testing.assert_allclose(train[terms].sum(axis=1), train["total"], rtol=1e-6)
+    assert (member.losses["split"] == "development").sum() == 12
+    assert member.training_loss == pytest.approx(train["total"].iloc[-1])
+
+
+def test_same_seed_same_weights_bit_for_bit(driver, patches, settings, trained, tmp_path):
+    again = train_block(driver, patches, MEMBERS, "develop", settings, tmp_path)
+    for one, two in zip(trained[0], again, strict=True):
+        assert same(one, two)
+        assert one.losses.equals(two.losses)
+
+
+def test_seeds_setups_and_stages_differ(driver, patches, settings, trained, tmp_path):
+    members = [("PFT+CLIM", "01"), ("PFT+CLIM", "02")]
+    one, two = train_block(driver, patches, members, "final", settings, tmp_path)
+    assert not same(one, two)
+    assert not same(one, trained[0][0])
+    assert one.record["split"]["development"] == []
+
+
+def test_killed_training_resumes_to_the_same_weights(
+    driver, patches, settings, trained, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        killed_after(2, patch)
+        with pytest.raises(Killed):
+            train_block(driver, patches, MEMBERS, "develop", settings, tmp_path)
+    block = training._Block(MEMBERS, "develop", settings, driver, patches, tmp_path)
+    assert [progress.epoch for progress in block.progress] == [2, 2, 2]
+    resumed = train_block(driver, patches, MEMBERS, "develop", settings, tmp_path)
+    for one, two in zip(trained[0], resumed, strict=True):
+        assert same(one, two)
+        assert one.losses.round(9).equals(two.losses.round(9))
+
+
+def test_members_that_are_behind_catch_up_to_the_same_weights(
+    driver, patches, settings, trained, tmp_path
+):
+    """A kill between two members' checkpoints leaves them at different epochs."""
+    train_block(driver, patches, MEMBERS, "develop", settings, tmp_path)
+    lost = tmp_path / "develop" / MEMBERS[1][0] / f"{MEMBERS[1][1]}.safetensors"
+    lost.unlink()
+    again = train_block(driver, patches, MEMBERS, "develop", settings, tmp_path)
+    for one, two in zip(trained[0], again, strict=True):
+        assert same(one, two)
+
+
+def test_finished_members_are_not_trained_again(driver, patches, settings, trained, monkeypatch):
+    def never(*_):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(training, "compile_epoch", never)
+    for member, company in ((MEMBERS[1:2], trained[0][1:2]), (MEMBERS, trained[0])):
+        again = train_block(driver, patches, member, "develop", settings, trained[1])
+        for one, two in zip(company, again, strict=True):
+            assert same(one, two)
+
+
+def test_member_alone_is_the_member_in_a_block(driver, patches, settings, trained, tmp_path):
+    (alone,) = train_block(driver, patches, MEMBERS[:1], "develop", settings, tmp_path)
+    for one, two in zip(leaves(trained[0][0]), leaves(alone), strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-3, atol=1e-5)
+
+
+def test_checkpoint_of_other_data_or_settings_is_left_aside(
+    driver, patches, settings, trained, tmp_path
+):
+    other = replace(settings, learning_rate=1e-3)
+    train_block(driver, patches, MEMBERS[:1], "develop", other, tmp_path)
+    block = training._Block(MEMBERS[:1], "develop", settings, driver, patches, tmp_path)
+    assert block.progress[0].epoch == 0
+    changed = driver.assign(srad=driver["srad"] * 1.01)
+    block = training._Block(MEMBERS[:1], "develop", other, changed, patches, tmp_path)
+    assert block.progress[0].epoch == 0
+
+
+def test_corrupt_checkpoint_is_left_aside(driver, patches, settings, trained, tmp_path, caplog):
+    train_block(driver, patches, MEMBERS[:1], "develop", settings, tmp_path)
+    path = tmp_path / "develop" / MEMBERS[0][0] / f"{MEMBERS[0][1]}.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    block = training._Block(MEMBERS[:1], "develop", settings, driver, patches, tmp_path)
+    assert block.progress[0].epoch == 0
+    assert str(path) in caplog.text
+
+
+def test_development_patches_do_not_touch_the_weights(driver, patches, settings, tmp_path):
+    """Observations of a development patch may be anything: the weights stay the same."""
+    split = draw_split(patches, 1, settings.development_fraction, "develop")
+    cells = cells_of_split(patches, split.development)
+    changed = driver.copy(deep=True)
+    for name in ("lai", "sif", "et", "gpp_site"):
+        changed[name].values[cells] *= 1.7
+    one = train_block(driver, patches, MEMBERS[:1], "develop", settings, tmp_path / "one")[0]
+    two = train_block(changed, patches, MEMBERS[:1], "develop", settings, tmp_path / "two")[0]
+    assert same(one, two)
+    for split_name, equal in (("train", True), ("development", False)):
+        totals = [m.losses[m.losses["split"] == split_name]["total"].tolist() for m in (one, two)]
+        assert (totals[0] == totals[1]) is equal
+
+
+def test_test_patches_are_never_seen(driver, patches, settings, tmp_path):
+    cells = cells_of_split(patches, patches["test"].to_numpy() == 1)
+    changed = driver.copy(deep=True)
+    for name in ("lai", "srad", "mean_annual_temperature"):
+        changed[name].values[cells] *= 0.5
+    one = train_block(driver, patches, MEMBERS[:1], "final", settings, tmp_path / "one")[0]
+    two = train_block(changed, patches, MEMBERS[:1], "final", settings, tmp_path / "two")[0]
+    assert same(one, two)
+    assert one.losses.equals(two.losses)
+
+
+def poison(first_draws: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the initial weights of the first draws of seed 02 infinite."""
+    key_of = training.member_key
+    initial = training.initial_weights
+    poisoned = [key_of("02", draw, "seed") for draw in range(first_draws)]
+
+    def weights(network, key, active):
+        values = initial(network, key, active)
+        if any(bool((jax.random.key_data(key) == jax.random.key_data(p)).all()) for p in poisoned):
+            values["process"]["bias"] = jnp.full_like(values["process"]["bias"], jnp.nan)
+        return values
+
+    monkeypatch.setattr(training, "initial_weights", weights)
+
+
+def test_non_finite_member_starts_again_and_the_others_do_not_notice(
+    driver, patches, settings, trained, tmp_path, monkeypatch
+):
+    poison(2, monkeypatch)
+    members = train_block(driver, patches, MEMBERS, "develop", settings, tmp_path)
+    assert members[1].record["draw"] == 2
+    assert members[1].record["restarts"] == [1, 1]
+    assert np.isfinite(members[1].losses["total"]).all()
+    assert members[1].record["epochs"] == settings.epochs
+    assert same(members[0], trained[0][0])
+    assert same(members[2], trained[0][2])
+
+
+def test_restarts_are_bounded_and_the_others_are_kept(
+    driver, patches, settings, tmp_path, monkeypatch
+):
+    poison(10, monkeypatch)
+    few = replace(settings, maximum_restarts=1)
+    with pytest.raises(FloatingPointError, match=r"AGE/02.*maximum_restarts"):
+        train_block(driver, patches, MEMBERS, "develop", few, tmp_path)
+
+
+def test_predictor_statistics_are_those_of_the_training_cells(driver, patches, settings):
+    split = draw_split(patches, 1, 0.1, "develop")
+    scaling = scaling_of(driver, patches, split, "CLIM", settings.predictors)
+    standard = scaling.standardise(predictor_matrix(driver))[cells_of_split(patches, split.train)]
+    used = scaling.active > 0
+    assert [n for n, a in zip(PREDICTORS, used, strict=True) if a] == list(
+        settings.predictors["CLIM"]
+    )
+    np.testing.assert_allclose(standard[:, used].mean(axis=0), 0, atol=1e-9)
+    np.testing.assert_allclose(standard[:, used].std(axis=0), 1, rtol=1e-9)
+    assert (standard[:, ~used] == 0).all()
+
+
+def test_constant_predictor_standardises_to_zero(driver, patches, settings):
+    flat = driver.assign(nonvegetated=driver["nonvegetated"] * 0)
+    split = draw_split(patches, 1, 0.1, "develop")
+    scaling = scaling_of(flat, patches, split, "PFT", settings.predictors)
+    column = list(PREDICTORS).index("nonvegetated")
+    assert (scaling.standardise(predictor_matrix(flat))[:, column] == 0).all()
+
+
+def test_terms_without_observations_are_off(driver, settings):
+    active = settings.loss.active(driver.drop_vars(["nbe", "sif"]))
+    assert not {"nbe", "nbe_annual", "sif", "vod"} & set(active)
+    assert {"lai", "violation", "equilibrium"} <= set(active)
+
+
+def test_padding_repeats_a_cell_and_weighs_nothing(driver, patches, settings):
+    batches = build_minibatches(driver, patches, settings.model, settings.loss)
+    padding = patches["cell"].to_numpy() == -1
+    assert padding.any()
+    assert (np.asarray(batches.observations.valid)[padding] == 0).all()
+    for name, weight in batches.observations.weight.items():
+        if (weight.shape[-1] == padding.shape[1] and weight.ndim > 2) or name == "soc":
+            moved = np.moveaxis(np.asarray(weight), -1, 1)
+            assert (moved[padding] == 0).all(), name
+    srad = np.asarray(batches.forcing["srad"])
+    for patch, slot in np.argwhere(padding):
+        np.testing.assert_array_equal(srad[patch, :, slot], srad[patch, :, 0])
+
+
+def test_member_files_read_back(trained, tmp_path: Path):
+    member = trained[0][0]
+    write_member(member, tmp_path / "01")
+    again = read_member(tmp_path / "01")
+    assert same(member, again)
+    for name in ("mean", "standard_deviation", "active"):
+        np.testing.assert_array_equal(getattr(member.scaling, name), getattr(again.scaling, name))
+    assert again.record["configuration_digest"] == member.record["configuration_digest"]
+    assert again.losses.shape == member.losses.shape
+
+
+@pytest.mark.parametrize("name", [WEIGHTS_FILE, RECORD_FILE])
+def test_half_written_member_is_refused(trained, tmp_path: Path, name: str):
+    write_member(trained[0][0], tmp_path)
+    path = tmp_path / name
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(InputError, match=name.replace(".", r"\.")):
+        read_member(tmp_path)
+
+
+def test_member_of_another_shape_is_refused(trained, tmp_path: Path):
+    write_member(trained[0][0], tmp_path)
+    record = json.loads((tmp_path / RECORD_FILE).read_text())
+    record["network"]["width"] = 16
+    (tmp_path / RECORD_FILE).write_text(json.dumps(record))
+    with pytest.raises(InputError, match="weights"):
+        read_member(tmp_path)
+
+
+def test_settings_of_the_shipped_configuration(settings: Settings):
+    assert settings.learning_rate == 5e-4
+    assert settings.model.step_length == "calendar"
+    assert settings.loss.observations["soc"] == "soil_organic_carbon"
+    assert "violation" not in settings.loss.observations
+
+
+def test_fresh_weights_differ_at_every_run(driver: xr.Dataset, patches, settings, tmp_path):
+    fresh = replace(settings, initial_weights="fresh", epochs=1)
+    one = train_block(driver, patches, MEMBERS[:1], "final", fresh, tmp_path / "one")[0]
+    two = train_block(driver, patches, MEMBERS[:1], "final", fresh, tmp_path / "two")[0]
+    assert not same(one, two)

@@ -1,0 +1,1 @@
+"""Figures of a study: one module per figure family, one function per figure."""

@@ -1,0 +1,234 @@
+"""One page per flux-tower site: carbon and water over time (Figs. S19 and S20)."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from differland.errors import InputError
+from differland.evaluation import skill, targets_of_driver
+from differland.figures import style
+from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
+
+ROWS = (
+    ("gpp", ("gpp_site",)),
+    ("reco", ("reco_site",)),
+    ("et", ("et_site", "et")),
+    ("lai", ("lai",)),
+)
+"""Quantities, and the targets whose observations are shown with them: the first one observed."""
+
+SOURCES = {"site": "tower", "cell": "satellite"}
+MONTHS = np.arange(1, 13)
+
+
+def choose_sites(driver: xr.Dataset, sites: str | int | Sequence[str]) -> list[str]:
+    """Names of the sites that get a page, in the order of the driver.
+
+    Parameters
+    ----------
+    driver
+        ``driver.nc``. Without the coordinate ``site`` it has no sites; a cell with an empty name
+        is no site.
+    sites
+        ``all``, a number (the first so many), or names.
+
+    Raises
+    ------
+    InputError
+        The driver has no site of a given name.
+    """
+    if "site" not in driver.variables:
+        known = []
+    else:
+        known = [name for name in driver["site"].to_numpy().astype(str) if name.strip()]
+    if sites == "all":
+        return known
+    if isinstance(sites, int):
+        return known[:sites]
+    unknown = [name for name in sites if name not in known]
+    if unknown:
+        source = driver.encoding.get("source", "driver.nc")
+        raise InputError(source, "site", f"a cell named {', '.join(unknown)}", "none")
+    return [name for name in known if name in sites]
+
+
+@style.styled
+def draw_site(
+    driver: xr.Dataset,
+    simulation: xr.Dataset,
+    site: str,
+    spin_up_months: int,
+    observations: Mapping[str, str | None] = OBSERVED_VARIABLES,
+) -> Figure:
+    """Observed and modelled GPP, RECO, ET and LAI of one site, month by month and in the mean year.
+
+    The band is the ensemble mean plus and minus one standard deviation across members. The mean
+    year is taken over the months that are observed, for the model as for the observations; without
+    observations it is that of all months.
+
+    Parameters
+    ----------
+    driver
+        ``driver.nc`` with the coordinate ``site``.
+    simulation
+        ``simulation.nc`` of an ensemble on the same cells and months.
+    site
+        Name of the site.
+    spin_up_months
+        Months at the start, shaded, that neither skill nor mean year uses.
+    observations
+        Driver variable by target; None: not looked at.
+
+    Raises
+    ------
+    InputError
+        The driver has no sites, or not this one; the simulation has other cells.
+    """
+    source = driver.encoding.get("source", "driver.nc")
+    if "site" not in driver.variables:
+        raise InputError(source, "site", "a coordinate (cell)", "none")
+    cells = np.flatnonzero(driver["site"].to_numpy().astype(str) == site)
+    if cells.size == 0:
+        raise InputError(source, "site", f"a cell named {site}", "none")
+    if simulation.sizes["cell"] != driver.sizes["cell"]:
+        raise InputError(
+            simulation.encoding.get("source", "simulation.nc"),
+            "cell",
+            f"{driver.sizes['cell']} cells, as the driver",
+            f"{simulation.sizes['cell']}",
+        )
+    cell = int(cells[0])
+    modelled = simulation.isel(cell=cell)
+
+    figure = Figure(figsize=(style.WIDTH, 7.6))
+    panels = figure.subplots(
+        len(ROWS), 2, sharex="col", sharey="row", gridspec_kw={"width_ratios": [3.6, 1]}
+    )
+    for row, (quantity, targets) in enumerate(ROWS):
+        values, told = _observations(driver, cell, targets, observations)
+        _draw_row(panels[row, 0], panels[row, 1], values, told, modelled, quantity, spin_up_months)
+        style.panel_title(panels[row, 0], row, style.capitalise(style.facts(quantity)[0]))
+    for axes in panels[-1]:
+        axes.set_xlabel("Time" if axes is panels[-1, 0] else "Month of the year")
+    locator = AutoDateLocator(minticks=4, maxticks=10)
+    panels[-1, 0].xaxis.set_major_locator(locator)
+    panels[-1, 0].xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
+    panels[-1, 1].set_xticks([1, 4, 7, 10], ["Jan", "Apr", "Jul", "Oct"])
+    panels[0, 1].set_title("Mean year")
+    figure.suptitle(_describe(driver, simulation, cell), fontsize=10, x=0.01, ha="left")
+    handles = [
+        panels[0, 0].plot([], [], "o", color=style.OBSERVED, markersize=3, label="observed")[0],
+        panels[0, 0].plot([], [], color=style.MODELLED, label="ensemble mean")[0],
+        panels[0, 0].fill_between(
+            [],
+            [],
+            color=style.MODELLED,
+            alpha=style.SPREAD_ALPHA,
+            linewidth=0,
+            label="± 1 standard deviation of members",
+        ),
+    ]
+    if spin_up_months:
+        handles.append(Patch(color=style.LIGHT_GREY, label="spin-up, not evaluated"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=4)
+    return figure
+
+
+def _describe(driver: xr.Dataset, simulation: xr.Dataset, cell: int) -> str:
+    site = str(driver["site"].to_numpy()[cell])
+    latitude, longitude = float(driver["lat"][cell]), float(driver["lon"][cell])
+    split = "applied"
+    if "test" in simulation.variables:
+        split = "test" if bool(simulation["test"][cell]) else "train"
+    return (
+        f"{site}   {abs(latitude):.2f}°{'N' if latitude >= 0 else 'S'}"
+        f" {abs(longitude):.2f}°{'E' if longitude >= 0 else 'W'}   {style.SPLITS[split]} site"
+    )
+
+
+def _observations(
+    driver: xr.Dataset,
+    cell: int,
+    targets: tuple[str, ...],
+    observations: Mapping[str, str | None],
+) -> tuple[np.ndarray, str]:
+    """Values [time] of the first target observed at the site, and by what; all NaN if none is."""
+    here = driver.isel(cell=[cell])
+    for target in targets:
+        found = targets_of_driver(here, None, {target: observations.get(target)}, 0)
+        if found and np.isfinite(found[0].observed).any():
+            return found[0].observed[0], SOURCES[OBSERVABLES[target].support]
+    return np.full(driver.sizes["time"], np.nan), ""
+
+
+def _draw_row(
+    series: Axes,
+    year: Axes,
+    observed: np.ndarray,
+    observed_by: str,
+    modelled: xr.Dataset,
+    quantity: str,
+    spin_up_months: int,
+) -> None:
+    """Draw one quantity over time and in the mean year."""
+    time = modelled["time"].to_numpy()
+    used = np.arange(len(time)) >= spin_up_months
+    calendar = modelled["time"].dt.month.to_numpy()
+    mean = modelled[quantity].to_numpy().astype(float)
+    spread = modelled[f"{quantity}_spread"].to_numpy().astype(float)
+    units = style.format_units(style.facts(quantity)[1])
+    series.set_ylabel(f"{style.symbol(quantity)} ({units})")
+    series.fill_between(
+        time,
+        mean - spread,
+        mean + spread,
+        color=style.MODELLED,
+        alpha=style.SPREAD_ALPHA,
+        linewidth=0,
+    )
+    series.plot(time, mean, color=style.MODELLED, linewidth=0.9)
+    if spin_up_months:
+        series.axvspan(time[0], time[~used][-1], color=style.LIGHT_GREY, linewidth=0, zorder=0)
+    if not observed_by:
+        series.set_title("not observed at this site", loc="right", fontsize=7.5)
+        _draw_mean_year(year, calendar[used], mean[used], spread[used])
+        return
+    series.plot(time, observed, "o", color=style.OBSERVED, markersize=1.8, zorder=3)
+    seen = np.isfinite(observed) & used
+    agreement = skill(observed[seen], mean[seen])
+    numbers = f"n = {seen.sum()}"
+    if np.isfinite(agreement["R2"]):
+        numbers = f"R$^2$ = {agreement['R2']:.2f}, RMSE = {agreement['rmse']:.2f}, {numbers}"
+    series.set_title(f"{observed_by}: {numbers}", loc="right", fontsize=7.5)
+    _draw_mean_year(year, calendar[seen], mean[seen], spread[seen])
+    year.plot(
+        MONTHS, _monthly(calendar[seen], observed[seen]), "o", color=style.OBSERVED, markersize=3
+    )
+
+
+def _draw_mean_year(axes: Axes, calendar: np.ndarray, mean: np.ndarray, spread: np.ndarray) -> None:
+    centre, width = _monthly(calendar, mean), _monthly(calendar, spread)
+    axes.fill_between(
+        MONTHS,
+        centre - width,
+        centre + width,
+        color=style.MODELLED,
+        alpha=style.SPREAD_ALPHA,
+        linewidth=0,
+    )
+    axes.plot(MONTHS, centre, color=style.MODELLED)
+
+
+def _monthly(calendar: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Mean of `values` [time] in each month of the year [12]; NaN for a month never seen."""
+    return np.array(
+        [
+            values[calendar == month].mean() if (calendar == month).any() else np.nan
+            for month in MONTHS
+        ]
+    )

@@ -1,0 +1,343 @@
+"""How every figure looks: colours, colour maps, labels with units, fonts, and how it is saved.
+
+The qualitative colours are those of Okabe & Ito (2008), which readers with any of the common
+colour-vision deficiencies can tell apart. Magnitudes use perceptually uniform maps, signed
+quantities a diverging map with its neutral colour at zero.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, ParamSpec
+
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from differland import tables
+from differland.errors import InputError
+from differland.files import atomic_path
+
+Arguments = ParamSpec("Arguments")
+
+BLUE = "#0072B2"
+SKY_BLUE = "#56B4E9"
+GREEN = "#009E73"
+ORANGE = "#E69F00"
+VERMILION = "#D55E00"
+PURPLE = "#CC79A7"
+BLACK = "#000000"
+GREY = "#8C8C8C"
+LIGHT_GREY = "#E8E8E8"
+
+OBSERVED = BLACK
+MODELLED = BLUE
+SPREAD_ALPHA = 0.25
+
+GROUP_COLOURS: Mapping[str, str] = MappingProxyType(
+    {
+        "PFT": GREEN,
+        "CLIM": BLUE,
+        "SOIL": VERMILION,
+        "AGE": ORANGE,
+        "LATLON": PURPLE,
+        "CONTROL": GREY,
+    }
+)
+
+# Categories of Fig. 3a.
+TRAIT_COLOURS: Mapping[str, str] = MappingProxyType(
+    {
+        "leaf and photosynthesis": GREEN,
+        "carbon allocation": ORANGE,
+        "carbon turnover": VERMILION,
+        "water use": BLUE,
+    }
+)
+TRAIT_CATEGORIES: Mapping[str, str] = MappingProxyType(
+    {
+        "canopy_efficiency": "leaf and photosynthesis",
+        "underlying_water_use_efficiency": "water use",
+        "q10": "carbon turnover",
+        "autotrophic_fraction": "carbon allocation",
+        "litter_turnover_rate": "carbon turnover",
+        "leaf_carbon_mass_per_area": "leaf and photosynthesis",
+        "labile_release_period": "leaf and photosynthesis",
+        "leaf_fall_period": "leaf and photosynthesis",
+        "leaf_lifespan": "leaf and photosynthesis",
+        "allocation_labile": "carbon allocation",
+        "allocation_foliar": "carbon allocation",
+        "allocation_wood": "carbon allocation",
+        "allocation_root": "carbon allocation",
+    }
+)
+
+# Symbols of Fig. 3 for traits, and the usual abbreviations for fluxes and observations.
+SYMBOLS: Mapping[str, str] = MappingProxyType(
+    {
+        "sif": "SIF",
+        "lai": "LAI",
+        "et": "ET",
+        "gpp": "GPP",
+        "reco": "RECO",
+        "gpp_site": "GPP, towers",
+        "reco_site": "RECO, towers",
+        "et_site": "ET, towers",
+        "biomass": "Biomass",
+        "vod": "VOD",
+        "soc": "SOC",
+        "nbe": "NBE",
+        "ewt": "EWT",
+        "fire": "Fire",
+        "canopy_efficiency": "$ce$",
+        "underlying_water_use_efficiency": "uWUE",
+        "q10": "$Q_{10}$",
+        "autotrophic_fraction": r"$f_\mathrm{auto}$",
+        "litter_turnover_rate": r"$k_\mathrm{litter}$",
+        "leaf_carbon_mass_per_area": "LCMA",
+        "labile_release_period": r"$c_\mathrm{onset}$",
+        "leaf_fall_period": r"$c_\mathrm{fall}$",
+        "leaf_lifespan": r"$\tau_\mathrm{foliar}$",
+        "allocation_labile": r"$A_\mathrm{labile}$",
+        "allocation_foliar": r"$A_\mathrm{foliar}$",
+        "allocation_wood": r"$A_\mathrm{wood}$",
+        "allocation_root": r"$A_\mathrm{root}$",
+    }
+)
+
+ACRONYMS = frozenset({"sif", "som", "vod"})
+
+SPLITS: Mapping[str, str] = MappingProxyType(
+    {
+        "train": "training",
+        "development": "development",
+        "test": "test (held out)",
+        "applied": "applied",
+    }
+)
+
+DIVERGING = "RdBu_r"
+CARBON_MAGNITUDE = "viridis"
+WATER_AND_CLIMATE_MAGNITUDE = "cividis"
+SIGNED = frozenset({"nbe", "nee", "ewt"})
+
+WIDTH = 18 / 2.54
+"""Width of a full-page figure, in inches (18 cm)."""
+
+RC: Mapping[Any, Any] = MappingProxyType(
+    {
+        "font.family": "DejaVu Sans",
+        "font.size": 8,
+        "axes.titlesize": 9,
+        "axes.titlelocation": "left",
+        "axes.labelsize": 8,
+        "axes.linewidth": 0.6,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "xtick.labelsize": 7.5,
+        "ytick.labelsize": 7.5,
+        "xtick.major.width": 0.6,
+        "ytick.major.width": 0.6,
+        "legend.fontsize": 7.5,
+        "legend.frameon": False,
+        "lines.linewidth": 1.2,
+        "hatch.linewidth": 0.5,
+        "mathtext.default": "regular",
+        "figure.constrained_layout.use": True,
+        "savefig.dpi": 150,
+        # Text stays text in the PDF, so that it can be searched and edited.
+        "pdf.fonttype": 42,
+        "image.cmap": CARBON_MAGNITUDE,
+    }
+)
+
+_UNIT_TOKEN = re.compile(r"(?P<base>[^\d^-]+(?:2O)?)\^?(?P<power>-?[\d.]+)?")
+_UNIT_TEXT = {"degC": "°C", "degrees_north": "°N", "degrees_east": "°E", "kgH2O": "kgH$_2$O"}
+
+
+def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
+    """Draw under the settings of `RC`, leaving those of the caller as they were."""
+
+    @wraps(draw)
+    def draw_styled(*arguments: Arguments.args, **options: Arguments.kwargs) -> Figure:
+        with matplotlib.rc_context(dict(RC)):
+            return draw(*arguments, **options)
+
+    return draw_styled
+
+
+def save(figure: Figure, png_path: str | Path, pdf_path: str | Path | None = None) -> None:
+    """Write a figure as PNG (150 dots per inch) and, where a path is given, as PDF.
+
+    Both files appear whole or not at all, and neither holds the time of its making, so that the
+    same data give the same bytes.
+
+    Parameters
+    ----------
+    figure
+        What to write.
+    png_path, pdf_path
+        Where to. Folders are made.
+    """
+    with matplotlib.rc_context(dict(RC)):
+        with atomic_path(png_path) as temporary:
+            figure.savefig(temporary, format="png")
+        if pdf_path is not None:
+            with atomic_path(pdf_path) as temporary:
+                figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})
+
+
+DIMENSIONLESS = "–"  # noqa: RUF001 (the en dash is what journals print)
+
+
+def format_units(units: str) -> str:
+    """Units as the tables write them, set for print.
+
+    Parameters
+    ----------
+    units
+        For example ``gC m-2 day-1``; ``1`` means dimensionless.
+
+    Returns
+    -------
+    str
+        For example ``gC m$^{-2}$ day$^{-1}$``; a dash for dimensionless.
+    """
+    if units == "1":
+        return DIMENSIONLESS
+    tokens = []
+    for token in units.split():
+        match = _UNIT_TOKEN.fullmatch(token)
+        if match is None:
+            tokens.append(token)
+            continue
+        base = _UNIT_TEXT.get(match["base"], match["base"])
+        tokens.append(base + (f"$^{{{match['power']}}}$" if match["power"] else ""))
+    return " ".join(tokens)
+
+
+def facts(name: str) -> tuple[str, str]:
+    """Long name and units of a variable, parameter, trait or target.
+
+    Parameters
+    ----------
+    name
+        A name of ``resources/variables.csv`` or ``resources/parameters.csv``, or
+        ``component_1``, ``component_2``, ...
+
+    Raises
+    ------
+    InputError
+        The tables do not know the name.
+    """
+    if name.startswith("component_"):
+        return f"score on principal component {name.removeprefix('component_')}", "1"
+    for table in (
+        tables.OBSERVATIONS,
+        tables.OUTPUTS,
+        tables.TRAITS,
+        tables.PARAMETERS,
+        tables.PREDICTORS,
+        tables.FORCING,
+    ):
+        if name in table:
+            return table[name].long_name, table[name].units
+    raise InputError("resources", name, "a name of the variable or parameter table", "none such")
+
+
+def capitalise(text: str) -> str:
+    """First letter in upper case, the rest as it is (unlike `str.capitalize`)."""
+    return text[:1].upper() + text[1:]
+
+
+def label(name: str) -> str:
+    """Axis label of a variable: long name and units, for example ``Leaf area index (m2 m-2)``."""
+    long_name, units = facts(name)
+    return f"{capitalise(long_name)} ({format_units(units)})"
+
+
+def symbol(name: str) -> str:
+    """Short label of a target or trait; other names with blanks for underscores."""
+    if name.startswith("component_"):
+        return f"PC{name.removeprefix('component_')}"
+    return SYMBOLS.get(name, name.replace("_", " "))
+
+
+def tick_label(name: str) -> str:
+    """Name of a predictor or parameter, for example ``Needleleaf forest`` or ``Initial SOM``."""
+    words = [word.upper() if word in ACRONYMS else word for word in name.split("_")]
+    return capitalise(" ".join(words))
+
+
+def group_colour(group: str) -> str:
+    """Colour of a predictor group: the same in every figure.
+
+    Raises
+    ------
+    InputError
+        No group of that name.
+    """
+    if group not in GROUP_COLOURS:
+        raise InputError("figure", "group", f"one of {', '.join(GROUP_COLOURS)}", repr(group))
+    return GROUP_COLOURS[group]
+
+
+def colour_map(name: str) -> str:
+    """Colour map of a variable: the same in every figure.
+
+    Signed quantities diverge from zero; water and climate are cividis; all else is viridis.
+    """
+    if name in SIGNED or name.startswith("component_"):
+        return DIVERGING
+    _, units = facts(name)
+    if units.startswith(("mm", "degC", "kgH2O", "hPa")) or name in ("vpd", "precipitation"):
+        return WATER_AND_CLIMATE_MAGNITUDE
+    return CARBON_MAGNITUDE
+
+
+def colour_norm(name: str, values: npt.ArrayLike) -> Normalize:
+    """Colour range of a variable: the central 98 % of its values, about zero where it is signed.
+
+    Parameters
+    ----------
+    name
+        The variable, as `colour_map` takes it.
+    values
+        What is to be coloured; NaN where there is nothing.
+    """
+    array = np.asarray(values, dtype=float)
+    finite = array[np.isfinite(array)]
+    if finite.size == 0:
+        return Normalize(0.0, 1.0)
+    low, high = np.quantile(finite, [0.01, 0.99])
+    if colour_map(name) == DIVERGING:
+        return centred_norm(finite[(finite >= low) & (finite <= high)])
+    if low == high:
+        margin = abs(low) * 0.05 or 1.0
+        return Normalize(low - margin, high + margin)
+    return Normalize(low, high)
+
+
+def centred_norm(values: npt.ArrayLike) -> Normalize:
+    """Range that holds all finite `values` and has zero in its middle."""
+    array = np.asarray(values, dtype=float)
+    finite = array[np.isfinite(array)]
+    bound = float(np.max(np.abs(finite))) if finite.size else 0.0
+    return Normalize(-(bound or 1.0), bound or 1.0)
+
+
+def say(axes: Axes, text: str) -> None:
+    """Put a sentence in the middle of axes that have nothing else to show."""
+    axes.text(
+        0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="0.35", wrap=True
+    )
+
+
+def panel_title(axes: Axes, position: int, text: str) -> None:
+    """Title of the panel at `position` (from 0), with its letter: **a**, **b**, ..."""
+    axes.set_title(f"$\\mathbf{{{chr(ord('a') + position)}}}$  {text}")
