@@ -187,3 +187,13 @@ def test_real_sites_are_a_driver(reference: Path):
     driver = read_driver(reference / "data/fluxnet_sites.nc")
     assert driver.sizes == {"cell": 150, "time": 192}
     assert sum(name in driver for name in PREDICTORS) == 10 + 2 + 3
+
+
+def test_patches_do_not_matter_where_nothing_is_trained(planet_file: Path, tmp_path: Path):
+    raw = read_netcdf(planet_file).drop_vars("patch").isel(cell=[3, 11, 40])
+    write_netcdf(raw.drop_encoding(), tmp_path / "elsewhere.nc")
+    with pytest.raises(InputError, match="patch"):
+        read_driver(tmp_path / "elsewhere.nc")
+    driver = read_driver(tmp_path / "elsewhere.nc", in_patches=False)
+    assert driver["patch"].to_numpy().tolist() == [0, 1, 2]
+    assert "nbe" not in driver

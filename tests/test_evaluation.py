@@ -229,6 +229,12 @@ def test_mean_traits_for_attribution_are_those_of_the_maps(members, driver, patc
         np.testing.assert_allclose(found[:, column], maps[name].mean("member"), rtol=1e-4)
 
 
+def test_missing_predictor_is_told(members, driver):
+    poorer = driver.drop_vars("elevation")
+    with pytest.raises(InputError, match="elevation"):
+        evaluate_ensemble(Ensemble(members), poorer, None, OBSERVED_VARIABLES, 12)
+
+
 def test_members_of_different_models_make_no_ensemble(members):
     other = replace(
         members[1],

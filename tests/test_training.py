@@ -230,6 +230,12 @@ def test_constant_predictor_standardises_to_zero(driver, patches, settings):
     assert (scaling.standardise(predictor_matrix(flat))[:, column] == 0).all()
 
 
+def test_missing_predictor_is_told_before_training(driver, patches, settings, tmp_path):
+    poorer = driver.drop_vars("canopy_height")
+    with pytest.raises(InputError, match="canopy_height"):
+        train_block(poorer, patches, MEMBERS, "develop", settings, tmp_path)
+
+
 def test_terms_without_observations_are_off(driver, settings):
     active = settings.loss.active(driver.drop_vars(["nbe", "sif"]))
     assert not {"nbe", "nbe_annual", "sif", "vod"} & set(active)

@@ -42,7 +42,7 @@ EQUIVALENT_UNITS: Mapping[str, frozenset[str]] = {
 """Spellings of one unit. Nothing is converted: another unit is an error, never a guess."""
 
 
-def read_driver(path: Path | str) -> xr.Dataset:
+def read_driver(path: Path | str, in_patches: bool = True) -> xr.Dataset:
     """Read a driver file, check all of it, and bring it into one form.
 
     Parameters
@@ -52,6 +52,9 @@ def read_driver(path: Path | str) -> xr.Dataset:
         ``patch``; coordinates ``lat(cell)``, ``lon(cell)``, ``patch(cell)`` (the number of the
         cell's patch, an index into the dimension ``patch`` where there is one) and, for
         sites, ``site(cell)``; variables of ``resources/variables.csv``, in its units.
+    in_patches
+        Whether its patches matter, as they do for training. If not, ``patch`` may be absent
+        or numbered in any way, since the cells are looked at one by one.
 
     Returns
     -------
@@ -67,12 +70,18 @@ def read_driver(path: Path | str) -> xr.Dataset:
         list of patches, or a patch has no cell.
     """
     raw = read_netcdf(path)
+    if not in_patches:
+        raw = raw.assign_coords(patch=("cell", np.arange(raw.sizes.get("cell", 0))))
+        raw = raw.drop_vars(
+            [name for name, row in OBSERVATIONS.items() if row.group == "patch"], errors="ignore"
+        )
     _check_coordinates(raw, path)
     months = _months(raw, path)
     half = pd.to_timedelta(months.days_in_month / 2, unit="D")
     driver = raw.assign_coords(time=months.to_timestamp() + half)
     driver["time"].attrs = {"standard_name": "time", "long_name": "middle of the month"}
-    _check_patches(driver, path)
+    if in_patches:
+        _check_patches(driver, path)
     for name, row in FORCING.items():
         dims: tuple[str, ...] = ("time",) if name == "co2" else ("cell", "time")
         driver[name] = _checked(driver, path, name, row, dims, complete=True)

@@ -145,6 +145,21 @@ class Ensemble:
             self.weights, self.standardise(predictors), jnp.asarray(latitude, jnp.float32)
         )
 
+    def predict_cells(self, driver: xr.Dataset) -> tuple[Parameters, Pools]:
+        """Parameters and initial pools of each member for every cell of a driver.
+
+        Raises
+        ------
+        InputError
+            The driver lacks a predictor of the setup.
+        """
+        for name in self.active_predictors:
+            if name not in driver:
+                raise InputError(
+                    "driver", name, f"a predictor, since setup {self.setup} needs it", "none"
+                )
+        return self.predict(predictor_matrix(driver), driver["lat"].to_numpy())
+
     @cached_property
     def _predict(self) -> Any:
         network = self.members[0].network
@@ -212,7 +227,7 @@ class Ensemble:
         -------
         Dimensions (member, cell): the 40 parameters and the traits by name, float32.
         """
-        parameters, initial = self.predict(predictor_matrix(driver), driver["lat"].to_numpy())
+        parameters, initial = self.predict_cells(driver)
         values = {
             **parameters._asdict(),
             **{f"initial_{name}": pool for name, pool in initial._asdict().items()},

@@ -14,7 +14,7 @@ import xarray as xr
 from tqdm import tqdm
 
 from differland.ensemble import Ensemble, cell_coordinates
-from differland.minibatches import BULK_TARGETS, complete_years, observed_series, predictor_matrix
+from differland.minibatches import BULK_TARGETS, complete_years, observed_series
 from differland.model.forcing import Forcing, forcing_of_driver
 from differland.model.parameters import Parameters, Pools
 from differland.model.simulate import simulate
@@ -216,7 +216,7 @@ def simulate_members(
     """
     settings = ensemble.model
     forcing = forcing_of_driver(driver, settings.step_length, settings.moisture_reference)
-    parameters, initial = ensemble.predict(predictor_matrix(driver), driver["lat"].to_numpy())
+    parameters, initial = ensemble.predict_cells(driver)
     cells = driver.sizes["cell"]
     weight = np.ones((forcing.t_min.shape[0], cells)) if ewt_weight is None else ewt_weight
     outputs = tuple(sorted({n for observable in OBSERVABLES.values() for n in observable.outputs}))

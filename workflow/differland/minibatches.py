@@ -64,8 +64,7 @@ class LossSettings:
             term: weight
             for term, weight in self.weights.items()
             if term not in self.observations
-            or ((name := self.observations[term]) is not None
-            and name in driver)
+            or ((name := self.observations[term]) is not None and name in driver)
         }
 
 

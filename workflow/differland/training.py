@@ -28,7 +28,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from tqdm import tqdm
 
 import differland
-from differland.driver import predictors_of_setup
+from differland.driver import check_predictors, predictors_of_setup
 from differland.errors import InputError
 from differland.members import (
     Member,
@@ -232,10 +232,17 @@ def compile_epoch(
     gradient = jax.value_and_grad(partial(patch_loss, network, terms), has_aux=True)
     of_members = jax.vmap(gradient, in_axes=(0, 0, None))
 
-    # The data are arguments, not constants: constants would be copied into the program.
+    # Whatever differs between members or is large is an argument: as a constant it would be
+    # copied into the program, and every setup would compile its own.
     @partial(jax.jit, donate_argnums=0)
     def epoch(
-        state: State, number: Array, active: Array, batches: Minibatches, scaling: Scaling
+        state: State,
+        number: Array,
+        active: Array,
+        batches: Minibatches,
+        scaling: Scaling,
+        trains: Array,
+        visited: Array,
     ) -> tuple[State, Visit, Array]:
         key = jax.random.fold_in(jax.random.key(settings.order_seed), number)
         order = visited[jax.random.permutation(key, visited.shape[0])]
@@ -264,7 +271,9 @@ def compile_epoch(
         state, visits = jax.lax.scan(visit, state, order)
         return state, visits, order
 
-    return lambda state, number, active: epoch(state, number, active, batches, scaling)
+    return lambda state, number, active: epoch(
+        state, number, active, batches, scaling, trains, visited
+    )
 
 
 def _where_member(chosen: Bool[Array, " member"], new: Array, old: Array) -> Array:
@@ -347,6 +356,7 @@ class _Block:
         patches: xr.Dataset,
         checkpoints: Path,
     ) -> None:
+        check_predictors(driver, "driver", {setup for setup, _ in members}, settings.predictors)
         self.members = list(members)
         self.stage = stage
         self.settings = settings
@@ -600,6 +610,8 @@ def train_block(
 
     Raises
     ------
+    InputError
+        The driver lacks a predictor that a setup needs.
     FloatingPointError
         A member's loss turned non-finite more often than ``maximum_restarts`` allows. The
         checkpoints of the others stay.

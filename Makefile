@@ -1,0 +1,44 @@
+# Each target sets up all that it needs: a virtual environment in .venv, made with $(PYTHON) (3.11 or newer).
+
+PYTHON ?= python3
+BIN = .venv/bin
+INSTALL = $(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable
+SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local
+
+.PHONY: help demo test lint clean
+
+help:
+	@echo "make demo      a small study on a synthetic planet, from driver to report (results/demo/report.html)"
+	@echo "make test      the tests"
+	@echo "make lint      format, lint and types"
+	@echo "make clean     remove the virtual environment (results stay)"
+
+demo: .venv/run
+	$(SNAKEMAKE) --configfile config/demo.yaml --report results/demo/report.html --report-after-run
+	@echo "The report: results/demo/report.html"
+
+test: .venv/test
+	$(BIN)/python -m pytest
+
+lint: .venv/test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint --configfile config/demo.yaml
+
+clean:
+	rm -rf .venv
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "DifferLand needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/run: .venv/bin/python pyproject.toml envs/constraints.txt
+	$(INSTALL) '.[workflow]'
+	touch $@
+
+.venv/test: .venv/bin/python pyproject.toml envs/constraints.txt
+	$(INSTALL) '.[workflow,test]'
+	touch $@

@@ -1,0 +1,51 @@
+# DifferLand: from a driver file to the report of a finished study.
+# Rules are in workflow/rules, one file per stage, in the order in which data flow through them.
+
+from snakemake.utils import min_version
+
+min_version("9.14")
+
+
+configfile: f"{workflow.basedir}/config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+pathvars:
+    results=RESULTS,
+    logs=f"{RESULTS}/logs",
+    benchmarks=f"{RESULTS}/benchmarks",
+
+
+wildcard_constraints:
+    stage="develop|final",
+    setup=any_of(config["setups"]),
+    seed=any_of(SEEDS),
+    target=any_of(TARGETS),
+    trait=any_of(TRAITS),
+    population=any_of(POPULATIONS),
+    place=any_of(PLACES),
+    name=any_of(config["apply"]),
+
+
+include: "workflow/rules/driver.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/analysis.smk"
+include: "workflow/rules/apply.smk"
+include: "workflow/rules/figures.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.driver.input,
+        rules.ensembles.input,
+        rules.evaluation.input,
+        rules.analysis.input,
+        rules.applied.input,
+        rules.figures.input,

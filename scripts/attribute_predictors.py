@@ -1,0 +1,44 @@
+from typing import Any
+
+from differland.analysis.attribution import AttributionSettings, attribute
+from differland.ensemble import read_ensemble
+from differland.files import read_netcdf, write_netcdf, write_text
+from differland.logs import record
+from differland.patches import cells_of_split
+
+
+def attribute_predictors(
+    ensemble: str,
+    members: str,
+    driver: str,
+    patches: str,
+    components: str,
+    settings: dict[str, Any],
+    shap: str,
+    table: str,
+) -> None:
+    """Attribute traits and their components to predictors by Kernel SHAP."""
+    layout = read_netcdf(patches)
+    values, summary = attribute(
+        read_ensemble(ensemble, members),
+        read_netcdf(driver),
+        read_netcdf(components),
+        cells_of_split(layout, layout["test"].to_numpy() == 0),
+        AttributionSettings(**settings),
+    )
+    write_netcdf(values, shap)
+    write_text(summary.to_csv(index=False), table)
+
+
+if __name__ == "__main__":
+    with record(snakemake.log[0]):
+        attribute_predictors(
+            ensemble=snakemake.input.ensemble,
+            members=snakemake.params.members,
+            driver=snakemake.input.driver,
+            patches=snakemake.input.patches,
+            components=snakemake.input.components,
+            settings=snakemake.params.settings,
+            shap=snakemake.output.shap,
+            table=snakemake.output.table,
+        )

@@ -1,0 +1,35 @@
+import pandas as pd
+
+from differland.analysis.partition import partition
+from differland.files import read_netcdf, write_netcdf, write_text
+from differland.logs import record
+
+
+def partition_variance(
+    metrics: list[str],
+    cells: list[str],
+    setups: list[str],
+    groups: list[str],
+    table: str,
+    map_: str,
+) -> None:
+    """Partition explained variance among predictor groups, for all cells together and for each."""
+    shares, shares_of_cells = partition(
+        pd.concat(map(pd.read_csv, metrics)),
+        dict(zip(setups, map(read_netcdf, cells), strict=True)),
+        groups,
+    )
+    write_text(shares.to_csv(index=False), table)
+    write_netcdf(shares_of_cells, map_)
+
+
+if __name__ == "__main__":
+    with record(snakemake.log[0]):
+        partition_variance(
+            metrics=snakemake.input.metrics,
+            cells=snakemake.input.cells,
+            setups=snakemake.params.setups,
+            groups=snakemake.params.groups,
+            table=snakemake.output.table,
+            map_=snakemake.output.cells,
+        )

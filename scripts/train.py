@@ -1,0 +1,40 @@
+from pathlib import Path
+from typing import Any
+
+from differland.files import read_netcdf
+from differland.logs import record
+from differland.members import write_member
+from differland.training import Settings, train_block
+
+
+def train(
+    driver: str,
+    patches: str,
+    directories: list[Path],
+    stage: str,
+    configuration: dict[str, Any],
+    checkpoints: str,
+) -> None:
+    """Train a block of members, one for each of `directories`, which end in setup/seed."""
+    members = train_block(
+        read_netcdf(driver),
+        read_netcdf(patches),
+        members=[(directory.parent.name, directory.name) for directory in directories],
+        stage=stage,
+        settings=Settings.from_configuration(configuration),
+        checkpoints=Path(checkpoints),
+    )
+    for member, directory in zip(members, directories, strict=True):
+        write_member(member, directory)
+
+
+if __name__ == "__main__":
+    with record(snakemake.log[0]):
+        train(
+            driver=snakemake.input.driver,
+            patches=snakemake.input.patches,
+            directories=list(dict.fromkeys(Path(file).parent for file in snakemake.output)),
+            stage=snakemake.wildcards.stage,
+            configuration=snakemake.config,
+            checkpoints=snakemake.params.checkpoints,
+        )

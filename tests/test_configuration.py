@@ -1,0 +1,203 @@
+"""The configuration: what ships is valid, and what cannot be run is refused by name."""
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from differland import configuration
+from differland.errors import InputError
+from differland.tables import PREDICTOR_GROUPS
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+CONFIG = REPOSITORY / "config"
+OVERLAYS = sorted(path.name for path in CONFIG.glob("*.yaml") if path.name != "config.yaml")
+
+
+def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Merge as Snakemake does: section by section."""
+    result = copy.deepcopy(base)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = merged(result[key], value) if both else value
+    return result
+
+
+def read(name: str) -> dict[str, Any]:
+    return yaml.safe_load((CONFIG / name).read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def config() -> dict[str, Any]:
+    return read("config.yaml")
+
+
+def test_shipped_configurations_are_valid(config: dict[str, Any]) -> None:
+    configuration.check_configuration(config)
+    for name in OVERLAYS:
+        configuration.check_configuration(merged(config, read(name)), name)
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_overlays_change_what_they_name(config: dict[str, Any], name: str) -> None:
+    def leaves(section: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[Any, ...]]:
+        for key, value in section.items():
+            if isinstance(value, dict) and value:
+                yield from leaves(value, (*path, key))
+            else:
+                yield (*path, key), value
+
+    for path, value in leaves(read(name)):
+        default: Any = config
+        for key in path:
+            default = default[key]
+        assert value != default, f"{name} repeats {'.'.join(path)} of config.yaml"
+
+
+def test_every_key_of_the_schema_is_described_and_required_and_in_the_paper_study(
+    config: dict[str, Any],
+) -> None:
+    schema = configuration.read_schema()
+
+    def walk(rule: dict[str, Any], values: Any, path: str) -> None:
+        assert rule.get("description"), f"{path} has no description"
+        if "$ref" in rule:
+            rule = {**schema["$defs"][rule["$ref"].split("/")[-1]], "description": "above"}
+        if "items" in rule:
+            walk(rule["items"], None, f"{path}[]")
+        if rule.get("type") != "object" or "properties" not in rule:
+            return
+        assert rule["additionalProperties"] is False, f"{path} is not closed"
+        assert sorted(rule["required"]) == sorted(rule["properties"]), path
+        for key, inner in rule["properties"].items():
+            assert values is None or key in values, f"config.yaml lacks {path}.{key}"
+            walk(inner, values and values[key], f"{path}.{key}")
+
+    walk(schema, config, "config")
+
+
+def test_setups_are_the_published_ones(config: dict[str, Any]) -> None:
+    published = configuration.subsets(configuration.GROUP_ORDER)
+    known = configuration.read_schema()["properties"]["setups"]["items"]["enum"]
+    assert sorted(config["setups"]) == sorted(published)
+    assert sorted(known) == sorted([*published, "LATLON", "CONTROL"])
+    assert {group for setup in known for group in configuration.groups(setup)} == set(
+        PREDICTOR_GROUPS
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "variable", "expected", "found"),
+    [
+        ({"training": {"epoch": 5}}, "training.epoch", "did you mean epochs?", "unknown"),
+        ({"lose": {}}, "lose", "did you mean loss?", "unknown"),
+        ({"loss": {"sif": {"wieght": 1}}}, "loss.sif.wieght", "weight?", "unknown"),
+        ({"setups": ["PFT+CLIMB"]}, "setups.0", "did you mean PFT+CLIM?", "PFT+CLIMB"),
+        ({"setups": ["CLIM+PFT"]}, "setups.0", "PFT+CLIM", "CLIM+PFT"),
+        ({"setups": []}, "setups", "Setups to train", "[]"),
+        ({"training": {"learning_rate": "fast"}}, "training.learning_rate", "above 0", "fast"),
+        ({"training": {"learning_rate": -1}}, "training.learning_rate", "above 0", "-1"),
+        ({"training": {"epochs": 1.5}}, "training.epochs", "at least 1", "1.5"),
+        ({"training": None}, "training", "how members are trained", "None"),
+        ({"driver": {"path": None}}, "driver.path", "path of a driver file", "none"),
+        ({"driver": {"source": "files"}}, "driver.source", "did you mean file?", "files"),
+        ({"analysis": {"reference_setup": "LATLON"}}, "analysis.reference_setup", "PFT", "LATLON"),
+        ({"setups": ["PFT+CLIM+SOIL+AGE"]}, "analysis.groups", "combination", "lacks PFT, CLIM"),
+        ({"apply": {"a/b": "x.nc"}}, "apply", "Name of an applied driver", "a/b"),
+        ({"apply": {"ab": 3}}, "apply.ab", "Path of a driver file", "3"),
+        ({"predictors": {"AGE": []}}, "predictors.AGE", "at least one predictor", "none"),
+        (
+            {"predictors": {"AGE": ["forest_aeg"]}},
+            "predictors.AGE",
+            "did you mean forest_age?",
+            "forest_aeg",
+        ),
+        (
+            {"loss": {"soc": {"observation": "soil_carbon"}}},
+            "loss.soc.observation",
+            "did you mean soil_organic_carbon?",
+            "soil_carbon",
+        ),
+        ({"ensemble": {"select": 21}}, "ensemble.select", "ensemble.seeds = 20", "21"),
+        ({"patches": {"test_fraction": 0.95}}, "patches", "left to train on", "1.05"),
+        ({"evaluation": {"spin_up_months": 5}}, "evaluation.spin_up_months", "whole years", "5"),
+        ({"model": {"step_length": "month"}}, "model.step_length", "calendar", "month"),
+        ({"figures": {"sites": "none"}}, "figures.sites", "all, a number", "none"),
+        ({"study": "a b"}, "study", "Name of the study", "a b"),
+    ],
+)
+def test_bad_configurations_are_refused_by_name(
+    config: dict[str, Any], changes: dict[str, Any], variable: str, expected: str, found: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        configuration.check_configuration(merged(config, changes), "study.yaml")
+    error = caught.value
+    assert error.file == "study.yaml"
+    assert error.variable == variable
+    assert expected.lower() in error.expected.lower()
+    assert found in error.found
+
+
+def test_missing_key_is_told(config: dict[str, Any]) -> None:
+    del config["training"]["epochs"]
+    with pytest.raises(InputError, match=r"training\.epochs: expected .* found none"):
+        configuration.check_configuration(config)
+
+
+def test_every_leaf_with_a_wrong_type_gives_a_message(config: dict[str, Any]) -> None:
+    def damaged(section: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        for key, value in section.items():
+            yield {**section, key: {"no": 0}}
+            if isinstance(value, dict):
+                for inner in damaged(value):
+                    yield {**section, key: inner}
+
+    for each in damaged(config):
+        with pytest.raises(InputError):
+            configuration.check_configuration(each)
+
+
+def test_text_of_the_command_line_is_read(config: dict[str, Any]) -> None:
+    changes = {
+        "training": {"epochs": "5", "learning_rate": "5e-4", "gradient_clip_norm": "null"},
+        "driver": {"path": "elsewhere.nc"},
+        "study": "2001",
+    }
+    read_back = configuration.read_text_values(merged(config, changes))
+    assert read_back["training"]["epochs"] == 5
+    assert read_back["training"]["learning_rate"] == 5e-4
+    assert read_back["training"]["gradient_clip_norm"] is None
+    assert read_back["driver"]["path"] == "elsewhere.nc"
+    assert read_back["study"] == "2001"
+    assert configuration.read_text_values(config) == config
+    configuration.check_configuration(read_back)
+
+
+@pytest.mark.parametrize("size", [1, 3, 20, 45, 60, 300, 1000])
+def test_blocks_hold_every_member_once(config: dict[str, Any], size: int) -> None:
+    config["training"]["members_per_job"] = size
+    held = []
+    for block in configuration.training_blocks(config, "{setup}", "{seed}"):
+        open_setups = config["setups"] if block[0][0] == "{setup}" else [None]
+        open_seeds = configuration.seeds(config) if block[0][1] == "{seed}" else [None]
+        assert len(block) <= size
+        held += [
+            (any_setup or setup, any_seed or seed)
+            for any_setup in open_setups
+            for any_seed in open_seeds
+            for setup, seed in block
+        ]
+    assert len(held) == len(set(held)) == 300
+    assert set(held) == {
+        (setup, seed) for setup in config["setups"] for seed in configuration.seeds(config)
+    }
+
+
+def test_targets_are_the_observed_terms(config: dict[str, Any]) -> None:
+    observed = configuration.observed_variables(config)
+    assert "vod" not in observed and "nbe_annual" not in observed and "violation" not in observed
+    assert observed["soc"] == "soil_organic_carbon"
+    assert len(observed) == 11

@@ -1,0 +1,382 @@
+"""The workflow as its user meets it: dry runs, single files, and what is run again."""
+
+import ast
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+RULE_FILES = sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))
+ENVIRONMENTS = sorted((REPOSITORY / "envs").glob("*.yaml"))
+SCRIPTS = sorted((REPOSITORY / "scripts").glob("*.py"))
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def snakemake(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")),
+            *("--directory", str(directory), "--nocolor", *arguments),
+        ],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def jobs(result: subprocess.CompletedProcess[str]) -> dict[str, int]:
+    """Number of jobs of each rule in the output of a dry run."""
+    output = result.stdout + result.stderr
+    assert result.returncode == 0, output
+    table = re.search(r"^job +count\n-[- ]+\n(.*?)^total", output, re.MULTILINE | re.DOTALL)
+    if table is None:
+        assert "Nothing to be done" in output
+        return {}
+    rows = (line.split() for line in table[1].splitlines())
+    return {name: int(count) for name, count in rows}
+
+
+@pytest.fixture(scope="module")
+def paper(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the paper's study can be planned: its driver need only exist."""
+    directory = tmp_path_factory.mktemp("paper")
+    (directory / "data").mkdir()
+    (directory / "data" / "driver.nc").touch()
+    return directory
+
+
+def rule_blocks() -> dict[str, str]:
+    """Text of every rule by its name; the training rules are named in a loop."""
+    blocks = {}
+    for file in RULE_FILES:
+        text = file.read_text(encoding="utf-8")
+        for block in re.split(r"^(?: {4})?(?=rule\b.*:$)", text, flags=re.MULTILINE)[1:]:
+            name = re.match(r"rule (\w+):", block)
+            blocks[name[1] if name else "train"] = block
+    return blocks
+
+
+COMPUTING = {name: block for name, block in rule_blocks().items() if "script:" in block}
+
+
+def test_every_script_is_that_of_a_rule() -> None:
+    assert {script.stem for script in SCRIPTS} == set(COMPUTING)
+
+
+@pytest.mark.parametrize("name", COMPUTING)
+def test_every_computing_rule_is_complete(name: str) -> None:
+    block = COMPUTING[name]
+    for directive in ("log", "benchmark", "threads", "resources", "conda", "message"):
+        assert re.search(rf"^ +{directive}:", block, re.MULTILINE), f"{name} has no {directive}"
+    assert f"scripts/{name}.py" in block
+    assert re.search(rf'"<logs>/{name}[./]', block)
+    assert re.search(rf'"<benchmarks>/{name}[./]', block)
+    assert "mem_mb=growing(" in block and "runtime=growing(" in block
+    environment = re.search(r'envs/(\w+\.yaml)"', block)
+    assert environment and (REPOSITORY / "envs" / environment[1]).is_file()
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in COMPUTING if name.startswith(("plot_", "tabulate_"))]
+)
+def test_every_figure_and_table_is_in_the_report(name: str) -> None:
+    block = COMPUTING[name]
+    for part in ("report(", "caption=", "category=", "labels="):
+        assert part in block, f"{name} has no {part}"
+    caption = re.search(r'caption="\.\./report/(\w+\.rst)"', block)
+    assert caption and (REPOSITORY / "workflow" / "report" / caption[1]).is_file()
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_scripts_are_thin(script: Path) -> None:
+    text = script.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 45
+    assert f"\ndef {script.stem}(" in text
+    assert text.count("\ndef ") == 1
+    assert 'if __name__ == "__main__":' in text
+
+
+def packages(file: Path) -> set[str]:
+    """Pinned packages of a conda environment, as ``name==version``."""
+    environment = yaml.safe_load(file.read_text(encoding="utf-8"))
+    (pinned,) = (part["pip"] for part in environment["dependencies"] if isinstance(part, dict))
+    return {package.lower() for package in pinned}
+
+
+@pytest.mark.parametrize("file", ENVIRONMENTS, ids=lambda file: file.stem)
+def test_environments_have_the_versions_of_the_constraints(file: Path) -> None:
+    lines = (REPOSITORY / "envs" / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    assert packages(file) <= {line.lower() for line in lines}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Names of modules that a file imports; a name imported from a package may be one."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def third_parties(script: Path) -> set[str]:
+    """Packages that a script needs, itself or through the library."""
+    found, seen, todo = set(), set(), [script]
+    while todo:
+        path = todo.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        for name in imports(path):
+            package, *rest = name.split(".")
+            if package == "differland":
+                base = REPOSITORY.joinpath("workflow", package, *rest)
+                candidates = (base.with_suffix(".py"), base / "__init__.py")
+                todo += [file for file in candidates if file.exists()]
+            elif package not in sys.stdlib_module_names:
+                found.add({"sklearn": "scikit-learn"}.get(package, package).lower())
+    return found
+
+
+@pytest.mark.parametrize("name", COMPUTING)
+def test_environments_have_all_that_scripts_import(name: str) -> None:
+    environment = re.search(r"envs/(\w+\.yaml)", COMPUTING[name])
+    assert environment
+    available = {
+        package.split("==")[0] for package in packages(REPOSITORY / "envs" / environment[1])
+    }
+    assert third_parties(REPOSITORY / "scripts" / f"{name}.py") <= available
+
+
+def test_the_paper_study_is_planned_quickly(paper: Path) -> None:
+    start = time.monotonic()
+    counts = jobs(snakemake(paper, "--dry-run", "--quiet", "rules"))
+    assert counts["train"] == 15 * 20 * 2
+    assert counts["select_ensemble"] == counts["evaluate_ensemble"] == 15 * 2
+    assert counts["map_parameters"] == counts["plot_losses"] == 15
+    assert counts["partition_variance"] == counts["attribute_predictors"] == 1
+    assert "make_planet" not in counts
+    # 3 s on an idle machine; the margin is for a busy one.
+    assert time.monotonic() - start < 15
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        (5, {f"train_{block}": 30 for block in range(1, 5)}),
+        (20, {"train": 30}),
+        (60, {f"train_{block}": 2 for block in range(1, 6)}),
+        (300, {"train": 2}),
+    ],
+)
+def test_members_are_put_into_jobs(paper: Path, size: int, expected: dict[str, int]) -> None:
+    counts = jobs(
+        snakemake(
+            *(paper, "--dry-run", "--quiet", "rules"),
+            *("--config", f"training={{members_per_job: {size}}}"),
+        )
+    )
+    assert {name: count for name, count in counts.items() if "train" in name} == expected
+
+
+def test_resources_set_for_training_reach_every_kind_of_training_job(paper: Path) -> None:
+    program = f"""
+from pathlib import Path
+from snakemake.api import ConfigSettings, OutputSettings, ResourceSettings, SnakemakeApi
+
+with SnakemakeApi(OutputSettings()) as api:
+    workflow = api.workflow(
+        resource_settings=ResourceSettings(overwrite_resources={{"train": {{"gpu": 1}}}}),
+        config_settings=ConfigSettings(config={{"training": {{"members_per_job": 5}}}}),
+        snakefile=Path({str(REPOSITORY / "Snakefile")!r}),
+    )
+    for rule in workflow._workflow.rules:
+        if "gpu" in rule.resources:
+            print(rule.name)
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=paper, capture_output=True, text=True, check=True
+    )
+    assert result.stdout.split() == ["train_1", "train_2", "train_3", "train_4"]
+
+
+@pytest.mark.parametrize("target", ["driver", "ensembles", "evaluation", "analysis", "figures"])
+def test_parts_of_the_study_are_targets(paper: Path, target: str) -> None:
+    assert jobs(snakemake(paper, "--dry-run", "--quiet", "rules", "--", target))[target] == 1
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        "results/paper/figures/final/PFT+CLIM/fit/gpp_site.png",
+        "results/paper/figures/develop/SOIL/fit/lai.pdf",
+        "results/paper/figures/CLIM+SOIL+AGE/components.png",
+        "results/paper/figures/AGE/maps/q10.png",
+        "results/paper/figures/PFT/attribution/savanna.png",
+    ],
+)
+def test_any_figure_can_be_asked_for(paper: Path, figure: str) -> None:
+    counts = jobs(snakemake(paper, "--dry-run", "--quiet", "rules", "--", figure))
+    assert counts["train"] == 20
+    assert sum(count for name, count in counts.items() if name.startswith("plot_")) == 1
+
+
+def test_applied_drivers_are_prepared_and_simulated(paper: Path) -> None:
+    (paper / "new.nc").touch()
+    counts = jobs(
+        snakemake(paper, "--dry-run", "--quiet", "rules", "--config", "apply={new: new.nc}")
+    )
+    assert counts["prepare_driver"] == 2
+    assert counts["apply_ensemble"] == 15
+
+
+@pytest.mark.parametrize("overlay", ["demo.yaml", "fluxnet.yaml"])
+def test_shipped_studies_can_be_planned(paper: Path, overlay: str) -> None:
+    (paper / "data" / "fluxnet_sites.nc").touch()
+    file = str(REPOSITORY / "config" / overlay)
+    counts = jobs(snakemake(paper, "--dry-run", "--quiet", "rules", "--configfile", file))
+    assert counts["all"] == 1
+
+
+def test_the_rulegraph_is_drawn(paper: Path) -> None:
+    result = snakemake(paper, "--rulegraph", "mermaid-js")
+    assert result.returncode == 0
+    for name in set(COMPUTING) - {"make_planet", "apply_ensemble"}:
+        assert f"[{name}]" in result.stdout
+
+
+def test_snakemake_finds_nothing_to_improve(paper: Path) -> None:
+    result = snakemake(paper, "--lint")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("training={epoch: 5}", ["training.epoch", "did you mean epochs?", "config.yaml"]),
+        ("setups=[PFT+CLIMB]", ["setups.0", "did you mean PFT+CLIM?", "PFT+CLIMB"]),
+        ("analysis={reference_setup: LATLON}", ["analysis.reference_setup", "LATLON"]),
+    ],
+)
+def test_a_wrong_configuration_is_told_before_anything_is_planned(
+    paper: Path, setting: str, words: list[str]
+) -> None:
+    result = snakemake(paper, "--dry-run", "--config", setting)
+    assert result.returncode != 0
+    for word in words:
+        assert word in result.stdout + result.stderr
+
+
+def test_a_missing_driver_is_named(tmp_path: Path) -> None:
+    result = snakemake(tmp_path, "--dry-run")
+    assert result.returncode != 0
+    assert "data/driver.nc" in result.stdout + result.stderr
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
+    """A tiny finished study, up to its evaluation, and what runs Snakemake in it."""
+    directory = tmp_path_factory.mktemp("study")
+    settings: dict[str, Any] = {
+        "study": "tiny",
+        "driver": {"source": "synthetic", "path": None},
+        "synthetic": {"patches": 8, "cells_per_patch": 3, "years": 3},
+        "setups": ["CLIM"],
+        "patches": {"minimum_cells": 1, "slots": None, "test_fraction": 0.25},
+        "ensemble": {"seeds": 2, "select": 2},
+        "training": {"epochs": 2, "checkpoint_interval": 1},
+        "evaluation": {"spin_up_months": 12},
+        "analysis": {"groups": [], "reference_setup": "CLIM"},
+    }
+    (directory / "tiny.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return snakemake(directory, "--configfile", "tiny.yaml", "--cores", "2", *arguments)
+
+    result = run("--", "evaluation")
+    assert result.returncode == 0, result.stdout + result.stderr
+    return directory, run
+
+
+@pytest.mark.slow
+def test_a_finished_study_has_nothing_to_do(study: tuple[Path, Run]) -> None:
+    _, run = study
+    assert jobs(run("--dry-run", "--", "evaluation")) == {}
+
+
+@pytest.mark.slow
+def test_a_deleted_member_is_made_again_with_what_depends_on_it(study: tuple[Path, Run]) -> None:
+    directory, run = study
+    member = directory / "results/tiny/members/develop/CLIM/02/member.json"
+    member.unlink()
+    expected = {
+        "train": 1,
+        "select_ensemble": 1,
+        "evaluate_ensemble": 1,
+        "tabulate_metrics": 1,
+        "evaluation": 1,
+    }
+    assert jobs(run("--dry-run", "--", "evaluation")) == expected
+    assert run("--", "evaluation").returncode == 0
+    assert jobs(run("--dry-run", "--", "evaluation")) == {}
+    assert member.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("training={members_per_job: 2, checkpoint_interval: 2}", {}),
+        ("training={epochs: 3}", {"train": 4}),
+        ("ensemble={seeds: 3}", {"train": 2}),
+        ("setups=[CLIM, CONTROL]", {"train": 4}),
+        ("evaluation={spin_up_months: 24}", {}),
+        ("patches={test_fraction: 0.4}", {"draw_patches": 1, "train": 4}),
+    ],
+)
+def test_a_changed_setting_trains_what_it_concerns(
+    study: tuple[Path, Run], setting: str, expected: dict[str, int]
+) -> None:
+    _, run = study
+    counts = jobs(run("--dry-run", "--config", setting, "--", "evaluation"))
+    upstream = {"make_planet", "prepare_driver", "draw_patches", "train", "train_1"}
+    assert {name: count for name, count in counts.items() if name in upstream} == expected
+
+
+@pytest.mark.slow
+def test_every_job_left_a_log_and_a_benchmark(study: tuple[Path, Run]) -> None:
+    directory, _ = study
+    results = directory / "results/tiny"
+    logs = {path.relative_to(results / "logs").with_suffix("") for path in results.rglob("*.log")}
+    benchmarks = {
+        path.relative_to(results / "benchmarks").with_suffix("") for path in results.rglob("*.tsv")
+    }
+    assert logs == benchmarks
+    assert Path("train/final/CLIM/02") in logs
+    assert "epoch 2/2" in (results / "logs/train/final/CLIM/02.log").read_text(encoding="utf-8")
+
+
+def edges(diagram: str) -> set[tuple[str, str]]:
+    """Arrows of a mermaid diagram, by the names of its nodes."""
+    names = dict(re.findall(r"^\s*(id\d+)\[(\w+)\]$", diagram, re.MULTILINE))
+    arrows = re.findall(r"^\s*(\w+) --> (\w+)$", diagram, re.MULTILINE)
+    return {(names.get(tail, tail), names.get(head, head)) for tail, head in arrows}
+
+
+def test_the_diagram_of_the_readme_is_the_workflow(tmp_path: Path) -> None:
+    """Refused when a rule changed; the arrows to the target `all` are left out there."""
+    configuration = str(REPOSITORY / "config/demo.yaml")
+    drawn = snakemake(tmp_path, "--configfile", configuration, "--rulegraph", "mermaid-js").stdout
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    diagram = re.search(r"```mermaid\n(.*?)```", readme, re.DOTALL)
+    assert diagram is not None
+    assert edges(diagram[1]) == {edge for edge in edges(drawn) if edge[1] != "all"}

@@ -1,0 +1,270 @@
+"""The configuration of a study: checked as a whole before anything runs, listed as jobs need it."""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from differland.errors import InputError
+from differland.tables import OBSERVATIONS, PREDICTOR_GROUPS
+
+SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
+
+# The order in which the paper writes the groups of a setup.
+GROUP_ORDER = ("PFT", "CLIM", "SOIL", "AGE")
+
+Configuration = Mapping[str, Any]
+Members = list[tuple[str, str]]
+
+
+@cache
+def read_schema() -> dict[str, Any]:
+    """Read the JSON schema of the configuration."""
+    schema: dict[str, Any] = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    return schema
+
+
+def check_configuration(config: Configuration, source: str = "configuration") -> None:
+    """Refuse a configuration that cannot be run, naming the first key at fault.
+
+    Parameters
+    ----------
+    config
+        The whole configuration, after all files and command-line values were merged.
+    source
+        What to name as the place of the configuration, such as its files.
+
+    Raises
+    ------
+    InputError
+        A key is misspelt or missing, a value has the wrong type or is out of range, or keys
+        contradict each other.
+    """
+    _check_schema(config, source)
+    _check_driver(config, source)
+    _check_setups(config, source)
+    _check_predictors(config, source)
+    _check_observations(config, source)
+    _check_ensemble(config, source)
+    _check_analysis(config, source)
+
+
+def read_text_values(config: Configuration) -> dict[str, Any]:
+    """Read text inside sections that stands for a number or nothing, as ``{epochs: "5"}`` does.
+
+    Command lines give such text. Text that stands for itself stays as it is.
+    """
+
+    def read(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: read(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [read(inner) for inner in value]
+        if not isinstance(value, str):
+            return value
+        if value in ("null", "~", ""):
+            return None
+        for number in (int, float):
+            try:
+                return number(value)
+            except ValueError:
+                continue
+        return value
+
+    return {
+        key: read(value) if isinstance(value, Mapping) else value for key, value in config.items()
+    }
+
+
+def groups(setup: str) -> tuple[str, ...]:
+    """Predictor groups of a setup, in its published order: ``PFT+CLIM`` gives PFT and CLIM."""
+    return tuple(setup.split("+"))
+
+
+def seeds(config: Configuration) -> list[str]:
+    """Seeds of one ensemble as file names have them: 01, 02, ..."""
+    return [f"{seed:02d}" for seed in range(1, config["ensemble"]["seeds"] + 1)]
+
+
+def observed_variables(config: Configuration) -> dict[str, str]:
+    """Targets of the study, and the driver variable that holds the observations of each.
+
+    They are the loss terms that have an observation; ``nbe_annual`` is a second term of ``nbe``.
+    """
+    return {
+        term: settings["observation"]
+        for term, settings in config["loss"].items()
+        if settings.get("observation") and term != "nbe_annual"
+    }
+
+
+def training_blocks(config: Configuration, setup: str, seed: str) -> list[Members]:
+    """Divide a stage's members into the blocks that one job trains side by side.
+
+    A block covers some seeds of any one setup while ``training.members_per_job`` is at most the
+    number of seeds, and all seeds of several setups above. What jobs have in common is left open,
+    so that jobs that differ only there are one kind of job.
+
+    Parameters
+    ----------
+    config
+        The configuration.
+    setup, seed
+        What stands for a setup, or a seed, that a block leaves open.
+
+    Returns
+    -------
+    list
+        The kinds of blocks, each a list of (setup, seed).
+    """
+    size = config["training"]["members_per_job"]
+    names = seeds(config)
+    if size == 1:
+        return [[(setup, seed)]]
+    if size <= len(names):
+        return [[(setup, name) for name in chunk] for chunk in _chunks(names, size)]
+    return [
+        [(each, name) for each in chunk for name in names]
+        for chunk in _chunks(config["setups"], size // len(names))
+    ]
+
+
+def subsets(names: Sequence[str]) -> list[str]:
+    """All setups that can be made of some predictor groups, smallest first."""
+    ordered = sorted(names, key=GROUP_ORDER.index)
+    return [
+        "+".join(chosen)
+        for size in range(1, len(ordered) + 1)
+        for chosen in combinations(ordered, size)
+    ]
+
+
+def _chunks(names: Sequence[str], size: int) -> list[Sequence[str]]:
+    return [names[start : start + size] for start in range(0, len(names), size)]
+
+
+def _check_schema(config: Configuration, source: str) -> None:
+    validator = jsonschema.Draft202012Validator(read_schema())
+    # An unknown key explains a missing one, so it is told first.
+    errors = sorted(
+        validator.iter_errors(config),
+        key=lambda error: (error.validator != "additionalProperties", list(map(str, error.path))),
+    )
+    if errors:
+        raise _schema_error(errors[0], source)
+
+
+def _schema_error(error: jsonschema.ValidationError, source: str) -> InputError:
+    rule: Any = error.schema
+    instance: Any = error.instance
+    broken: Any = error.validator_value
+    path = [str(part) for part in error.absolute_path]
+    if error.validator == "additionalProperties":
+        key = min(set(instance) - set(rule["properties"]), key=str)
+        return InputError(
+            source, ".".join([*path, str(key)]), _one_of(key, rule["properties"]), "an unknown key"
+        )
+    if error.validator == "required":
+        key = min(set(broken) - set(instance))
+        return InputError(source, ".".join([*path, key]), _meaning(rule["properties"][key]), "none")
+    expected = _one_of(instance, broken) if error.validator == "enum" else _meaning(rule)
+    return InputError(source, ".".join(path) or "the whole", expected, _value(instance))
+
+
+def _meaning(rule: Mapping[str, Any]) -> str:
+    return str(rule["description"]).strip().rstrip(".")
+
+
+def _value(value: object) -> str:
+    return f"the text {value!r}" if isinstance(value, str) else repr(value)
+
+
+def _one_of(found: object, known: Iterable[object]) -> str:
+    names = [str(name) for name in known]
+    close = difflib.get_close_matches(str(found), names, n=1, cutoff=0.5)
+    guess = f"; did you mean {close[0]}?" if close else ""
+    return f"one of {', '.join(names)}{guess}"
+
+
+def _check_driver(config: Configuration, source: str) -> None:
+    driver = config["driver"]
+    if driver["source"] == "file" and not driver["path"]:
+        raise InputError(
+            source, "driver.path", "the path of a driver file, since driver.source is file", "none"
+        )
+
+
+def _check_setups(config: Configuration, source: str) -> None:
+    for setup in config["setups"]:
+        for group in groups(setup):
+            if group in config["predictors"] and not config["predictors"][group]:
+                raise InputError(
+                    source,
+                    f"predictors.{group}",
+                    f"at least one predictor, since setups has {setup}",
+                    "none",
+                )
+
+
+def _check_predictors(config: Configuration, source: str) -> None:
+    for group, names in config["predictors"].items():
+        for name in names:
+            if name not in PREDICTOR_GROUPS[group]:
+                raise InputError(
+                    source, f"predictors.{group}", _one_of(name, PREDICTOR_GROUPS[group]), name
+                )
+
+
+def _check_observations(config: Configuration, source: str) -> None:
+    for term, settings in config["loss"].items():
+        observation = settings.get("observation")
+        if observation and not any(
+            observation == name or observation.startswith(f"{name}_") for name in OBSERVATIONS
+        ):
+            raise InputError(
+                source, f"loss.{term}.observation", _one_of(observation, OBSERVATIONS), observation
+            )
+
+
+def _check_ensemble(config: Configuration, source: str) -> None:
+    ensemble = config["ensemble"]
+    if ensemble["select"] > ensemble["seeds"]:
+        raise InputError(
+            source,
+            "ensemble.select",
+            f"at most the number of members, ensemble.seeds = {ensemble['seeds']}",
+            str(ensemble["select"]),
+        )
+    patches = config["patches"]
+    held_out = patches["test_fraction"] + patches["development_fraction"]
+    if held_out >= 1:
+        raise InputError(
+            source,
+            "patches",
+            "test_fraction + development_fraction below 1, so that something is left to train on",
+            f"{held_out:g}",
+        )
+
+
+def _check_analysis(config: Configuration, source: str) -> None:
+    analysis = config["analysis"]
+    if analysis["reference_setup"] not in config["setups"]:
+        raise InputError(
+            source,
+            "analysis.reference_setup",
+            _one_of(analysis["reference_setup"], config["setups"]),
+            analysis["reference_setup"],
+        )
+    missing = [setup for setup in subsets(analysis["groups"]) if setup not in config["setups"]]
+    if missing:
+        raise InputError(
+            source,
+            "analysis.groups",
+            "groups of which every combination is in setups (an empty list: no partition)",
+            f"{', '.join(analysis['groups'])}, while setups lacks {', '.join(missing)}",
+        )

@@ -1,0 +1,39 @@
+# Trained ensembles on drivers that they never saw. Their checks are in driver.smk.
+
+
+rule applied:
+    input:
+        expand(
+            "<results>/applied/{name}/{setup}/metrics.csv",
+            name=config["apply"],
+            setup=config["setups"],
+        ),
+
+
+rule apply_ensemble:
+    input:
+        members("final", "{setup}"),
+        library("evaluation.py", "ensemble.py"),
+        ensemble="<results>/ensembles/final/{setup}.json",
+        driver="<results>/applied/{name}/driver.nc",
+    output:
+        metrics="<results>/applied/{name}/{setup}/metrics.csv",
+        simulation="<results>/applied/{name}/{setup}/simulation.nc",
+    log:
+        "<logs>/apply_ensemble/{name}/{setup}.log",
+    benchmark:
+        "<benchmarks>/apply_ensemble/{name}/{setup}.tsv"
+    conda:
+        "../../envs/model.yaml"
+    threads: 2
+    resources:
+        mem_mb=growing(32000),
+        runtime=growing(120),
+    params:
+        members=members_root,
+        observed_variables=OBSERVED,
+        spin_up_months=config["evaluation"]["spin_up_months"],
+    message:
+        "Applying {wildcards.setup} to {wildcards.name}"
+    script:
+        "../../scripts/apply_ensemble.py"

@@ -1,0 +1,104 @@
+# What all rules share: the checked configuration, names that it implies, paths, resources.
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+LIBRARY = Path(workflow.basedir, "workflow")
+
+# Jobs import `differland` from this repository, wherever they run. Scripts get sys.path also where Snakemake
+# takes PYTHONPATH away (conda environments); elsewhere PYTHONPATH puts this repository before an installed copy.
+sys.path.insert(0, str(LIBRARY))
+os.environ.update(PYTHONPATH=str(LIBRARY))
+
+# Compiled programs are shared by all jobs of all studies.
+os.environ.setdefault(
+    "JAX_COMPILATION_CACHE_DIR", str(Path("results/.cache/jax").absolute())
+)
+
+from differland import MODEL_VERSION, configuration, tables
+from differland.errors import InputError
+
+# Snakemake gives values inside `--config key={...}` as text.
+config.update(configuration.read_text_values(config))
+try:
+    configuration.check_configuration(
+        config,
+        "configuration ("
+        + ", ".join(os.path.relpath(file) for file in workflow.configfiles)
+        + ")",
+    )
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+RESULTS = f"results/{config['study']}"
+STAGES = ["develop", "final"]
+SEEDS = configuration.seeds(config)
+OBSERVED = configuration.observed_variables(config)
+TARGETS = list(OBSERVED)
+TRAITS = list(tables.TRAITS)
+POPULATIONS = ["all", *config["predictors"]["PFT"]]
+REFERENCE = config["analysis"]["reference_setup"]
+PARTITIONED = configuration.subsets(config["analysis"]["groups"])
+
+PLANET = f"{RESULTS}/driver/planet.nc"
+SOURCES = {
+    "driver": (
+        PLANET
+        if config["driver"]["source"] == "synthetic"
+        else config["driver"]["path"]
+    ),
+    **{f"applied/{name}": path for name, path in config["apply"].items()},
+}
+PLACES = list(SOURCES)
+
+# One kind of training job, or several where a job trains several members: training_blocks says which.
+BLOCKS = configuration.training_blocks(config, "{setup}", "{seed}")
+TRAINING = (
+    ["train"]
+    if len(BLOCKS) == 1
+    else [f"train_{number + 1}" for number in range(len(BLOCKS))]
+)
+
+# A profile or command line that sets resources of `train` means all kinds of training jobs.
+settings = workflow.resource_settings
+if "train" in settings.overwrite_resources:
+    settings.overwrite_resources = {
+        **{name: settings.overwrite_resources["train"] for name in TRAINING},
+        **settings.overwrite_resources,
+    }
+
+MEMBER_FILES = ["weights.safetensors", "member.json", "losses.csv"]
+
+
+def any_of(names):
+    """A wildcard constraint that matches these names and nothing else; nothing, if there are none."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+def growing(amount):
+    """A resource that grows with each attempt at a job."""
+    return lambda wildcards, attempt: amount * attempt
+
+
+def library(*names):
+    """Library modules as inputs: rules that cost little are rerun when one of theirs changes."""
+    return [os.path.relpath(LIBRARY / "differland" / name) for name in names]
+
+
+def member(stage, setup, seed):
+    """The files of one trained member."""
+    return [f"<results>/members/{stage}/{setup}/{seed}/{file}" for file in MEMBER_FILES]
+
+
+def members(stage, setup):
+    """The files of all members of one setup."""
+    return [file for seed in SEEDS for file in member(stage, setup, seed)]
+
+
+def members_root(wildcards, input):
+    """The folder that holds the members of all stages and setups."""
+    return str(Path(input.ensemble).parents[2] / "members")

@@ -1,0 +1,82 @@
+# Predictors, forcing and observations, checked; the patches that training goes through.
+
+
+rule driver:
+    input:
+        expand("<results>/{place}/driver.nc", place=PLACES),
+        "<results>/driver/patches.nc",
+
+
+rule make_planet:
+    output:
+        driver=PLANET,
+        truth="<results>/driver/truth.nc",
+    log:
+        "<logs>/make_planet.log",
+    benchmark:
+        "<benchmarks>/make_planet.tsv"
+    conda:
+        "../../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(20),
+    params:
+        settings=config["synthetic"],
+    message:
+        "Making a synthetic planet with known parameters"
+    script:
+        "../../scripts/make_planet.py"
+
+
+# Ahead of all else, so that a driver that cannot be used is told before training begins. The setups that
+# it is checked for are no parameter: a new one must not make a new driver and train all others anew.
+# Their own jobs check them again.
+rule prepare_driver:
+    input:
+        driver=lambda wildcards: SOURCES[wildcards.place],
+    output:
+        driver="<results>/{place}/driver.nc",
+    log:
+        "<logs>/prepare_driver/{place}.log",
+    benchmark:
+        "<benchmarks>/prepare_driver/{place}.tsv"
+    priority: 100
+    conda:
+        "../../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(24000),
+        runtime=growing(60),
+    message:
+        "Checking the driver {input.driver}"
+    script:
+        "../../scripts/prepare_driver.py"
+
+
+rule draw_patches:
+    input:
+        driver="<results>/driver/driver.nc",
+    output:
+        patches="<results>/driver/patches.nc",
+    log:
+        "<logs>/draw_patches.log",
+    benchmark:
+        "<benchmarks>/draw_patches.tsv"
+    priority: 100
+    conda:
+        "../../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(24000),
+        runtime=growing(20),
+    params:
+        settings={
+            key: value
+            for key, value in config["patches"].items()
+            if key != "development_fraction"
+        },
+    message:
+        "Drawing patches and the test set"
+    script:
+        "../../scripts/draw_patches.py"

@@ -1,0 +1,112 @@
+# Ensembles against observations; the parameter maps that the analyses read.
+
+
+rule evaluation:
+    input:
+        rules.ensembles.input,
+        expand(
+            "<results>/evaluation/{stage}/{setup}/simulation.nc",
+            stage=STAGES,
+            setup=config["setups"],
+        ),
+        expand("<results>/maps/{setup}/parameters.nc", setup=config["setups"]),
+        "<results>/tables/metrics.csv",
+
+
+rule evaluate_ensemble:
+    input:
+        members("{stage}", "{setup}"),
+        library("evaluation.py", "ensemble.py"),
+        ensemble="<results>/ensembles/{stage}/{setup}.json",
+        driver="<results>/driver/driver.nc",
+        patches="<results>/driver/patches.nc",
+    output:
+        metrics="<results>/evaluation/{stage}/{setup}/metrics.csv",
+        cells="<results>/evaluation/{stage}/{setup}/cells.nc",
+        simulation="<results>/evaluation/{stage}/{setup}/simulation.nc",
+    log:
+        "<logs>/evaluate_ensemble/{stage}/{setup}.log",
+    benchmark:
+        "<benchmarks>/evaluate_ensemble/{stage}/{setup}.tsv"
+    conda:
+        "../../envs/model.yaml"
+    threads: 2
+    resources:
+        mem_mb=growing(32000),
+        runtime=growing(120),
+    params:
+        members=members_root,
+        observed_variables=OBSERVED,
+        spin_up_months=config["evaluation"]["spin_up_months"],
+    message:
+        "Evaluating {wildcards.setup}, stage {wildcards.stage}"
+    script:
+        "../../scripts/evaluate_ensemble.py"
+
+
+rule map_parameters:
+    input:
+        members("final", "{setup}"),
+        library("ensemble.py"),
+        ensemble="<results>/ensembles/final/{setup}.json",
+        driver="<results>/driver/driver.nc",
+        patches="<results>/driver/patches.nc",
+    output:
+        parameters="<results>/maps/{setup}/parameters.nc",
+    log:
+        "<logs>/map_parameters/{setup}.log",
+    benchmark:
+        "<benchmarks>/map_parameters/{setup}.tsv"
+    conda:
+        "../../envs/model.yaml"
+    threads: 2
+    resources:
+        mem_mb=growing(16000),
+        runtime=growing(30),
+    params:
+        members=members_root,
+    message:
+        "Mapping the parameters of {wildcards.setup}"
+    script:
+        "../../scripts/map_parameters.py"
+
+
+rule tabulate_metrics:
+    input:
+        metrics=[
+            *expand(
+                "<results>/evaluation/{stage}/{setup}/metrics.csv",
+                stage=STAGES,
+                setup=config["setups"],
+            ),
+            *expand(
+                "<results>/applied/{name}/{setup}/metrics.csv",
+                name=config["apply"],
+                setup=config["setups"],
+            ),
+        ],
+    output:
+        metrics=report(
+            "<results>/tables/metrics.csv",
+            caption="../report/metrics.rst",
+            category="Fit",
+            labels={"table": "all metrics"},
+        ),
+    log:
+        "<logs>/tabulate_metrics.log",
+    benchmark:
+        "<benchmarks>/tabulate_metrics.tsv"
+    conda:
+        "../../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(10),
+    params:
+        # The driver that each table is about: the study's own, or an applied one.
+        drivers=["driver"] * len(STAGES) * len(config["setups"])
+        + [name for name in config["apply"] for setup in config["setups"]],
+    message:
+        "Collecting the metrics of all setups"
+    script:
+        "../../scripts/tabulate_metrics.py"

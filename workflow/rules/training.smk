@@ -1,0 +1,91 @@
+# Members, in two stages; the ensembles that are made of the best of them.
+
+
+rule ensembles:
+    input:
+        # Named here although the selections imply them: Snakemake makes a deleted file again only if it is
+        # asked for, or if what depends on it has to be made anyway.
+        [members(stage, setup) for stage in STAGES for setup in config["setups"]],
+        expand(
+            "<results>/ensembles/{stage}/{setup}.json",
+            stage=STAGES,
+            setup=config["setups"],
+        ),
+
+
+# What a member is made of besides its inputs: a change here trains it again. How members are put into
+# jobs, and how often they are saved, is no part of it.
+MADE_OF = {
+    **{
+        key: config[key]
+        for key in ["predictors", "network", "model", "loss", "training"]
+    },
+    "development_fraction": config["patches"]["development_fraction"],
+}
+MADE_OF["training"] = {
+    key: value
+    for key, value in config["training"].items()
+    if key not in ["members_per_job", "checkpoint_interval", "maximum_restarts"]
+}
+
+for name, block in zip(TRAINING, BLOCKS):
+    # Jobs of one kind differ in these wildcards.
+    job = "/".join(
+        [
+            "{stage}",
+            "..".join(dict.fromkeys([block[0][0], block[-1][0]])),
+            "..".join(dict.fromkeys([block[0][1], block[-1][1]])),
+        ]
+    )
+
+    shown = job.replace("{", "{wildcards.")
+
+    rule:
+        name:
+            name
+        input:
+            driver="<results>/driver/driver.nc",
+            patches="<results>/driver/patches.nc",
+        output:
+            [member("{stage}", setup, seed) for setup, seed in block],
+        log:
+            f"<logs>/train/{job}.log",
+        benchmark:
+            f"<benchmarks>/train/{job}.tsv"
+        conda:
+            "../../envs/model.yaml"
+        threads: 2
+        resources:
+            mem_mb=growing(8000 + 200 * len(block)),
+            runtime=growing(720),
+        params:
+            checkpoints=f"{RESULTS}/checkpoints",
+            model_version=MODEL_VERSION,
+            made_of=MADE_OF,
+        message:
+            f"Training {len(block)} member(s): {shown}"
+        script:
+            "../../scripts/train.py"
+
+
+rule select_ensemble:
+    input:
+        members("{stage}", "{setup}"),
+    output:
+        ensemble="<results>/ensembles/{stage}/{setup}.json",
+    log:
+        "<logs>/select_ensemble/{stage}/{setup}.log",
+    benchmark:
+        "<benchmarks>/select_ensemble/{stage}/{setup}.tsv"
+    conda:
+        "../../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(10),
+    params:
+        size=config["ensemble"]["select"],
+    message:
+        "Selecting the best members of {wildcards.setup}, stage {wildcards.stage}"
+    script:
+        "../../scripts/select_ensemble.py"
