@@ -217,7 +217,7 @@ def test_parts_of_the_study_are_targets(paper: Path, target: str) -> None:
 @pytest.mark.parametrize(
     "figure",
     [
-        "results/paper/figures/final/PFT+CLIM/fit/gpp_site.png",
+        "results/paper/figures/develop/PFT+CLIM/fit/gpp_site.png",
         "results/paper/figures/develop/SOIL/fit/lai.pdf",
         "results/paper/figures/CLIM+SOIL+AGE/components.png",
         "results/paper/figures/AGE/maps/q10.png",

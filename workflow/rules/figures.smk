@@ -1,11 +1,12 @@
-# Figures. By default those of the reference setup, in the stage whose parameters the analyses read; the
-# same figures of any other setup or stage are made when they are asked for by name.
+# Figures. By default those of the reference setup: its fit in the stage whose skill is reported (develop),
+# everything else in the stage whose parameters the analyses read (final). The same figures of any other setup
+# or stage are made when they are asked for by name.
 
 
 rule figures:
     input:
         expand(
-            "<results>/figures/final/{setup}/fit/{target}.png",
+            "<results>/figures/develop/{setup}/fit/{target}.png",
             setup=REFERENCE,
             target=TARGETS,
         ),
@@ -33,7 +34,7 @@ rule figures:
 
 rule plot_fit:
     input:
-        library("figures/fit.py", "figures/style.py"),
+        library("evaluation.py", "figures/fit.py", "figures/style.py", "observables.py"),
         driver="<results>/driver/driver.nc",
         patches="<results>/driver/patches.nc",
         simulation="<results>/evaluation/{stage}/{setup}/simulation.nc",
@@ -105,7 +106,9 @@ rule plot_losses:
 
 rule plot_sites:
     input:
-        library("figures/sites.py", "figures/style.py"),
+        library(
+            "evaluation.py", "figures/sites.py", "figures/style.py", "observables.py"
+        ),
         driver="<results>/driver/driver.nc",
         simulation="<results>/evaluation/{stage}/{setup}/simulation.nc",
     output:
