@@ -13,9 +13,10 @@ from sklearn import metrics as sklearn_metrics
 from differland import evaluation
 from differland.ensemble import Ensemble, read_ensemble, select_members
 from differland.errors import InputError
-from differland.evaluation import evaluate_ensemble, skill, targets_of_driver
+from differland.evaluation import evaluate_ensemble
 from differland.files import write_text
 from differland.members import Member, write_member
+from differland.metrics import skill, targets_of_driver
 from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
 from differland.patches import PADDING
 from differland.tables import PARAMETERS, TRAITS

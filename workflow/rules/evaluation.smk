@@ -16,7 +16,7 @@ rule evaluation:
 rule evaluate_ensemble:
     input:
         members("{stage}", "{setup}"),
-        library("evaluation.py", "ensemble.py"),
+        library("evaluation.py", "ensemble.py", "metrics.py"),
         ensemble="<results>/ensembles/{stage}/{setup}.json",
         driver="<results>/driver/driver.nc",
         patches="<results>/driver/patches.nc",

@@ -34,7 +34,7 @@ rule figures:
 
 rule plot_fit:
     input:
-        library("evaluation.py", "figures/fit.py", "figures/style.py", "observables.py"),
+        library("figures/fit.py", "figures/style.py", "metrics.py", "observables.py"),
         driver="<results>/driver/driver.nc",
         patches="<results>/driver/patches.nc",
         simulation="<results>/evaluation/{stage}/{setup}/simulation.nc",
@@ -107,7 +107,7 @@ rule plot_losses:
 rule plot_sites:
     input:
         library(
-            "evaluation.py", "figures/sites.py", "figures/style.py", "observables.py"
+            "figures/sites.py", "figures/style.py", "metrics.py", "observables.py"
         ),
         driver="<results>/driver/driver.nc",
         simulation="<results>/evaluation/{stage}/{setup}/simulation.nc",

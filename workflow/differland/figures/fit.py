@@ -11,8 +11,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from differland.errors import InputError
-from differland.evaluation import skill, targets_of_driver
 from differland.figures import style
+from differland.metrics import skill, targets_of_driver
 from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
 
 

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from differland.errors import InputError
-from differland.evaluation import skill, targets_of_driver
 from differland.figures import style
+from differland.metrics import skill, targets_of_driver
 from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
 
 ROWS = (

@@ -1,0 +1,153 @@
+"""One epoch of many members side by side, as one compiled call."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Int
+
+from differland.minibatches import Minibatches
+from differland.model.simulate import simulate
+from differland.network import SpatializationNetwork, Weights, predict
+from differland.objective import loss_terms, needed_outputs
+
+
+class State(NamedTuple):
+    """What training changes, with a leading axis of members."""
+
+    weights: Weights
+    optimizer: optax.OptState
+    failed: Bool[Array, " member"]
+
+
+class Scaling(NamedTuple):
+    """:class:`PredictorScaling` of every member, each of shape (member, predictor)."""
+
+    mean: Float[Array, "member predictor"]
+    standard_deviation: Float[Array, "member predictor"]
+    active: Float[Array, "member predictor"]
+
+
+class Visit(NamedTuple):
+    """What is recorded at every patch of an epoch, each of shape (patch, member, ...)."""
+
+    terms: dict[str, Float[Array, "patch member"]]
+    gradient_norm: Float[Array, "patch member"]
+
+
+Epoch = Callable[[State, Array, Array], tuple[State, Visit, Array]]
+
+
+def patch_loss(
+    network: SpatializationNetwork,
+    term_weights: Mapping[str, float],
+    weights: Weights,
+    scaling: Scaling,
+    minibatch: tuple[Any, Array, Any],
+) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
+    """Loss of one member on one patch, and its terms.
+
+    Parameters
+    ----------
+    network
+        Shape of the network.
+    term_weights
+        Weight of each term that is on.
+    weights, scaling
+        Of the member, without the leading axis.
+    minibatch
+        Forcing, predictors and observations of the patch.
+    """
+    forcing, predictors, observations = minibatch
+    standardised = (predictors - scaling.mean) / scaling.standard_deviation * scaling.active
+    parameters, initial = predict(network, weights, standardised, forcing.latitude[0])
+    _, outputs = simulate(parameters, initial, forcing, needed_outputs(term_weights))
+    terms = loss_terms(term_weights, outputs, initial, observations)
+    return sum(terms.values(), start=jnp.zeros(())), terms
+
+
+def compile_epoch(
+    network: SpatializationNetwork,
+    optimizer: optax.GradientTransformation,
+    terms: Mapping[str, float],
+    order_seed: int,
+    batches: Minibatches,
+    scaling: Scaling,
+    trains: Bool[Array, "member patch"],
+    visited: Int[Array, " visited"],
+) -> Epoch:
+    """One epoch as one compiled call.
+
+    Parameters
+    ----------
+    network, optimizer
+        Shape of the network, and what moves its weights.
+    terms
+        Weights of the terms of the loss that are on.
+    order_seed
+        Of the order of patches and cells.
+    batches, scaling
+        Data of the study and predictor statistics of the members.
+    trains
+        Patches that each member trains on.
+    visited
+        Patches that are visited at all: those outside the test set.
+
+    Returns
+    -------
+    A function of state, epoch number and active members (shape (member,)): members that are not
+    active stay as they are. It gives the new state, the records, and the order of the patches.
+    """
+    slots = batches.predictors.shape[1]
+    gradient = jax.value_and_grad(partial(patch_loss, network, terms), has_aux=True)
+    of_members = jax.vmap(gradient, in_axes=(0, 0, None))
+
+    # Whatever differs between members or is large is an argument: as a constant it would be
+    # copied into the program, and every setup would compile its own.
+    @partial(jax.jit, donate_argnums=0)
+    def epoch(
+        state: State,
+        number: Array,
+        active: Array,
+        batches: Minibatches,
+        scaling: Scaling,
+        trains: Array,
+        visited: Array,
+    ) -> tuple[State, Visit, Array]:
+        key = jax.random.fold_in(jax.random.key(order_seed), number)
+        order = visited[jax.random.permutation(key, visited.shape[0])]
+
+        def visit(state: State, patch: Array) -> tuple[State, Visit]:
+            # A patch is one minibatch, so the order of its cells changes rounding alone; the
+            # paper permutes them, and so does this.
+            shuffled = jax.random.permutation(jax.random.fold_in(key, patch), slots)
+            minibatch = batches.patch(patch, shuffled)
+            (loss, values), gradients = of_members(state.weights, scaling, minibatch)
+            norm = jax.vmap(optax.tree.norm)(gradients)
+            finite = jnp.isfinite(loss) & jnp.isfinite(norm)
+            wanted = trains[:, patch] & active & ~state.failed
+            updates, moments = jax.vmap(optimizer.update)(gradients, state.optimizer, state.weights)
+            moved = optax.apply_updates(state.weights, updates)
+            keep = partial(_where_member, wanted & finite)
+            return (
+                State(
+                    weights=jax.tree.map(keep, moved, state.weights),
+                    optimizer=jax.tree.map(keep, moments, state.optimizer),
+                    failed=state.failed | (wanted & ~finite),
+                ),
+                Visit(terms=values, gradient_norm=norm),
+            )
+
+        state, visits = jax.lax.scan(visit, state, order)
+        return state, visits, order
+
+    return lambda state, number, active: epoch(
+        state, number, active, batches, scaling, trains, visited
+    )
+
+
+def _where_member(chosen: Bool[Array, " member"], new: Array, old: Array) -> Array:
+    return jnp.where(chosen.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
