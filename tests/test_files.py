@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from differland.files import atomic_path, read_netcdf, write_netcdf, write_text
+from differland.files import (
+    atomic_path,
+    read_netcdf,
+    write_netcdf,
+    write_netcdf_parts,
+    write_text,
+)
 
 
 def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path):
@@ -28,3 +34,27 @@ def test_folders_are_made_and_netcdf_is_cf(tmp_path: Path):
     # A duration stays a number.
     assert again["x"].dtype == np.float64
     assert again["x"].encoding["zlib"]
+
+
+def test_parts_become_one_file_or_none(tmp_path: Path):
+    time = np.arange("2001-01", "2001-05", dtype="datetime64[M]").astype("datetime64[ns]")
+    whole = xr.Dataset(
+        {"x": ("cell", np.arange(3.0)), "y": (("cell", "time"), np.ones((3, 4), np.float32))},
+        {"lat": ("cell", np.arange(3.0)), "time": time},
+        {"title": "parts"},
+    )
+    parts = [whole[["x"]], whole[["y"]].drop_attrs(deep=False)]
+    write_netcdf_parts(parts, tmp_path / "parts.nc")
+    write_netcdf(whole, tmp_path / "whole.nc")
+    read = [read_netcdf(tmp_path / name).drop_attrs() for name in ("parts.nc", "whole.nc")]
+    xr.testing.assert_identical(*read)
+    assert read_netcdf(tmp_path / "parts.nc").attrs["title"] == "parts"
+    assert read_netcdf(tmp_path / "parts.nc")["y"].encoding["zlib"]
+
+    def broken():
+        yield parts[0]
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_netcdf_parts(broken(), tmp_path / "broken.nc")
+    assert {path.name for path in tmp_path.iterdir()} == {"parts.nc", "whole.nc"}

@@ -250,7 +250,7 @@ def test_shipped_studies_can_be_planned(paper: Path, overlay: str) -> None:
 def test_the_rulegraph_is_drawn(paper: Path) -> None:
     result = snakemake(paper, "--rulegraph", "mermaid-js")
     assert result.returncode == 0
-    for name in set(COMPUTING) - {"make_planet", "apply_ensemble"}:
+    for name in set(COMPUTING) - {"make_planet", "import_published_driver", "apply_ensemble"}:
         assert f"[{name}]" in result.stdout
 
 
@@ -274,6 +274,30 @@ def test_a_wrong_configuration_is_told_before_anything_is_planned(
     assert result.returncode != 0
     for word in words:
         assert word in result.stdout + result.stderr
+
+
+def test_the_published_driver_is_imported(tmp_path: Path) -> None:
+    files = [
+        *("differland_global_driver_v6.nc", "era_valid_v6.nc", "run_simulation_idx_v6.nc"),
+        *("assimilate_bulk_variable_v6.nc", "co2_mm_gl_01_23.csv"),
+    ]
+    folder = tmp_path / "zenodo"
+    folder.mkdir()
+    for name in files:
+        (folder / name).touch()
+    arguments = (
+        "--dry-run",
+        "--config",
+        "driver={source: published, path: zenodo}",
+        "--",
+        "driver",
+    )
+    expected = {"import_published_driver", "prepare_driver", "draw_patches", "driver"}
+    assert set(jobs(snakemake(tmp_path, "--quiet", "rules", *arguments))) == expected
+    (folder / files[0]).unlink()
+    result = snakemake(tmp_path, *arguments)
+    assert result.returncode != 0
+    assert f"zenodo/{files[0]}" in result.stdout + result.stderr
 
 
 def test_a_missing_driver_is_named(tmp_path: Path) -> None:

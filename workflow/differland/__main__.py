@@ -5,11 +5,10 @@ import json
 import sys
 from pathlib import Path
 
-import jax
-
-from differland import cases
 from differland.errors import InputError
 from differland.files import write_netcdf
+from differland.grid import regular_grid
+from differland.gridded import regrid_file
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -34,22 +33,70 @@ def build_parser() -> argparse.ArgumentParser:
             default=64,
             help="bits of floating-point numbers (default: 64)",
         )
+
+    regrid = commands.add_parser(
+        "regrid",
+        help="regrid a CF file first-order conservatively",
+        description="Regrid all variables of a CF file on a rectilinear grid, first-order "
+        "conservatively, to a global grid that is north-up from 180 W.",
+    )
+    regrid.add_argument("input", type=Path, help="NetCDF file")
+    regrid.add_argument("output", type=Path, help="NetCDF file to write")
+    regrid.add_argument(
+        "--resolution",
+        type=float,
+        default=0.25,
+        metavar="DEG",
+        help="height and width of a cell in degrees (default: 0.25, the study's grid)",
+    )
+    regrid.add_argument(
+        "--minimum-coverage",
+        type=float,
+        default=0.0,
+        metavar="F",
+        help="share of a cell's area, 0 to 1, that must be observed (default: 0, any)",
+    )
+    regrid.add_argument(
+        "--totals",
+        nargs="+",
+        default=(),
+        metavar="NAME",
+        help="variables that hold totals of their cell: summed, not averaged",
+    )
     return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; bad input is one line on standard error and exit status 2."""
     options = build_parser().parse_args(arguments)
-    jax.config.update("jax_enable_x64", options.precision == 64)
     try:
-        if options.command == "simulate":
-            write_netcdf(cases.simulate_cases(options.cases), options.output)
+        if options.command == "regrid":
+            regrid_file(
+                options.input,
+                options.output,
+                regular_grid(options.resolution),
+                options.minimum_coverage,
+                options.totals,
+            )
         else:
-            print(json.dumps(cases.loss_of_case(options.case), indent=2))
+            _run_model(options)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _run_model(options: argparse.Namespace) -> None:
+    # Here, so that what needs no model does without the time and memory of JAX.
+    import jax
+
+    from differland import cases
+
+    jax.config.update("jax_enable_x64", options.precision == 64)
+    if options.command == "simulate":
+        write_netcdf(cases.simulate_cases(options.cases), options.output)
+    else:
+        print(json.dumps(cases.loss_of_case(options.case), indent=2))
 
 
 if __name__ == "__main__":

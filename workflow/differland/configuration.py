@@ -193,9 +193,14 @@ def _one_of(found: object, known: Iterable[object]) -> str:
 
 def _check_driver(config: Configuration, source: str) -> None:
     driver = config["driver"]
-    if driver["source"] == "file" and not driver["path"]:
+    places = {"file": "a driver file", "published": "the folder of the published files"}
+    place = places.get(driver["source"])
+    if place and not driver["path"]:
         raise InputError(
-            source, "driver.path", "the path of a driver file, since driver.source is file", "none"
+            source,
+            "driver.path",
+            f"the path of {place}, since driver.source is {driver['source']}",
+            "none",
         )
 
 

@@ -76,7 +76,7 @@ def read_driver(path: Path | str, in_patches: bool = True) -> xr.Dataset:
             [name for name, row in OBSERVATIONS.items() if row.group == "patch"], errors="ignore"
         )
     _check_coordinates(raw, path)
-    months = _months(raw, path)
+    months = months_of(raw, path)
     half = pd.to_timedelta(months.days_in_month / 2, unit="D")
     driver = raw.assign_coords(time=months.to_timestamp() + half)
     driver["time"].attrs = {"standard_name": "time", "long_name": "middle of the month"}
@@ -180,7 +180,14 @@ def _check_coordinates(raw: xr.Dataset, path: Path | str) -> None:
             )
 
 
-def _months(raw: xr.Dataset, path: Path | str) -> pd.PeriodIndex:
+def months_of(raw: xr.Dataset, path: Path | str) -> pd.PeriodIndex:
+    """Months of a dataset's time axis.
+
+    Raises
+    ------
+    InputError
+        They are no dates, not consecutive, or do not fill calendar years.
+    """
     index = raw.indexes.get("time")
     if not isinstance(index, pd.DatetimeIndex):
         found = "no such variable" if index is None else f"values such as {index[0]}"

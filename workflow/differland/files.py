@@ -1,10 +1,11 @@
 """Files that are whole or absent: every file is written under a temporary name and renamed."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import xarray as xr
 
@@ -47,21 +48,39 @@ def write_netcdf(dataset: xr.Dataset, path: Path | str) -> None:
     path
         Where to. Folders are made.
     """
-    attributes = {
-        "Conventions": "CF-1.11",
-        **dataset.attrs,
-        "history": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} differland {differland.__version__}\n"
-        + dataset.attrs.get("history", ""),
-    }
-    encoding = {
-        name: {"zlib": True, "complevel": 4, "shuffle": True}
-        for name, variable in dataset.variables.items()
-        if variable.dtype.kind in "fiu" and variable.ndim > 0
-    }
+    write_netcdf_parts([dataset], path)
+
+
+def write_netcdf_parts(parts: Iterable[xr.Dataset], path: Path | str) -> None:
+    """Write one file, as :func:`write_netcdf` does, of parts that are in memory one at a time.
+
+    Parameters
+    ----------
+    parts
+        At least one. Their variables differ, their coordinates are the same; the attributes
+        of the file are those of the first.
+    path
+        Where to. Folders are made.
+    """
     with atomic_path(path) as temporary:
-        dataset.assign_attrs(attributes).to_netcdf(
-            temporary, format="NETCDF4", engine="netcdf4", encoding=encoding
-        )
+        mode: Literal["w", "a"] = "w"
+        for part in parts:
+            attributes = {
+                "Conventions": "CF-1.11",
+                **part.attrs,
+                "history": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} "
+                f"differland {differland.__version__}\n" + part.attrs.get("history", ""),
+            }
+            encoding = {
+                name: {"zlib": True, "complevel": 4, "shuffle": True}
+                for name, variable in part.variables.items()
+                if variable.dtype.kind in "fiu" and variable.ndim > 0
+            }
+            dataset = part.drop_attrs(deep=False) if mode == "a" else part.assign_attrs(attributes)
+            dataset.to_netcdf(
+                temporary, mode=mode, format="NETCDF4", engine="netcdf4", encoding=encoding
+            )
+            mode = "a"
 
 
 def read_netcdf(path: Path | str, decode_times: bool = True) -> xr.Dataset:

@@ -21,6 +21,7 @@ def draw_patches(
     bulk_coverage: float,
     test_fraction: float,
     seed: int,
+    flags: Literal["drawn", "published"] = "drawn",
 ) -> xr.Dataset:
     """Lay the cells out in patches, and draw the test set once for the whole study.
 
@@ -38,6 +39,9 @@ def draw_patches(
         Share of patches in the test set (paper: 0.1), rounded up.
     seed
         Of the test set.
+    flags
+        Whether ``test`` and ``bulk`` are drawn, by the settings above, or those that an
+        imported published driver has.
 
     Returns
     -------
@@ -48,8 +52,8 @@ def draw_patches(
     Raises
     ------
     InputError
-        No patch is large enough, a patch holds more cells than slots, or too few patches are
-        left for a test set beside a training set.
+        No patch is large enough, a patch holds more cells than slots, too few patches are left
+        for a test set beside a training set, or the driver has no published flags.
     """
     numbers = driver[PATCH_DIMENSION].to_numpy()
     sizes = np.bincount(numbers)
@@ -69,7 +73,15 @@ def draw_patches(
             f"at most {width} cells in a patch (patches.slots)",
             f"{sizes.max()} cells in patch {sizes.argmax()}",
         )
-    tests = int(np.ceil(round(test_fraction * kept.size, 9)))
+    if flags == "published":
+        test = _published_flag(driver, "published_test")[kept]
+        bulk = _published_flag(driver, "published_bulk")[kept]
+    else:
+        test = np.zeros(kept.size, dtype=np.int8)
+        count = int(np.ceil(round(test_fraction * kept.size, 9)))
+        test[np.random.default_rng(seed).permutation(kept.size)[:count]] = 1
+        bulk = (sizes[kept] >= bulk_coverage * width).astype(np.int8)
+    tests = int(test.sum())
     if kept.size - tests < 2:
         raise InputError(
             "driver",
@@ -81,9 +93,6 @@ def draw_patches(
     for row, number in enumerate(kept):
         members = np.flatnonzero(numbers == number)
         cell[row, : members.size] = members
-    test = np.zeros(kept.size, dtype=np.int8)
-    test[np.random.default_rng(seed).permutation(kept.size)[:tests]] = 1
-    bulk = (sizes[kept] >= bulk_coverage * width).astype(np.int8)
     return xr.Dataset(
         {
             "cell": (
@@ -105,6 +114,17 @@ def draw_patches(
         },
         attrs={"title": "Patches and test set", "seed": seed},
     )
+
+
+def _published_flag(driver: xr.Dataset, name: str) -> np.ndarray:
+    if name not in driver:
+        raise InputError(
+            "driver",
+            name,
+            "the flag of an imported published driver, since patches.flags is published",
+            "no such variable",
+        )
+    return driver[name].to_numpy().astype(np.int8)
 
 
 class Split(NamedTuple):

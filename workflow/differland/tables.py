@@ -59,6 +59,35 @@ class Variable:
     maximum: float | None
 
 
+@dataclass(frozen=True)
+class PublishedVariable:
+    """One variable of the published driver, and what it becomes in a driver of ours.
+
+    Attributes
+    ----------
+    published
+        Its name there; ``average`` is the column of CO2.
+    name
+        Variable of the driver, an observation's alternative product, or a weight. Variables of
+        the same name are added up.
+    published_units, factor, offset
+        Its units there; times `factor`, plus `offset`, it has the units of ``name``.
+    within_patch
+        Whether a patch-level variable is ``constant`` over the cells of a patch, or their
+        ``mean`` is what counts; empty for all others.
+    required
+        Whether the published driver cannot be without it.
+    """
+
+    published: str
+    name: str
+    published_units: str
+    factor: float
+    offset: float
+    within_patch: Literal["", "constant", "mean"]
+    required: bool
+
+
 def _rows(name: str) -> Iterator[dict[str, str]]:
     with (RESOURCES / name).open(newline="", encoding="utf-8") as file:
         yield from csv.DictReader(file)
@@ -101,12 +130,28 @@ def _read_variables(kind: str) -> Mapping[str, Variable]:
     )
 
 
+def _read_published() -> tuple[PublishedVariable, ...]:
+    return tuple(
+        PublishedVariable(
+            published=row["published"],
+            name=row["name"],
+            published_units=row["published_units"],
+            factor=float(row["factor"]),
+            offset=float(row["offset"]),
+            within_patch=row["within_patch"],  # type: ignore[arg-type]
+            required=row["required"] == "yes",
+        )
+        for row in _rows("published_driver.csv")
+    )
+
+
 PARAMETERS = _read_parameters()
 PREDICTORS = _read_variables("predictor")
 FORCING = _read_variables("forcing")
 OBSERVATIONS = _read_variables("observation")
 OUTPUTS = _read_variables("output")
 TRAITS = _read_variables("trait")
+PUBLISHED_VARIABLES = _read_published()
 
 PREDICTOR_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {

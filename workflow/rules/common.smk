@@ -45,12 +45,13 @@ REFERENCE = config["analysis"]["reference_setup"]
 PARTITIONED = configuration.subsets(config["analysis"]["groups"])
 
 PLANET = f"{RESULTS}/driver/planet.nc"
+PUBLISHED = f"{RESULTS}/driver/published.nc"
 SOURCES = {
-    "driver": (
-        PLANET
-        if config["driver"]["source"] == "synthetic"
-        else config["driver"]["path"]
-    ),
+    "driver": {
+        "synthetic": PLANET,
+        "published": PUBLISHED,
+        "file": config["driver"]["path"],
+    }[config["driver"]["source"]],
     **{f"applied/{name}": path for name, path in config["apply"].items()},
 }
 PLACES = list(SOURCES)
@@ -82,6 +83,11 @@ def any_of(names):
 def growing(amount):
     """A resource that grows with each attempt at a job."""
     return lambda wildcards, attempt: amount * attempt
+
+
+def published(name):
+    """A file in the folder of the published driver, where the study has one."""
+    return lambda wildcards: os.path.join(config["driver"]["path"], name)
 
 
 def library(*names):

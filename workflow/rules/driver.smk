@@ -29,6 +29,34 @@ rule make_planet:
         "../../scripts/make_planet.py"
 
 
+rule import_published_driver:
+    input:
+        driver=published("differland_global_driver_v6.nc"),
+        valid=published("era_valid_v6.nc"),
+        bulk=published("assimilate_bulk_variable_v6.nc"),
+        runs=published("run_simulation_idx_v6.nc"),
+        co2=published("co2_mm_gl_01_23.csv"),
+    output:
+        driver=PUBLISHED,
+    log:
+        "<logs>/import_published_driver.log",
+    benchmark:
+        "<benchmarks>/import_published_driver.tsv"
+    conda:
+        "../../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(60),
+    params:
+        predictors=[name for names in config["predictors"].values() for name in names],
+        vpd_units=config["driver"]["vpd_units"],
+    message:
+        "Importing the published driver {input.driver}"
+    script:
+        "../../scripts/import_published_driver.py"
+
+
 # Ahead of all else, so that a driver that cannot be used is told before training begins. The setups that
 # it is checked for are no parameter: a new one must not make a new driver and train all others anew.
 # Their own jobs check them again.

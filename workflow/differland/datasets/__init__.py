@@ -1,0 +1,1 @@
+"""Readers of the providers' files: one module per product family, native file to fields."""

@@ -1,0 +1,142 @@
+"""What every reader gives: fields on their native grid, in our units, read band by band."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from differland.errors import InputError
+from differland.grid import Grid
+from differland.regrid import Quantity
+
+
+@dataclass(frozen=True, eq=False)
+class Field:
+    """One variable of a raw product at one time, on its native grid.
+
+    Attributes
+    ----------
+    name, units
+        Of the field: a name of ``resources/variables.csv`` where it has one, and units after
+        conversion.
+    grid
+        Native grid, in the file's own order of rows and columns.
+    read
+        Rows of the grid (a slice) to values in `units`, float64, shape (rows, columns), NaN where
+        there is none. Only these rows are read from disk. Values are checked when they are read.
+    file
+        Where it comes from, for messages.
+    month
+        None for a field that does not change.
+    quantity
+        ``intensive`` values are averaged, ``extensive`` ones (totals of a cell) are added up.
+    weight
+        Share of the month that the field speaks for, relative to the month's other fields (days,
+        for products of 8 days or half a month).
+    """
+
+    name: str
+    units: str
+    grid: Grid
+    read: Callable[[slice], np.ndarray]
+    file: Path
+    month: pd.Period | None = None
+    quantity: Quantity = "intensive"
+    weight: float = 1.0
+
+    def whole(self) -> np.ndarray:
+        """All rows; for products that are small."""
+        return self.read(slice(0, self.grid.shape[0]))
+
+
+def check_units(
+    file: Path, variable: str, found: str | None, conversions: dict[str, float]
+) -> float:
+    """Factor from the units of a file to ours.
+
+    Parameters
+    ----------
+    file, variable
+        For the message.
+    found
+        Units that the file states; None where it states none.
+    conversions
+        Factor by each spelling of each unit that is understood.
+
+    Raises
+    ------
+    InputError
+        The file states other units, or none.
+    """
+    if found is None or found.strip() not in conversions:
+        expected = "units " + " or ".join(map(repr, conversions))
+        raise InputError(
+            file, variable, expected, "no units" if found is None else f"units {found!r}"
+        )
+    return conversions[found.strip()]
+
+
+def check_range(
+    file: Path, variable: str, values: np.ndarray, low: float, high: float, units: str
+) -> np.ndarray:
+    """Give the values back if all that are there lie within a range.
+
+    Raises
+    ------
+    InputError
+        Some do not: a wrong unit, scale or fill value.
+    """
+    with np.errstate(invalid="ignore"):
+        outside = (values < low) | (values > high)
+    if outside.any():
+        raise InputError(
+            file,
+            variable,
+            f"values from {low:g} to {high:g} {units}",
+            f"{np.nanmin(values):g} to {np.nanmax(values):g}, "
+            f"{int(outside.sum())} of {int(np.isfinite(values).sum())} outside",
+        )
+    return values
+
+
+def check_shape(
+    file: Path, variable: str, found: tuple[int, ...], expected: str, fits: bool
+) -> None:
+    """Refuse an array of another shape than expected (in words)."""
+    if not fits:
+        raise InputError(file, variable, expected, f"shape {found}")
+
+
+def check_months(fields: Iterable[Field], product: str, months: pd.PeriodIndex) -> None:
+    """Check that each month of a period is there, and that no month is there twice.
+
+    Parameters
+    ----------
+    fields
+        Monthly fields of one variable. Fields that share a month must share it by their weights
+        (halves of a month, 8-day periods), and come from different times.
+    product
+        For the message.
+    months
+        The period that is needed.
+
+    Raises
+    ------
+    InputError
+        A month is missing, or a file or time step is there twice.
+    """
+    seen: dict[pd.Period, list[Field]] = {}
+    for field in fields:
+        if field.month is not None:
+            seen.setdefault(field.month, []).append(field)
+    missing = [month for month in months if month not in seen]
+    if missing:
+        shown = ", ".join(map(str, missing[:3])) + (", ..." if len(missing) > 3 else "")
+        found = f"{len(missing)} months without a file: {shown}"
+        raise InputError(product, "time", f"every month from {months[0]} to {months[-1]}", found)
+    for month, same in seen.items():
+        if len(same) > 1 and all(field.weight == 1.0 for field in same):
+            files = ", ".join(str(field.file) for field in same)
+            raise InputError(product, "time", f"one field of {month}", f"{len(same)}: {files}")
