@@ -18,7 +18,7 @@ demo: .venv/run
 	@echo "The report: results/demo/report.html"
 
 test: .venv/test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: .venv/test
 	$(BIN)/ruff format --check .
