@@ -1,0 +1,67 @@
+"""NOAA's table of global monthly CO2, written as NOAA writes it."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from differland.datasets.co2 import read_co2
+from differland.errors import InputError
+
+MONTHS = pd.period_range("2001-01", "2001-03", freq="M")
+
+TABLE = """\
+# --------------------------------------------------------------------
+# USE OF NOAA GML DATA
+# year,month: of the mean
+year,month,decimal,average,average_unc,trend,trend_unc
+2000,12,2000.958,369.59,0.10,369.33,0.06
+2001,1,2001.042,370.24,0.10,369.45,0.06
+2001,2,2001.125,370.85,0.10,369.58,0.06
+2001,3,2001.208,371.32,0.10,369.74,0.06
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "co2_mm_gl.csv"
+    file.write_text(text)
+    return file
+
+
+def test_average_by_month(tmp_path: Path) -> None:
+    series = read_co2(write(tmp_path, TABLE), MONTHS)
+    assert series.to_list() == [370.24, 370.85, 371.32]
+    assert series.index.equals(MONTHS)
+
+
+def test_trend_is_a_choice(tmp_path: Path) -> None:
+    assert read_co2(write(tmp_path, TABLE), MONTHS, "trend").iloc[0] == 369.45
+
+
+def test_older_layout_without_uncertainties_or_comments(tmp_path: Path) -> None:
+    text = "year,month,decimal,average,trend\n2001,1,2001.042,370.24,369.45\n"
+    assert read_co2(write(tmp_path, text), MONTHS[:1]).iloc[0] == 370.24
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("average,", "mean,", "a column of this name"),
+        ("2001,2,2001.125,370.85,0.10,369.58,0.06\n", "", "2001-02"),
+        ("2001,2,2001.125,370.85", "2001,2,2001.125,-99.99", "2001-02"),
+        ("2001,2,", "2001,1,", "2001-01 more than once"),
+        ("2001,2,", "2001,13,", "month"),
+        ("370.85", "0.00037085", "ppm"),
+        ("371.32,0.10,369.74,0.06\n", "371.3", "7 numbers in every row"),
+    ],
+)
+def test_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
+    file = write(tmp_path, TABLE.replace(old, new))
+    with pytest.raises(InputError, match=message) as error:
+        read_co2(file, MONTHS)
+    assert str(file) in str(error.value)
+
+
+def test_absent(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        read_co2(tmp_path / "co2.csv", MONTHS)

@@ -1,0 +1,79 @@
+"""Carbon dioxide in air: monthly global means of NOAA GML (doi:10.15138/9N0H-ZH07)."""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from differland.datasets.fields import check_range
+from differland.errors import InputError
+
+MISSING = -99.99
+
+
+def read_co2(
+    file: Path | str,
+    months: pd.PeriodIndex,
+    column: Literal["average", "trend"] = "average",
+) -> pd.Series:
+    """Read the mole fraction of carbon dioxide (paper, Forcing data).
+
+    Parameters
+    ----------
+    file
+        ``co2_mm_gl.csv``: comments, a header, one row per month. Uncertainties may be missing,
+        as in older files.
+    months
+        The months that are needed.
+    column
+        ``average`` has the seasonal cycle, as the paper's globally averaged monthly values have;
+        ``trend`` has not.
+
+    Returns
+    -------
+    ``co2``, ppm, by month.
+
+    Raises
+    ------
+    InputError
+        The file is absent or breaks off, a column is absent, a month is there twice, is missing
+        or has no value, or values are no mole fractions in ppm.
+    """
+    file = Path(file)
+    if not file.is_file():
+        raise InputError(file, "file", "a table of monthly CO2", "no such file")
+    try:
+        table = pd.read_csv(file, comment="#", skipinitialspace=True)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError(file, "file", "comma-separated values", str(error)) from error
+    for name in ("year", "month", column):
+        if name not in table:
+            found = f"only {', '.join(map(str, table.columns))}"
+            raise InputError(file, name, "a column of this name", found)
+        if not pd.api.types.is_numeric_dtype(table[name]):
+            raise InputError(file, name, "numbers", f"values such as {table[name].iloc[0]!r}")
+    if table.isna().any(axis=None):
+        row = int(table.isna().any(axis=1).argmax())
+        found = f"{table.iloc[row].notna().sum()} in row {row + 1}"
+        raise InputError(file, "file", f"{table.shape[1]} numbers in every row", found)
+    if not table["month"].isin(range(1, 13)).all():
+        raise InputError(file, "month", "1 to 12", f"{table['month'].min()}-{table['month'].max()}")
+    index = pd.PeriodIndex(
+        [
+            pd.Period(year=int(year), month=int(month), freq="M")
+            for year, month in zip(table["year"], table["month"], strict=True)
+        ]
+    )
+    if index.has_duplicates:
+        found = str(index[index.duplicated()][0])
+        raise InputError(file, "month", "every month once", f"{found} more than once")
+    values = table[column].to_numpy(np.float64)
+    values = np.where(np.isclose(values, MISSING), np.nan, values)
+    check_range(file, column, values, 250, 1000, "ppm")
+    series = pd.Series(values, index, name="co2").reindex(months)
+    if series.isna().any():
+        absent = series.index[series.isna()]
+        expected = f"every month from {months[0]} to {months[-1]}"
+        raise InputError(file, column, expected, f"{len(absent)} without a value: {absent[0]}, ...")
+    return series

@@ -1,0 +1,310 @@
+"""Providers' NetCDF files: opened, checked, and read band by band."""
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pandas as pd
+from scipy.io import netcdf_file
+
+from differland.errors import InputError
+from differland.grid import Grid
+
+COORDINATES = {"latitude": ("lat", "latitude"), "longitude": ("lon", "longitude")}
+"""Names of the horizontal coordinates in lower case. Providers often leave out their units."""
+
+CLASSIC = {"NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET"}
+
+CALENDARS = {"standard", "gregorian", "proleptic_gregorian"}
+
+OPEN_FILES = 4
+"""Variables that are kept open, so that bands of one field share decompressed chunks."""
+
+CHUNK_CACHE = 128 * 2**20
+"""Bytes of decompressed chunks that are kept of each open variable."""
+
+
+@dataclass(frozen=True, eq=False)
+class NativeVariable:
+    """A variable on a rectilinear grid in a provider's file.
+
+    Attributes
+    ----------
+    file, name
+        Where it is.
+    grid
+        Its grid, in the file's own order.
+    horizontal
+        Names of its dimensions of latitude and longitude.
+    sizes
+        Sizes of its other dimensions by name.
+    units
+        As stated; None where the file states none.
+    dtype
+        As stored.
+    attributes
+        Names of its attributes.
+    """
+
+    file: Path
+    name: str
+    grid: Grid
+    horizontal: tuple[str, str]
+    sizes: dict[str, int]
+    units: str | None
+    dtype: np.dtype
+    attributes: frozenset[str]
+
+    def read(
+        self,
+        rows: slice,
+        index: dict[str, int] | None = None,
+        missing_value: float | None = None,
+    ) -> np.ndarray:
+        """Read rows of one layer, unpacked.
+
+        Parameters
+        ----------
+        rows
+            Rows of the grid.
+        index
+            Position along each other dimension; those of size 1 may be left out.
+        missing_value
+            Value that stands for missing although the file does not say so.
+
+        Returns
+        -------
+        Double precision, shape (rows, columns), NaN where missing.
+
+        Raises
+        ------
+        InputError
+            The file breaks off.
+        """
+        index = index or {}
+        variable = _open_variable(self.file, self.name, self.file.stat().st_mtime_ns)[1]
+        selection = tuple(
+            rows
+            if name == self.horizontal[0]
+            else slice(None)
+            if name == self.horizontal[1]
+            else index.get(name, 0)
+            for name in variable.dimensions
+        )
+        try:
+            stored = variable[selection]
+        except (OSError, RuntimeError, IndexError) as error:
+            found = f"data that cannot be read ({error})"
+            raise InputError(self.file, self.name, "a complete NetCDF file", found) from error
+        values = np.ma.filled(np.ma.asarray(stored).astype(np.float64), np.nan)
+        if missing_value is not None:
+            # Single precision cannot hold every number that a configuration can.
+            values[np.isclose(values, missing_value, rtol=1e-6, atol=0)] = np.nan
+        positions = [variable.dimensions.index(name) for name in self.horizontal]
+        return values if positions[0] < positions[1] else values.T
+
+    def single_layer(self) -> "NativeVariable":
+        """Give the variable back if it has one layer only.
+
+        Raises
+        ------
+        InputError
+            It has several.
+        """
+        if any(size != 1 for size in self.sizes.values()):
+            raise InputError(self.file, self.name, "one layer", f"dimensions {self.sizes}")
+        return self
+
+
+def open_netcdf(file: Path) -> netCDF4.Dataset:
+    """Open a file.
+
+    Raises
+    ------
+    InputError
+        It is absent, no NetCDF file, or breaks off.
+    """
+    if not file.is_file():
+        raise InputError(file, "file", "a NetCDF file", "no such file")
+    size = file.stat().st_size
+    try:
+        # Without cycles of references a file is closed as soon as nobody holds it.
+        dataset = netCDF4.Dataset(file, keepweakref=True)
+    except (OSError, RuntimeError) as error:
+        found = f"{size} bytes that cannot be read ({error})"
+        raise InputError(file, "file", "a complete NetCDF file", found) from error
+    if dataset.data_model in CLASSIC:
+        _check_classic_size(file)
+    return dataset
+
+
+def find_variable(dataset: netCDF4.Dataset, name: str, file: Path) -> NativeVariable:
+    """Find a variable and its grid.
+
+    Raises
+    ------
+    InputError
+        The variable is absent, holds no numbers, or is not on a grid of latitude and longitude.
+    """
+    if name not in dataset.variables:
+        found = f"only {', '.join(dataset.variables)}"
+        raise InputError(file, name, "a variable of this name", found)
+    variable = dataset[name]
+    if variable.dtype is str or np.dtype(variable.dtype).kind not in "fiu":
+        raise InputError(file, name, "numbers", f"values of type {variable.dtype}")
+    latitude, longitude = (_find_coordinate(dataset, kind, file) for kind in COORDINATES)
+    horizontal = (latitude.dimensions[0], longitude.dimensions[0])
+    if not set(horizontal) <= set(variable.dimensions):
+        found = f"the dimensions {', '.join(variable.dimensions)}"
+        raise InputError(file, name, f"the dimensions {' and '.join(horizontal)}", found)
+    units = getattr(variable, "units", None)
+    return NativeVariable(
+        file,
+        name,
+        Grid.from_coordinates(_degrees(latitude, file), _degrees(longitude, file), file),
+        horizontal,
+        {
+            dimension: size
+            for dimension, size in zip(variable.dimensions, variable.shape, strict=True)
+            if dimension not in horizontal
+        },
+        None if units is None else str(units).strip(),
+        np.dtype(variable.dtype),
+        frozenset(variable.ncattrs()),
+    )
+
+
+def time_dimension(variable: NativeVariable, names: Iterable[str] = ("time",)) -> str:
+    """Name of the dimension of time.
+
+    Parameters
+    ----------
+    variable
+        Its other dimensions must be of size 1.
+    names
+        That it may have.
+
+    Raises
+    ------
+    InputError
+        There is none, or there are further layers.
+    """
+    found = [name for name in variable.sizes if name in names]
+    if len(found) != 1 or any(
+        size != 1 for name, size in variable.sizes.items() if name not in found
+    ):
+        expected = f"one dimension of time ({' or '.join(names)}) beside latitude and longitude"
+        raise InputError(variable.file, variable.name, expected, f"dimensions {variable.sizes}")
+    return found[0]
+
+
+def read_dates(dataset: netCDF4.Dataset, name: str, file: Path) -> pd.DatetimeIndex:
+    """Decode a coordinate of time.
+
+    Raises
+    ------
+    InputError
+        It is absent, states no units of time since a date, or counts in a calendar that is not
+        the Gregorian one.
+    """
+    if name not in dataset.variables:
+        raise InputError(file, name, "a coordinate of time", f"only {', '.join(dataset.variables)}")
+    variable = dataset[name]
+    units = str(getattr(variable, "units", "no units"))
+    calendar = str(getattr(variable, "calendar", "standard")).lower()
+    if calendar not in CALENDARS:
+        raise InputError(file, name, "the Gregorian calendar", f"calendar {calendar}")
+    values = variable[:]
+    if np.ma.is_masked(values):
+        raise InputError(file, name, "a time of every step", "missing values")
+    try:
+        dates = netCDF4.num2date(
+            np.ma.getdata(values),
+            units,
+            calendar,
+            only_use_cftime_datetimes=False,
+            only_use_python_datetimes=True,
+        )
+    except (ValueError, OverflowError) as error:
+        raise InputError(file, name, "units of time since a date", f"{units} ({error})") from error
+    return pd.DatetimeIndex(np.atleast_1d(np.asarray(dates)))
+
+
+def check_year(file: Path, name: str, months: Iterable[pd.Period], year: int) -> None:
+    """Check that the steps of a file are the months of a year, in order.
+
+    Raises
+    ------
+    InputError
+        A month is missing, there twice, out of order, or of another year.
+    """
+    found = list(months)
+    if found != list(pd.period_range(f"{year}-01", f"{year}-12", freq="M")):
+        shown = ", ".join(map(str, found))
+        raise InputError(file, name, f"the 12 months of {year}", f"{len(found)}: {shown}")
+
+
+def match_name(pattern: re.Pattern[str], file: Path, example: str) -> re.Match[str]:
+    """Match the name of a file, which tells its time.
+
+    Raises
+    ------
+    InputError
+        It is named otherwise.
+    """
+    match = pattern.search(file.name)
+    if match is None:
+        raise InputError(file, "file name", f"a name such as {example}", file.name)
+    return match
+
+
+@lru_cache(maxsize=OPEN_FILES)
+def _open_variable(
+    file: Path, name: str, modified: int
+) -> tuple[netCDF4.Dataset, netCDF4.Variable]:
+    """Open a variable; a file that has been `modified` is opened anew."""
+    dataset = open_netcdf(file)
+    variable = dataset[name]
+    chunks = variable.chunking()
+    if isinstance(chunks, list):
+        # Two rows of chunks, so that bands need not share the chunks' edges.
+        count = 2 * math.ceil(variable.shape[-1] / chunks[-1])
+        size = count * math.prod(chunks) * variable.dtype.itemsize
+        variable.set_var_chunk_cache(min(size, CHUNK_CACHE), 10 * count + 1, 1.0)
+    return dataset, variable
+
+
+def _check_classic_size(file: Path) -> None:
+    """Check that a classic file is whole: the NetCDF library reads what is cut off as zeros."""
+    try:
+        # Maps the values of all variables, and reads none.
+        with netcdf_file(file, mmap=True):
+            pass
+    except (ValueError, TypeError, IndexError) as error:
+        found = f"{file.stat().st_size} bytes, less than its header says ({error})"
+        raise InputError(file, "file", "a complete NetCDF file", found) from error
+
+
+def _find_coordinate(dataset: netCDF4.Dataset, kind: str, file: Path) -> netCDF4.Variable:
+    found = [v for v in dataset.variables.values() if v.name.lower() in COORDINATES[kind]]
+    if len(found) != 1 or found[0].ndim != 1:
+        expected = f"one coordinate in one dimension named {' or '.join(COORDINATES[kind])}"
+        names = ", ".join(f"{v.name}({', '.join(v.dimensions)})" for v in found)
+        raise InputError(file, kind, expected, names or f"only {', '.join(dataset.variables)}")
+    units = str(getattr(found[0], "units", "degrees")).lower()
+    if not units.startswith("deg"):
+        raise InputError(file, found[0].name, "degrees", f"units {units}")
+    return found[0]
+
+
+def _degrees(variable: netCDF4.Variable, file: Path) -> np.ndarray:
+    values = variable[:]
+    if np.ma.is_masked(values):
+        raise InputError(file, variable.name, "finite numbers", "missing values")
+    stored = np.ma.getdata(values)
+    return stored if stored.dtype.kind == "f" else stored.astype(np.float64)
