@@ -215,7 +215,9 @@ def test_damaged_data_are_named(tmp_path, ocean):
 
 def test_wrong_variable_is_named(tmp_path, ocean):
     write(tmp_path, ocean, variable="Land_Cover_Type_2_Percent")
-    expected = "Land_Cover_Type_1_Percent: expected a data set of this name, found only .*Type_2_Percent"
+    expected = (
+        "Land_Cover_Type_1_Percent: expected a data set of this name, found only .*Type_2_Percent"
+    )
     with pytest.raises(InputError, match=expected):
         read_land_cover(tmp_path, [2001])
 

@@ -1,0 +1,214 @@
+"""Readers of CMS-Flux: files as the documentation of the releases has them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pandas as pd
+import pytest
+
+from differland.datasets.fields import check_months
+from differland.datasets.inversion import read_cms_flux
+from differland.errors import InputError
+from differland.grid import regular_grid
+from differland.regrid import Regridder
+
+LATITUDE = np.array([-89.0, *range(-86, 87, 4), 89.0])
+LONGITUDE = -180.0 + 5 * np.arange(72)
+AMAZON = (21, 24)
+"""Row of 6 S (8 S to 4 S), column of 60 W (62.5 W to 57.5 W)."""
+
+
+def world(months: int = 12) -> np.ndarray:
+    """Sink of 1 gC m-2 day-1 in one box in each month, more by a tenth each; sea elsewhere."""
+    values = np.zeros((months, 46, 72))
+    values[:, *AMAZON] = -1 / 86.4 * (1 + 0.1 * np.arange(months))
+    return values
+
+
+def write(
+    path: Path,
+    values: np.ndarray,
+    variable: str = "flux",
+    units: str | None = "kgC/km2/s",
+    latitude: np.ndarray | None = LATITUDE,
+    longitude: np.ndarray = LONGITUDE,
+    order: Sequence[str] = ("time", "lat", "lon"),
+    names: tuple[str, str] = ("lat", "lon"),
+    meshed: bool = False,
+) -> Path:
+    with netCDF4.Dataset(path, "w", format="NETCDF4") as file:
+        for name, size in zip(("time", "lat", "lon"), values.shape, strict=True):
+            file.createDimension(name, size)
+        file.createDimension("bounds", 2)
+        if latitude is not None:
+            file.createVariable("lat_bnds", "f4", ("lat", "bounds"))[:] = [-90, 90]
+            mesh = np.meshgrid(latitude, longitude, indexing="ij")
+            for name, dimension, centres, spread in zip(
+                names, ("lat", "lon"), (latitude, longitude), mesh, strict=True
+            ):
+                dimensions = ("lat", "lon") if meshed else (dimension,)
+                file.createVariable(name, "f4", dimensions)[:] = spread if meshed else centres
+        stored = file.createVariable(variable, "f8", tuple(order))
+        if units is not None:
+            stored.units = units
+        stored[:] = np.transpose(values, [("time", "lat", "lon").index(name) for name in order])
+    return path
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "CMS_Flux_NBE_2015_v3.nc"
+
+
+def value_at(field, latitude: float, longitude: float) -> float:
+    """Value of the box in which a place lies."""
+    grid = field.grid
+    edges = grid.latitude_edges
+    row = int(np.flatnonzero((edges[:-1] - latitude) * (edges[1:] - latitude) <= 0)[0])
+    west = grid.longitude_edges[0]
+    column = int(np.searchsorted(grid.longitude_edges, west + (longitude - west) % 360) - 1)
+    return field.whole()[row, column]
+
+
+def test_yearly_file(path):
+    fields = list(read_cms_flux([write(path, world())]))
+    assert [str(field.month) for field in fields] == [f"2015-{m:02d}" for m in range(1, 13)]
+    check_months(fields, "CMS-Flux", pd.period_range("2015-01", "2015-12", freq="M"))
+    january = fields[0]
+    assert (january.name, january.units, january.quantity) == ("nbe", "gC m-2 day-1", "intensive")
+    assert value_at(january, -5.0, -60.0) == pytest.approx(-1.0)
+    assert value_at(fields[11], -5.0, -60.0) == pytest.approx(-2.1)
+    assert np.isfinite(january.whole()).sum() == 1
+    np.testing.assert_allclose(january.read(slice(21, 22))[0, 24], -1.0)
+
+
+def test_boxes_lie_where_the_transport_model_has_them(path):
+    grid = next(read_cms_flux([write(path, world())])).grid
+    assert grid.shape == (46, 72)
+    assert grid.latitude_edges[[0, 1, 2, 44, 45, 46]].tolist() == [-90, -88, -84, 84, 88, 90]
+    assert grid.longitude_edges[[0, 1, -1]].tolist() == [-182.5, -177.5, 177.5]
+    assert grid.cyclic
+    assert grid.cell_areas().sum() == pytest.approx(4 * np.pi * 6.371e6**2)
+
+
+def test_patches_mix_four_boxes(path):
+    values = np.zeros((12, 46, 72))
+    values[0] = 1 / 86.4
+    values[0, :, :36] = 3 / 86.4
+    field = next(read_cms_flux([write(path, values)]))
+    patches = Regridder.between(field.grid, regular_grid(0.25)).apply(field.whole())
+    patches = patches.reshape(45, 16, 72, 20).mean(axis=(1, 3))
+    # Boxes of 3 reach from 182.5 W to 2.5 W.
+    np.testing.assert_allclose(patches[20, [0, 34, 35, 36, 70, 71]], [3, 3, 2, 1, 1, 2])
+
+
+@pytest.mark.parametrize(
+    "order",
+    [("lon", "lat", "time"), ("lat", "lon", "time"), ("time", "lon", "lat")],
+)
+def test_any_order_of_dimensions(path, order):
+    field = list(read_cms_flux([write(path, world(), order=order)]))[1]
+    assert value_at(field, -5.0, -60.0) == pytest.approx(-1.1)
+    assert np.isfinite(field.whole()).sum() == 1
+
+
+def test_north_up(path):
+    field = next(read_cms_flux([write(path, world()[:, ::-1], latitude=LATITUDE[::-1])]))
+    assert field.grid.north_up
+    assert value_at(field, -5.0, -60.0) == pytest.approx(-1.0)
+
+
+def test_swapped_latitude_would_be_seen(path):
+    field = next(read_cms_flux([write(path, world()[:, ::-1])]))
+    assert np.isnan(value_at(field, -5.0, -60.0))
+    assert value_at(field, 5.0, -60.0) == pytest.approx(-1.0)
+
+
+def test_longitudes_from_zero(path):
+    values = np.roll(world(), -36, axis=2)
+    field = next(read_cms_flux([write(path, values, longitude=5.0 * np.arange(72))]))
+    assert field.grid.longitude_edges[0] == -2.5
+    assert value_at(field, -5.0, -60.0) == pytest.approx(-1.0)
+
+
+def test_polar_rows_written_as_nodes(path):
+    nodes = np.array([-90.0, *range(-86, 87, 4), 90.0])
+    field = next(read_cms_flux([write(path, world(), latitude=nodes)]))
+    assert field.grid.latitude_edges[:2].tolist() == [-90, -88]
+
+
+def test_release_of_2020(tmp_path):
+    path = tmp_path / "CMS-Flux-NBE-2020.monthly.grid.nc"
+    values = world(108) * 86.4
+    write(path, values, "post-NBE", None, order=("lon", "lat", "time"), names=("Lat", "Lon"))
+    fields = list(read_cms_flux([path], "2020"))
+    assert len(fields) == 108
+    assert (str(fields[0].month), str(fields[-1].month)) == ("2010-01", "2018-12")
+    assert value_at(fields[10], -5.0, -60.0) == pytest.approx(-2.0)
+
+
+def test_meshed_coordinates(path):
+    field = next(read_cms_flux([write(path, world(), names=("Lat", "Lon"), meshed=True)]))
+    assert value_at(field, -5.0, -60.0) == pytest.approx(-1.0)
+
+
+def test_zeros_and_missing_values(path):
+    values = world()
+    values[0, 0, 0] = -9999.0
+    write(path, values)
+    with pytest.raises(InputError, match="flux: expected values from -20 to 20"):
+        next(read_cms_flux([path])).whole()
+    field = next(read_cms_flux([path], zero_is_missing=False, missing_value=-9999.0))
+    assert np.isnan(field.whole()[0, 0])
+    assert np.isfinite(field.whole()).sum() == 46 * 72 - 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"units": None}, "no units"),
+        ({"units": "kgC/m2/s"}, "units 'kgC/m2/s'"),
+        ({"units": "gC m-2 day-1"}, None),
+        ({"variable": "NBE"}, "flux: expected a variable of this name, found only .*, NBE"),
+        ({"values": world(11)}, r"12 months, in any order, found shape \(11, 46, 72\)"),
+        ({"values": np.zeros((12, 45, 72)), "latitude": LATITUDE[1:]}, "46 rows"),
+        ({"latitude": None}, "coordinates that tell where the boxes lie"),
+        ({"latitude": np.linspace(-90, 90, 46) + 0.5}, "-89, -86, -82 to 89"),
+        ({"longitude": LONGITUDE + 2.5}, "-180, -175 to 175"),
+        ({"latitude": np.roll(LATITUDE, 1)}, "-89, -86, -82 to 89"),
+    ],
+)
+def test_other_layouts_are_refused(path, changes, message):
+    write(path, **{"values": world(), **changes})
+    if message is None:
+        assert value_at(next(read_cms_flux([path])), -5, -60) == pytest.approx(-1 / 86.4)
+        return
+    with pytest.raises(InputError, match=message):
+        list(read_cms_flux([path]))
+
+
+def test_other_units_by_mistake_are_out_of_range(path):
+    write(path, 1e3 * world())
+    with pytest.raises(InputError, match="gC m-2 day-1"):
+        next(read_cms_flux([path])).whole()
+
+
+def test_absent_or_cut_file(path, tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        list(read_cms_flux([path]))
+    write(path, world())
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(InputError, match="complete NetCDF file"):
+        list(read_cms_flux([path]))
+    with pytest.raises(InputError, match="a name such as CMS_Flux_NBE_2015"):
+        list(read_cms_flux([tmp_path / "CMS_Flux_Fire_2015_v3.nc"]))
+
+
+def test_missing_and_duplicate_years(path, tmp_path):
+    fields = list(read_cms_flux([write(path, world())]))
+    with pytest.raises(InputError, match="12 months without a file"):
+        check_months(fields, "CMS-Flux", pd.period_range("2015-01", "2016-12", freq="M"))
+    with pytest.raises(InputError, match="one field of 2015-01"):
+        check_months(fields + fields, "CMS-Flux", pd.period_range("2015-01", "2015-12", freq="M"))

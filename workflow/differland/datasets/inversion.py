@@ -1,0 +1,224 @@
+"""Net biosphere exchange of the inversion CMS-Flux (paper, Observational constraints)."""
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import netCDF4
+import numpy as np
+import pandas as pd
+
+from differland.datasets.fields import Field, check_range, check_shape, check_units
+from differland.datasets.native import COORDINATES, NativeVariable, match_name, open_netcdf
+from differland.errors import InputError
+from differland.grid import Grid
+
+Release = Literal["V3", "2020"]
+
+YEARLY_NAME = re.compile(r"^CMS_?Flux_?NBE_(\d{4})_v3\.nc4?$", re.IGNORECASE)
+
+ROWS, COLUMNS = 46, 72
+"""Boxes of GEOS-Chem, 4 x 5 degrees: half a box off the patches of the study, both ways."""
+
+NORTHWARD_EDGES = np.concatenate([[-90.0], np.arange(-88.0, 89.0, 4.0), [90.0]])
+EASTWARD_EDGES = np.arange(-182.5, 178.0, 5.0)
+
+CENTRE_TOLERANCE = 1.01
+"""Degrees by which centres may be off: polar rows are written as 89, or as the node at 90."""
+
+GRAM_CARBON_PER_KILOGRAM_AND_SQUARE_KILOMETRE = 1e-3
+SECONDS_PER_DAY = 86400.0
+
+UNITS = dict.fromkeys(
+    (
+        "kgC/km2/s",
+        "kgC/km^2/s",
+        "kgC/km2/sec",
+        "kgC/km^2/sec",
+        "kgC km-2 s-1",
+        "kgC km^-2 s^-1",
+        "kg C km-2 s-1",
+        "kg C km^-2 s^-1",
+        "kg C/km2/s",
+        "kg C/km^2/s",
+    ),
+    GRAM_CARBON_PER_KILOGRAM_AND_SQUARE_KILOMETRE * SECONDS_PER_DAY,
+) | dict.fromkeys(
+    (
+        "gC/m2/day",
+        "gC/m^2/day",
+        "gC/m2/d",
+        "gC m-2 day-1",
+        "gC m^-2 day^-1",
+        "gC m-2 d-1",
+        "g C m-2 day-1",
+        "g C m-2 d-1",
+        "g C/m2/day",
+        "g C/m^2/day",
+    ),
+    1.0,
+)
+
+RANGE = (-20.0, 20.0)
+
+
+class Layout(NamedTuple):
+    """How a release is laid out.
+
+    Attributes
+    ----------
+    variable
+        Its name.
+    years
+        First and last of all files; None where the name of each file tells its year.
+    units
+        Which hold where the file states none; None where it has to.
+    """
+
+    variable: str
+    years: tuple[int, int] | None
+    units: str | None
+
+
+LAYOUTS: dict[Release, Layout] = {
+    "V3": Layout("flux", None, None),
+    "2020": Layout("post-NBE", (2010, 2018), "gC m-2 day-1"),
+}
+
+
+def read_cms_flux(
+    files: Iterable[Path],
+    release: Release = "V3",
+    variable: str | None = None,
+    zero_is_missing: bool = True,
+    missing_value: float | None = None,
+) -> Iterator[Field]:
+    """Read net biosphere exchange ``nbe``, gC m-2 day-1, positive into the atmosphere.
+
+    Parameters
+    ----------
+    files
+        Of ``V3`` (doi:10.5067/TA1ED4IZFZ47), ``CMS_Flux_NBE_YYYY_v3.nc``: the 12 months of a year.
+        Of ``2020`` (doi:10.25966/4v02-c391), ``CMS-Flux-NBE-2020.monthly.grid.nc``: the 108 months
+        of 2010 to 2018.
+    release
+        The paper's submission to the carbon budget of 2023 has the period of ``V3``.
+    variable
+        Its name, where it is not ``flux`` (V3) or ``post-NBE`` (2020).
+    zero_is_missing
+        Whether boxes of exactly 0 are sea, which has no net biosphere exchange.
+    missing_value
+        Value that stands for missing although the files do not say so.
+
+    Yields
+    ------
+    A field for each month of each file, in their order. The dimensions of the files may be in any
+    order: they are told by their sizes.
+
+    Raises
+    ------
+    InputError
+        A file is named otherwise, breaks off, lacks the variable, has other sizes than 46 rows, 72
+        columns and its months, coordinates of other boxes, or other units; or values are out of
+        range.
+    """
+    layout = LAYOUTS[release]
+    for file in files:
+        if layout.years is None:
+            first = last = int(match_name(YEARLY_NAME, file, "CMS_Flux_NBE_2015_v3.nc")[1])
+        else:
+            first, last = layout.years
+        months = pd.period_range(f"{first}-01", f"{last}-12", freq="M")
+        with open_netcdf(file) as dataset:
+            native, time = _find_boxes(dataset, variable or layout.variable, months, file)
+        factor = check_units(file, native.name, native.units or layout.units, UNITS)
+        read = partial(_read_month, native, time, factor, zero_is_missing, missing_value)
+        for step, month in enumerate(months):
+            yield Field("nbe", "gC m-2 day-1", native.grid, partial(read, step), file, month)
+
+
+def _read_month(
+    native: NativeVariable,
+    time: str,
+    factor: float,
+    zero_is_missing: bool,
+    missing_value: float | None,
+    step: int,
+    rows: slice,
+) -> np.ndarray:
+    values = native.read(rows, {time: step}, missing_value) * factor
+    if zero_is_missing:
+        values[values == 0] = np.nan
+    return check_range(native.file, native.name, values, *RANGE, "gC m-2 day-1")
+
+
+def _find_boxes(
+    dataset: netCDF4.Dataset, name: str, months: pd.PeriodIndex, file: Path
+) -> tuple[NativeVariable, str]:
+    """Find the variable, its boxes, and its dimension of time."""
+    if name not in dataset.variables:
+        raise InputError(
+            file, name, "a variable of this name", f"only {', '.join(dataset.variables)}"
+        )
+    variable = dataset[name]
+    sizes = dict(zip(variable.dimensions, variable.shape, strict=True))
+    expected = f"{ROWS} rows, {COLUMNS} columns and {len(months)} months, in any order"
+    fits = sorted(variable.shape) == sorted((ROWS, COLUMNS, len(months)))
+    check_shape(file, name, tuple(variable.shape), expected, fits)
+    by_size = {size: dimension for dimension, size in sizes.items()}
+    rows, columns, time = by_size[ROWS], by_size[COLUMNS], by_size[len(months)]
+    latitude = _read_centres(dataset, "latitude", ROWS, file)
+    longitude = _read_centres(dataset, "longitude", COLUMNS, file)
+    if latitude is None or longitude is None:
+        expected = "coordinates that tell where the boxes lie"
+        raise InputError(file, "lat, lon", expected, f"only {', '.join(dataset.variables)}")
+    units = getattr(variable, "units", None)
+    native = NativeVariable(
+        file,
+        name,
+        _boxes(latitude, longitude, file),
+        (rows, columns),
+        {time: len(months)},
+        None if units is None else str(units).strip(),
+        np.dtype(variable.dtype),
+        frozenset(variable.ncattrs()),
+    )
+    return native, time
+
+
+def _read_centres(dataset: netCDF4.Dataset, kind: str, size: int, file: Path) -> np.ndarray | None:
+    """Read a coordinate, which may be spread over both dimensions."""
+    for variable in dataset.variables.values():
+        if variable.name.lower() in COORDINATES[kind] and size in variable.shape:
+            values = np.ma.filled(np.ma.asarray(variable[:]).astype(np.float64), np.nan)
+            axis = variable.shape.index(size)
+            spread = np.moveaxis(values, axis, 0).reshape(size, -1)
+            if not np.all(spread == spread[:, :1]):
+                found = "values that differ along the other dimension"
+                raise InputError(file, variable.name, "rows and columns of boxes", found)
+            return spread[:, 0]
+    return None
+
+
+def _boxes(latitude: np.ndarray, longitude: np.ndarray, file: Path) -> Grid:
+    """Grid of the boxes, in the order of the file.
+
+    Polar rows are half as high as the others, so their edges cannot be told from the centres.
+    """
+    northward = (NORTHWARD_EDGES[:-1] + NORTHWARD_EDGES[1:]) / 2
+    rows = NORTHWARD_EDGES if latitude[0] < latitude[-1] else NORTHWARD_EDGES[::-1]
+    centres = northward if latitude[0] < latitude[-1] else northward[::-1]
+    inner = np.abs(latitude - centres)[1:-1]
+    if not (inner.max() < 0.01 and np.abs(latitude - centres).max() < CENTRE_TOLERANCE):
+        found = ", ".join(f"{value:g}" for value in (*latitude[:3], *latitude[-1:]))
+        raise InputError(file, "latitude", "-89, -86, -82 to 89, or the reverse", found)
+    # From 0 to 355 the same boxes start at another one.
+    turn = round((longitude[0] + 180) / 5) * 5
+    expected = -180 + turn + 5.0 * np.arange(COLUMNS)
+    offsets = (longitude - expected + 180) % 360 - 180
+    if not np.abs(offsets).max() < 0.01:
+        found = ", ".join(f"{value:g}" for value in (*longitude[:3], *longitude[-1:]))
+        raise InputError(file, "longitude", "-180, -175 to 175, or from 0", found)
+    return Grid(rows.copy(), EASTWARD_EDGES + turn)

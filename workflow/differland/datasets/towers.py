@@ -1,0 +1,567 @@
+"""Eddy-covariance towers: monthly files of ONEFlux (paper, Observational constraints).
+
+FLUXNET2015 (and collections in its form, such as Warm Winter 2020), AmeriFlux FLUXNET, and the
+archives of the ICOS Ecosystem Thematic Centre.
+"""
+
+import re
+import zipfile
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from differland.datasets.fields import check_range
+from differland.datasets.land_cover import read_classes
+from differland.errors import InputError
+from differland.grid import STUDY_GRID, Grid
+from differland.tables import OBSERVATIONS, RESOURCES
+
+Source = Path | zipfile.Path
+"""A file, in a folder or in an archive."""
+
+Network = Literal["FLUXNET2015", "AmeriFlux", "ICOS"]
+GapRule = Literal["monthly", "half-hourly"]
+LatentHeat = Literal["LE_F_MDS", "LE_CORR"]
+
+SITE = r"(?P<site>[A-Z]{2}-[A-Za-z0-9]{3})"
+STEP_AND_VERSION = (
+    r"(?P<step>MM|HH|HR)_(?P<first>\d{4})-(?P<last>\d{4})_(?P<version>[^.]+(?:\..+)?)"
+)
+FILE_NAMES: dict[Network, re.Pattern[str]] = {
+    "FLUXNET2015": re.compile(rf"^FLX_{SITE}_FLUXNET2015_[A-Z]+_{STEP_AND_VERSION}\.csv$"),
+    "AmeriFlux": re.compile(rf"^AMF_{SITE}_FLUXNET_[A-Z]+_{STEP_AND_VERSION}\.csv$"),
+    "ICOS": re.compile(rf"^ICOSETC_{SITE}_FLUXNET_(?P<step>MM|HH|HR)_L2\.csv$"),
+}
+"""Names of monthly, half-hourly and hourly files. Networks come in the order of their age."""
+
+RECORDS_PER_DAY = {"HH": 48, "HR": 24}
+
+MISSING = -9999
+
+GPP, RECO = "GPP_NT_VUT_REF", "RECO_NT_VUT_REF"
+NEE_QUALITY, LATENT_HEAT_QUALITY = "NEE_VUT_REF_QC", "LE_F_MDS_QC"
+
+MEASURED = 0
+"""Flag of half-hours that were measured; 1 to 3 are filled gaps."""
+
+LATENT_HEAT_OF_VAPORISATION = 2.45
+"""MJ kg-1."""
+MEGAJOULES_PER_DAY = 0.0864
+"""Of one watt, MJ day-1."""
+
+FLUXES = ("gpp_site", "reco_site", "et_site")
+
+IGBP_CODES = {
+    "WAT": 0,
+    "ENF": 1,
+    "EBF": 2,
+    "DNF": 3,
+    "DBF": 4,
+    "MF": 5,
+    "CSH": 6,
+    "OSH": 7,
+    "WSA": 8,
+    "SAV": 9,
+    "GRA": 10,
+    "WET": 11,
+    "CRO": 12,
+    "URB": 13,
+    "CVM": 14,
+    "SNO": 15,
+    "BSV": 16,
+}
+"""Codes in ``resources/pft_classes.csv`` of the abbreviations that networks use."""
+
+
+@dataclass(frozen=True)
+class TowerFile:
+    """A file of one site, as its name tells.
+
+    Attributes
+    ----------
+    source
+        The file.
+    network, site
+        Where it is from.
+    step
+        ``MM``, ``HH`` or ``HR``.
+    years
+        First and last; None where the name does not tell them.
+    version
+        Its numbers.
+    """
+
+    source: Source
+    network: Network
+    site: str
+    step: str
+    years: tuple[int, int] | None
+    version: tuple[int, ...]
+
+
+def list_files(folder: Path) -> Iterator[Source]:
+    """Files of a folder and its subfolders, and those in their archives.
+
+    Raises
+    ------
+    InputError
+        The folder is absent, or an archive cannot be opened.
+    """
+    if not folder.is_dir():
+        raise InputError(folder, "folder", "files of flux towers", "no such folder")
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() == ".zip":
+            try:
+                yield from sorted(zipfile.Path(path).iterdir(), key=lambda member: member.name)
+            except (zipfile.BadZipFile, OSError) as error:
+                raise InputError(path, "file", "a complete archive", str(error)) from error
+        elif path.is_file():
+            yield path
+
+
+def find_tower_files(folder: Path) -> list[TowerFile]:
+    """Find the files of flux towers by their names; others are left alone.
+
+    Raises
+    ------
+    InputError
+        The folder is absent, or has no monthly file, or an archive cannot be opened.
+    """
+    found = []
+    for source in list_files(folder):
+        for network, pattern in FILE_NAMES.items():
+            match = pattern.match(source.name)
+            if match is not None:
+                parts = match.groupdict()
+                years = (int(parts["first"]), int(parts["last"])) if "first" in parts else None
+                version = tuple(map(int, re.findall(r"\d+", parts.get("version", ""))))
+                found.append(
+                    TowerFile(source, network, parts["site"], parts["step"], years, version)
+                )
+    if not any(file.step == "MM" for file in found):
+        expected = "monthly files (FLX_*_MM_*.csv, AMF_*_MM_*.csv, ICOSETC_*_MM_L2.csv)"
+        raise InputError(folder, "folder", expected, "none")
+    return found
+
+
+def read_towers(
+    folder: Path,
+    months: pd.PeriodIndex,
+    maximum_gap_filled: float = 0.3,
+    gap_rule: GapRule = "monthly",
+    latent_heat: LatentHeat = "LE_F_MDS",
+) -> pd.DataFrame:
+    """Read the monthly fluxes of all sites.
+
+    Gross primary production and respiration are those partitioned by night-time data with a
+    variable threshold of friction velocity. Months are left out where too much of the net
+    exchange (for both) or of the latent heat flux (for evapotranspiration) is gap-filled.
+
+    Where several files have a month of a site, the newest counts: the one whose record ends last,
+    then the network whose files are younger, then the higher version.
+
+    Parameters
+    ----------
+    folder
+        Holds the files of all networks, in subfolders and archives or not.
+    months
+        The simulation period; others are left out.
+    maximum_gap_filled
+        Share of a month that may be gap-filled (paper: 0.3).
+    gap_rule
+        How that share is counted. ``monthly`` takes the quality of the monthly files, which
+        counts good fills as if they were measured, and so keeps more than the paper's words would
+        allow. ``half-hourly`` counts the measured half-hours (or hours) of the month, where their
+        file is there, and takes the monthly quality where it is not.
+    latent_heat
+        As measured (``LE_F_MDS``), or with the energy balance closed (``LE_CORR``). The paper does
+        not say. Gaps are those of the former in both.
+
+    Returns
+    -------
+    One row for each site and month that has a value, ordered by both: ``site``, ``month``
+    (period), ``gpp_site``, ``reco_site`` (gC m-2 day-1), ``et_site`` (mm day-1; NaN where left
+    out), ``network``, and the ``gap_rule`` that was applied.
+
+    Raises
+    ------
+    InputError
+        There is no monthly file, or a file breaks off, lacks a column, does not start and end in
+        the years of its name, has a month twice, or values out of range.
+    """
+    if not 0 <= maximum_gap_filled <= 1:
+        raise InputError("towers", "maximum_gap_filled", "a share", f"{maximum_gap_filled:g}")
+    files = find_tower_files(folder)
+    records = {
+        (file.network, file.site, file.years, file.version): file
+        for file in files
+        if file.step in RECORDS_PER_DAY
+    }
+    tables = []
+    for file in files:
+        if file.step != "MM":
+            continue
+        fluxes, quality = _read_monthly(file, latent_heat)
+        rule = gap_rule
+        if gap_rule == "half-hourly":
+            key = (file.network, file.site, file.years, file.version)
+            if key in records:
+                quality = _measured_shares(records[key]).reindex(fluxes.index)
+            else:
+                rule = "monthly"
+        there = fluxes.notna().any(axis=1)
+        last = fluxes.index[there].max() if there.any() else pd.Period("1900-01", "M")
+        # Rounded quality such as 0.7 must not fail by the binary fraction of 1 - 0.3.
+        enough = quality >= 1 - maximum_gap_filled - 1e-9
+        fluxes[["gpp_site", "reco_site"]] = fluxes[["gpp_site", "reco_site"]].where(
+            enough[NEE_QUALITY]
+        )
+        fluxes["et_site"] = fluxes["et_site"].where(enough[LATENT_HEAT_QUALITY])
+        fluxes = fluxes[there].assign(network=file.network, gap_rule=rule, site=file.site)
+        age = (last, list(FILE_NAMES).index(file.network), file.version)
+        tables.append((age, fluxes))
+    tables.sort(key=lambda pair: pair[0])
+    table = pd.concat([fluxes for _, fluxes in tables]).reset_index(names="month")
+    table = table.drop_duplicates(["site", "month"], keep="last")
+    table = table[table["month"].isin(months) & table[list(FLUXES)].notna().any(axis=1)]
+    columns = ["site", "month", *FLUXES, "network", "gap_rule"]
+    return table[columns].sort_values(["site", "month"], ignore_index=True)
+
+
+def select_sites(
+    towers: pd.DataFrame,
+    minimum_months: int = 13,
+    simultaneous: bool = False,
+    excluded: Collection[str] = (),
+) -> pd.DataFrame:
+    """Keep the sites with enough months of all three fluxes.
+
+    Parameters
+    ----------
+    towers
+        From :func:`read_towers`.
+    minimum_months
+        That each flux needs; the paper has "more than 12 months".
+    simultaneous
+        Whether these must be months that have all three; the paper does not say.
+    excluded
+        Sites left out by name, such as those in managed landscapes unlike their surroundings.
+
+    Raises
+    ------
+    InputError
+        A site to be left out is not there: a misspelt name.
+    """
+    unknown = sorted(set(excluded) - set(towers["site"]))
+    if unknown:
+        raise InputError("towers", "excluded", "names of sites in the data", ", ".join(unknown))
+    there = towers[list(FLUXES)].notna()
+    if simultaneous:
+        there = there.where(there.all(axis=1), False)
+    enough = there.groupby(towers["site"]).sum().ge(minimum_months).all(axis=1)
+    kept = enough.index[enough].difference(list(excluded))
+    return towers[towers["site"].isin(kept)].reset_index(drop=True)
+
+
+def read_sites(files: Iterable[Source]) -> pd.DataFrame:
+    """Read where sites are, and what grows there.
+
+    Parameters
+    ----------
+    files
+        Tables of two kinds, told by their columns. One row per site: ``site_id``, ``lat``,
+        ``lon`` and ``IGBP``. Or those of the networks (``*_SITEINFO_L2.csv``, ``*_BIF_*``):
+        ``SITE_ID``, ``GROUP_ID``, ``VARIABLE`` and ``DATAVALUE``, of which the first location of a
+        site counts. The latter may be spreadsheets, for which `openpyxl` must be installed.
+        Where files share a site, the first counts.
+
+    Returns
+    -------
+    ``latitude``, ``longitude`` (degrees) and ``igbp`` (abbreviation; empty where unknown) by site.
+
+    Raises
+    ------
+    InputError
+        A file cannot be read, lacks columns, or has a location that is none.
+    """
+    tables = [_read_sites_of(file) for file in files]
+    if not tables:
+        raise InputError("sites", "files", "a table of sites", "none")
+    table = pd.concat(tables)
+    return table[~table.index.duplicated()].sort_index()
+
+
+def plant_cover(
+    sites: pd.DataFrame, cover: Mapping[str, np.ndarray], grid: Grid = STUDY_GRID
+) -> pd.Series:
+    """Share of the cell of each site that is covered by the plant type of the site.
+
+    Parameters
+    ----------
+    sites
+        From :func:`read_sites`.
+    cover
+        Fraction of the cells by plant type (0 to 1), shape of the grid.
+    grid
+        North-up and from west to east.
+
+    Returns
+    -------
+    0 to 1 by site; NaN outside the grid, and where the IGBP class of the site is unknown.
+    """
+    types = {
+        code: name
+        for name, codes in read_classes(RESOURCES / "pft_classes.csv").items()
+        for code in codes
+    }
+    rows, columns = _cells(sites, grid)
+    shares = [
+        cover[types[IGBP_CODES[igbp]]][row, column]
+        if row >= 0 and types.get(IGBP_CODES.get(igbp, -1)) in cover
+        else np.nan
+        for igbp, row, column in zip(sites["igbp"], rows, columns, strict=True)
+    ]
+    return pd.Series(shares, sites.index, dtype=np.float64, name="plant_cover")
+
+
+def representative_sites(
+    sites: pd.DataFrame,
+    cover: Mapping[str, np.ndarray],
+    threshold: float = 0.25,
+    grid: Grid = STUDY_GRID,
+) -> pd.DataFrame:
+    """Keep the sites whose plant type covers enough of their cell.
+
+    Sites of unknown type are left out.
+
+    Parameters
+    ----------
+    sites, cover, grid
+        As for :func:`plant_cover`.
+    threshold
+        Least share. The published driver has 0.25, and 0.1 and 0.5 for the sensitivity test (paper,
+        Text S5).
+
+    Raises
+    ------
+    InputError
+        The threshold is no share, such as one in percent.
+    """
+    if not 0 <= threshold <= 1:
+        raise InputError("towers", "threshold", "a share from 0 to 1", f"{threshold:g}")
+    return sites[plant_cover(sites, cover, grid) >= threshold]
+
+
+def put_on_cells(
+    towers: pd.DataFrame, sites: pd.DataFrame, months: pd.PeriodIndex, grid: Grid = STUDY_GRID
+) -> xr.Dataset:
+    """Average the sites within each cell, month by month.
+
+    Parameters
+    ----------
+    towers
+        From :func:`read_towers` or :func:`select_sites`. Sites that are not among `sites` (such as
+        those that are not representative), or not on the grid, are left out.
+    sites
+        From :func:`read_sites`.
+    months
+        Of the result.
+    grid
+        North-up and from west to east.
+
+    Returns
+    -------
+    ``gpp_site``, ``reco_site`` (gC m-2 day-1) and ``et_site`` (mm day-1), dimensions (cell, time),
+    NaN where there is none. Only cells with sites are there: ``row`` and ``column`` tell where on
+    the grid, ``lat`` and ``lon`` their centres, ``site`` the names of their sites.
+    """
+    rows, columns = _cells(sites, grid)
+    located = sites.assign(row=rows, column=columns)[["row", "column"]]
+    table = towers.merge(located[rows >= 0], left_on="site", right_index=True)
+    table = table[table["month"].isin(months)]
+    cells = table.groupby(["row", "column"])["site"].agg(lambda names: " ".join(sorted(set(names))))
+    means = table.groupby(["row", "column", "month"])[list(FLUXES)].mean()
+    row = cells.index.get_level_values("row").to_numpy(np.int64)
+    column = cells.index.get_level_values("column").to_numpy(np.int64)
+    variables = {
+        name: xr.Variable(
+            ("cell", "time"),
+            means[name]
+            .unstack("month")
+            .reindex(index=cells.index, columns=months)
+            .to_numpy(np.float64),
+            {"units": OBSERVATIONS[name].units, "long_name": OBSERVATIONS[name].long_name},
+        )
+        for name in FLUXES
+    }
+    return xr.Dataset(
+        variables,
+        {
+            "time": months.to_timestamp(),
+            "row": ("cell", row),
+            "column": ("cell", column),
+            "lat": ("cell", grid.latitude[row]),
+            "lon": ("cell", grid.longitude[column]),
+            "site": ("cell", cells.to_numpy(np.str_)),
+        },
+    )
+
+
+def _read_table(file: TowerFile, time: str, columns: list[str]) -> pd.DataFrame:
+    """Numbers of a file, NaN where missing, by the text of their time."""
+    source = file.source
+    try:
+        with source.open("r", encoding="utf-8-sig") as stream:
+            header = stream.readline().strip().split(",")
+            header = [name.strip().strip('"') for name in header]
+            for name in (time, *columns):
+                if name not in header:
+                    found = "an empty file" if header == [""] else f"{len(header)} other columns"
+                    raise InputError(source, name, "a column of this name", found)
+            # The last column shows whether the last row is complete.
+            used = list(dict.fromkeys([time, *columns, header[-1]]))
+            table = pd.read_csv(
+                stream,
+                names=header,
+                usecols=used,
+                dtype={time: str},
+                skipinitialspace=True,
+            )
+    except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(source, "file", "comma-separated numbers", str(error)) from error
+    if table.empty or table.iloc[-1].isna().any():
+        raise InputError(source, "file", "complete rows", f"one cut off, after {len(table)} rows")
+    for name in columns:
+        if not pd.api.types.is_numeric_dtype(table[name]):
+            raise InputError(source, name, "numbers", f"values such as {table[name].iloc[0]!r}")
+    table = table.set_index(time)[columns].astype(np.float64)
+    if file.years is not None:
+        years = (int(table.index[0][:4]), int(table.index[-1][:4]))
+        if years != file.years:
+            expected = "{}-{}, as the file is named".format(*file.years)
+            raise InputError(source, time, expected, "{}-{}".format(*years))
+    return table.mask(np.isclose(table, MISSING))
+
+
+def _read_monthly(file: TowerFile, latent_heat: LatentHeat) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Fluxes in our units and shares of good quality, by month."""
+    columns = [GPP, RECO, latent_heat, NEE_QUALITY, LATENT_HEAT_QUALITY]
+    table = _read_table(file, "TIMESTAMP", columns)
+    try:
+        table.index = pd.PeriodIndex(pd.to_datetime(table.index, format="%Y%m"), freq="M")
+    except ValueError as error:
+        raise InputError(file.source, "TIMESTAMP", "YYYYMM", str(error)) from error
+    if table.index.has_duplicates:
+        found = f"{table.index[table.index.duplicated()][0]} twice"
+        raise InputError(file.source, "TIMESTAMP", "every month once", found)
+    for name in (NEE_QUALITY, LATENT_HEAT_QUALITY):
+        check_range(Path(str(file.source)), name, table[name].to_numpy(), 0, 1, "(a share)")
+    evaporation = MEGAJOULES_PER_DAY / LATENT_HEAT_OF_VAPORISATION
+    fluxes = pd.DataFrame(
+        {
+            "gpp_site": table[GPP],
+            "reco_site": table[RECO],
+            "et_site": table[latent_heat] * evaporation,
+        }
+    )
+    for name, native in zip(FLUXES, columns, strict=False):
+        row = OBSERVATIONS[name]
+        low = -np.inf if row.minimum is None else row.minimum
+        high = np.inf if row.maximum is None else row.maximum
+        check_range(Path(str(file.source)), native, fluxes[name].to_numpy(), low, high, row.units)
+    return fluxes, table[[NEE_QUALITY, LATENT_HEAT_QUALITY]]
+
+
+def _measured_shares(file: TowerFile) -> pd.DataFrame:
+    """Shares of the records of each month that were measured."""
+    flags = _read_table(file, "TIMESTAMP_START", [NEE_QUALITY, LATENT_HEAT_QUALITY])
+    for name in (NEE_QUALITY, LATENT_HEAT_QUALITY):
+        unknown = flags[name].dropna()
+        unknown = unknown[~unknown.isin([0, 1, 2, 3])]
+        if unknown.size:
+            raise InputError(file.source, name, "flags from 0 to 3", f"{unknown.iloc[0]:g}")
+    if flags.index.has_duplicates:
+        found = f"{flags.index[flags.index.duplicated()][0]} twice"
+        raise InputError(file.source, "TIMESTAMP_START", "every time once", found)
+    measured = (flags == MEASURED).groupby(flags.index.str[:6]).sum()
+    measured.index = pd.PeriodIndex(pd.to_datetime(measured.index, format="%Y%m"), freq="M")
+    records = measured.index.days_in_month * RECORDS_PER_DAY[file.step]
+    return measured.div(np.asarray(records), axis=0)
+
+
+def _read_sites_of(source: Source) -> pd.DataFrame:
+    """Sites of one table."""
+    try:
+        if Path(source.name).suffix.lower() in (".xlsx", ".xls"):
+            with source.open("rb") as stream:
+                table = pd.read_excel(stream)
+        else:
+            with source.open("r", encoding="utf-8-sig") as stream:
+                table = pd.read_csv(stream, skipinitialspace=True)
+    except ImportError as error:
+        expected = "openpyxl to be installed, or the table as CSV"
+        raise InputError(source, "file", expected, str(error)) from error
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        raise InputError(source, "file", "a table of sites", str(error)) from error
+    if {"SITE_ID", "GROUP_ID", "VARIABLE", "DATAVALUE"} <= set(table):
+        sites = _sites_of_badm(table)
+    elif {"site_id", "lat", "lon", "IGBP"} <= set(table):
+        sites = table.set_index("site_id").rename(
+            columns={"lat": "latitude", "lon": "longitude", "IGBP": "igbp"}
+        )
+    else:
+        expected = "columns site_id, lat, lon, IGBP or SITE_ID, GROUP_ID, VARIABLE, DATAVALUE"
+        raise InputError(source, "columns", expected, ", ".join(map(str, table.columns)))
+    sites = sites[["latitude", "longitude", "igbp"]]
+    for name, limit in (("latitude", 90), ("longitude", 360)):
+        degrees = pd.to_numeric(sites[name], errors="coerce")
+        wrong = ~(degrees.abs() <= limit)
+        if wrong.any():
+            site = sites.index[wrong][0]
+            raise InputError(source, name, f"degrees at {site}", f"{sites.loc[site, name]}")
+        sites = sites.assign(**{name: degrees})
+    igbp = sites["igbp"].fillna("").astype(str).str.strip()
+    return sites.assign(igbp=igbp).rename_axis("site")
+
+
+def _sites_of_badm(table: pd.DataFrame) -> pd.DataFrame:
+    """Sites of a table of the networks, which has one row for each fact."""
+    locations = (
+        table[table["VARIABLE"].isin(["LOCATION_LAT", "LOCATION_LONG"])]
+        .drop_duplicates(["SITE_ID", "GROUP_ID", "VARIABLE"])
+        .pivot(index=["SITE_ID", "GROUP_ID"], columns="VARIABLE", values="DATAVALUE")
+        .reindex(columns=["LOCATION_LAT", "LOCATION_LONG"])
+    )
+    first = locations.dropna().sort_index().groupby(level="SITE_ID").first()
+    # Sites without a location stay, so that they are told.
+    first = first.reindex(table["SITE_ID"].unique())
+    igbp = table[table["VARIABLE"] == "IGBP"].groupby("SITE_ID")["DATAVALUE"].first()
+    return pd.DataFrame(
+        {
+            "latitude": first["LOCATION_LAT"],
+            "longitude": first["LOCATION_LONG"],
+            "igbp": igbp.reindex(first.index),
+        }
+    )
+
+
+def _cells(sites: pd.DataFrame, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns in which sites lie; rows are -1 outside the grid."""
+    latitude, longitude = sites["latitude"].to_numpy(), sites["longitude"].to_numpy()
+    north, south = grid.latitude_edges[0], grid.latitude_edges[-1]
+    west, east = grid.longitude_edges[0], grid.longitude_edges[-1]
+    if not (north > south and east > west):
+        raise ValueError("expected a grid that is north-up and runs from west to east")
+    rows = np.searchsorted(-grid.latitude_edges, -latitude, side="right") - 1
+    rows = np.where(latitude == -90, grid.shape[0] - 1, rows)
+    longitude = west + (longitude - west) % 360
+    columns = np.searchsorted(grid.longitude_edges, longitude, side="right") - 1
+    inside = (rows >= 0) & (latitude >= south) & (rows < grid.shape[0]) & (longitude < east)
+    return np.where(inside, rows, -1), np.where(inside, columns, -1)
