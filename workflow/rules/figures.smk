@@ -106,9 +106,7 @@ rule plot_losses:
 
 rule plot_sites:
     input:
-        library(
-            "figures/sites.py", "figures/style.py", "metrics.py", "observables.py"
-        ),
+        library("figures/sites.py", "figures/style.py", "metrics.py", "observables.py"),
         driver="<results>/driver/driver.nc",
         simulation="<results>/evaluation/{stage}/{setup}/simulation.nc",
     output:
