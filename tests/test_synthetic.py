@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from differland.driver import read_driver
+from differland.errors import InputError
 from differland.files import write_netcdf
 from differland.model.forcing import Forcing, forcing_of_driver
 from differland.model.parameters import Parameters, Pools
@@ -70,3 +71,8 @@ def test_planet_is_habitable(planet):
     assert 0.2 < float(driver["lai"].mean()) < 8
     assert 0.3 < float(driver["gpp_site"].mean()) < 15
     assert float(driver["fire_emission"].max()) > 0
+
+
+def test_planet_has_room_for_so_many_patches():
+    with pytest.raises(InputError, match=r"synthetic\.patches: expected at most"):
+        make_planet(PlanetSettings(900, 1, 2001, 1, seed=0, noise=0.0))

@@ -16,6 +16,7 @@ import xarray as xr
 
 from differland.driver import PATCH_DIMENSION
 from differland.ensemble import traits
+from differland.errors import InputError
 from differland.model.forcing import Forcing, forcing_of_driver
 from differland.model.parameters import POOL_BOUNDS, Parameters, Pools
 from differland.model.simulate import simulate
@@ -32,6 +33,18 @@ from differland.tables import (
 
 PATCH_HEIGHT, PATCH_WIDTH, CELL = 4.0, 5.0, 0.25
 """Sizes of a patch and of a cell, degrees."""
+
+INLAND = (
+    (34, 58, -120, -80),
+    (-34, 2, -65, -45),
+    (6, 18, -5, 30),
+    (-30, 6, 15, 35),
+    (46, 62, 10, 130),
+    (34, 46, 45, 115),
+    (18, 30, 75, 110),
+    (-30, -18, 120, 145),
+)
+"""Boxes within continents, from which patches are drawn: south, north, west, east, degrees."""
 
 SPIN_UP_CYCLES = 40
 """Times the forcing is repeated before the first observed month."""
@@ -73,6 +86,11 @@ class PlanetSettings:
 def make_planet(settings: PlanetSettings) -> tuple[xr.Dataset, xr.Dataset]:
     """Make a driver, and the true parameters and traits behind its observations.
 
+    Raises
+    ------
+    InputError
+        More patches than there is room for.
+
     Returns
     -------
     The driver, with every variable of a real one; and the truth, of dimension (cell): the 40
@@ -108,14 +126,29 @@ def make_planet(settings: PlanetSettings) -> tuple[xr.Dataset, xr.Dataset]:
 
 def _cells(settings: PlanetSettings, rng: np.random.Generator) -> xr.Dataset:
     """Places of patches and cells, and the months."""
-    rows, columns = np.meshgrid(np.arange(5, 36), np.arange(72), indexing="ij")
-    places = rng.permutation(rows.size)[: settings.patches]
+    rows, columns = np.meshgrid(np.arange(45), np.arange(72), indexing="ij")
+    norths, wests = 90 - PATCH_HEIGHT * rows, -180 + PATCH_WIDTH * columns
+    inland = np.zeros(rows.shape, bool)
+    for south, north, west, east in INLAND:
+        inland |= (
+            (norths - PATCH_HEIGHT >= south)
+            & (norths <= north)
+            & ((wests >= west) & (wests + PATCH_WIDTH <= east))
+        )
+    north_edges, west_edges = norths[inland], wests[inland]
+    if settings.patches > north_edges.size:
+        raise InputError(
+            "configuration",
+            "synthetic.patches",
+            f"at most {north_edges.size}",
+            f"{settings.patches}",
+        )
+    places = rng.permutation(north_edges.size)[: settings.patches]
     fine_columns = int(PATCH_WIDTH / CELL)
     fine = int(PATCH_HEIGHT / CELL) * fine_columns
     lat, lon, patch = [], [], []
     for number, place in enumerate(places):
-        north = 90 - PATCH_HEIGHT * rows.ravel()[place]
-        west = -180 + PATCH_WIDTH * columns.ravel()[place]
+        north, west = north_edges[place], west_edges[place]
         slots = np.sort(rng.permutation(fine)[: settings.cells_per_patch])
         lat.append(north - CELL * (slots // fine_columns + 0.5))
         lon.append(west + CELL * (slots % fine_columns + 0.5))
