@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 
 from differland import training
+from differland.epoch import global_norm
 from differland.errors import InputError
 from differland.members import RECORD_FILE, WEIGHTS_FILE, read_member, write_member
 from differland.minibatches import build_minibatches, predictor_matrix
@@ -234,6 +235,25 @@ def test_missing_predictor_is_told_before_training(driver, patches, settings, tm
     poorer = driver.drop_vars("canopy_height")
     with pytest.raises(InputError, match="canopy_height"):
         train_block(poorer, patches, MEMBERS, "develop", settings, tmp_path)
+
+
+def test_norm_of_gradients_beyond_the_square_root_of_single_precision():
+    gradients = {"a": jnp.full((3,), 3e25), "b": jnp.full((1,), -1e26)}
+    expected = np.sqrt(3 * 3e25**2 + 1e52)
+    np.testing.assert_allclose(global_norm(gradients), expected, rtol=1e-6)
+    assert global_norm({"a": jnp.zeros(4)}) == 0
+    assert not np.isfinite(global_norm({"a": jnp.array([1.0, jnp.nan])}))
+
+
+def test_clipping_bounds_the_step_and_is_recorded(driver, patches, settings, tmp_path):
+    """Adam does not feel a constant factor, but a gradient far above the others it does."""
+    clipped = replace(settings, gradient_clip_norm=1.0)
+    free = replace(settings, gradient_clip_norm=None)
+    one = train_block(driver, patches, MEMBERS[:1], "final", clipped, tmp_path / "one")[0]
+    two = train_block(driver, patches, MEMBERS[:1], "final", free, tmp_path / "two")[0]
+    assert (one.losses["clipped_fraction"] == 1).all()
+    assert (two.losses["clipped_fraction"] == 0).all()
+    assert not same(one, two)
 
 
 def test_terms_without_observations_are_off(driver, settings):

@@ -69,9 +69,21 @@ def patch_loss(
     return sum(terms.values(), start=jnp.zeros(())), terms
 
 
+def global_norm(gradients: Weights) -> Float[Array, ""]:
+    """Euclidean norm of all gradients together; finite wherever they are.
+
+    Months in which states are driven into their bounds can give gradients whose squares are
+    beyond single precision.
+    """
+    largest = jnp.max(jnp.stack([jnp.abs(leaf).max() for leaf in jax.tree.leaves(gradients)]))
+    unit = jnp.where(largest > 0, largest, 1)
+    return unit * optax.tree.norm(jax.tree.map(lambda leaf: leaf / unit, gradients))
+
+
 def compile_epoch(
     network: SpatializationNetwork,
     optimizer: optax.GradientTransformation,
+    clip_norm: float | None,
     terms: Mapping[str, float],
     order_seed: int,
     batches: Minibatches,
@@ -85,6 +97,8 @@ def compile_epoch(
     ----------
     network, optimizer
         Shape of the network, and what moves its weights.
+    clip_norm
+        Gradients of a larger norm are scaled down to it; None: never.
     terms
         Weights of the terms of the loss that are on.
     order_seed
@@ -126,8 +140,11 @@ def compile_epoch(
             shuffled = jax.random.permutation(jax.random.fold_in(key, patch), slots)
             minibatch = batches.patch(patch, shuffled)
             (loss, values), gradients = of_members(state.weights, scaling, minibatch)
-            norm = jax.vmap(optax.tree.norm)(gradients)
+            norm = jax.vmap(global_norm)(gradients)
             finite = jnp.isfinite(loss) & jnp.isfinite(norm)
+            if clip_norm is not None:
+                scale = clip_norm / jnp.maximum(norm, clip_norm)
+                gradients = jax.tree.map(partial(_times_member, scale), gradients)
             wanted = trains[:, patch] & active & ~state.failed
             updates, moments = jax.vmap(optimizer.update)(gradients, state.optimizer, state.weights)
             moved = optax.apply_updates(state.weights, updates)
@@ -147,6 +164,10 @@ def compile_epoch(
     return lambda state, number, active: epoch(
         state, number, active, batches, scaling, trains, visited
     )
+
+
+def _times_member(scale: Float[Array, " member"], values: Array) -> Array:
+    return scale.reshape(-1, *(1,) * (values.ndim - 1)) * values
 
 
 def _where_member(chosen: Bool[Array, " member"], new: Array, old: Array) -> Array:

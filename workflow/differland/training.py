@@ -134,12 +134,8 @@ class Settings:
         return hashlib.sha256(f"{differland.MODEL_VERSION} {text}".encode()).hexdigest()
 
     def optimizer(self) -> optax.GradientTransformation:
-        """Adam behind the clipping of gradients."""
-        clip = self.gradient_clip_norm
-        return optax.chain(
-            optax.identity() if clip is None else optax.clip_by_global_norm(clip),
-            optax.adam(self.learning_rate),
-        )
+        """Adam."""
+        return optax.adam(self.learning_rate)
 
 
 @dataclass
@@ -385,6 +381,7 @@ class _Block:
         return compile_epoch(
             SpatializationNetwork(**self.settings.network),
             self.optimizer,
+            self.settings.gradient_clip_norm,
             self.terms,
             self.settings.order_seed,
             self.batches,
