@@ -10,16 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
+from differland.driver import MONTHS_PER_YEAR
 from differland.errors import InputError
 from differland.files import read_netcdf
 from differland.model.forcing import Forcing
 from differland.model.parameters import Parameters, Pools
 from differland.model.simulate import MODEL_OUTPUTS, simulate
 from differland.objective import (
-    MONTHS_PER_YEAR,
     PAPER_WEIGHTS,
     Observations,
     annual_mean,
+    complete_years,
     loss_terms,
     needed_outputs,
 )
@@ -111,13 +112,13 @@ def loss_of_case(path: Path) -> dict[str, float]:
         observed = np.where(known, observed, 0.0)
         if observable.resolution == "year":
             value[target] = jnp.asarray(annual_mean(observed))
-            weight[target] = jnp.asarray(_complete_years(known))
+            weight[target] = jnp.asarray(complete_years(known).astype(float))
         else:
             value[target] = jnp.asarray(observed)
             weight[target] = jnp.asarray(known * site_weight)
         if target == "nbe":
             value["nbe_annual"] = jnp.asarray(annual_mean(observed))
-            weight["nbe_annual"] = jnp.asarray(_complete_years(known))
+            weight["nbe_annual"] = jnp.asarray(complete_years(known).astype(float))
 
     ones = jnp.ones(case.sizes["cell"])
     weights = {
@@ -136,8 +137,3 @@ def loss_of_case(path: Path) -> dict[str, float]:
     )
     result = {term: float(number) for term, number in terms.items()}
     return result | {"total": sum(result.values())}
-
-
-def _complete_years(known: np.ndarray) -> np.ndarray:
-    """1.0 for each year (first axis) all of whose months are known, else 0.0."""
-    return known.reshape(-1, MONTHS_PER_YEAR, *known.shape[1:]).all(axis=1).astype(float)

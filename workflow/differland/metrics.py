@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from differland.minibatches import BULK_TARGETS, complete_years, observed_series
-from differland.objective import annual_mean
+from differland.minibatches import BULK_TARGETS, observed_series
+from differland.objective import annual_mean, complete_years
 from differland.observables import OBSERVABLES
 from differland.patches import PADDING
 

@@ -10,9 +10,8 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float
 
-from differland.driver import MONTHS_PER_YEAR
 from differland.model.forcing import Forcing, forcing_of_driver
-from differland.objective import Observations, annual_mean
+from differland.objective import Observations, annual_mean, complete_years
 from differland.observables import OBSERVABLES
 from differland.patches import PADDING
 from differland.tables import PREDICTORS
@@ -135,11 +134,6 @@ def predictor_matrix(driver: xr.Dataset) -> np.ndarray:
         ],
         axis=1,
     )
-
-
-def complete_years(known: np.ndarray) -> np.ndarray:
-    """Whether all 12 months of each year are known; months and years on the first axis."""
-    return np.all(known.reshape(-1, MONTHS_PER_YEAR, *known.shape[1:]), axis=1)
 
 
 def observed_series(driver: xr.Dataset, variable: str) -> tuple[np.ndarray, np.ndarray]:

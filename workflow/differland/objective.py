@@ -11,12 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from differland.driver import MONTHS_PER_YEAR
 from differland.model.parameters import Pools
 from differland.observables import OBSERVABLES
 
 Outputs = Mapping[str, Float[Array, "time cell"]]
 
-MONTHS_PER_YEAR = 12
 EPSILON = 1e-3
 """Keeps divisions and logarithms finite, as in the published loss: the reference needs it."""
 
@@ -49,6 +49,11 @@ AnyArray = TypeVar("AnyArray", Array, np.ndarray)
 def annual_mean(monthly: AnyArray) -> AnyArray:
     """Mean of each calendar year, the first axis being months from a January on."""
     return monthly.reshape(-1, MONTHS_PER_YEAR, *monthly.shape[1:]).mean(axis=1)
+
+
+def complete_years(known: np.ndarray) -> np.ndarray:
+    """Whether all 12 months of each year are known; months and years on the first axis."""
+    return np.all(known.reshape(-1, MONTHS_PER_YEAR, *known.shape[1:]), axis=1)
 
 
 def squared_error(
