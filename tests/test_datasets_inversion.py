@@ -1,4 +1,4 @@
-"""Readers of CMS-Flux: files as the documentation of the releases has them."""
+"""Readers of CMS-Flux and CAMS: files as the documentation of the releases has them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from differland.datasets.fields import check_months
-from differland.datasets.inversion import read_cms_flux
+from differland.datasets.inversion import read_cams, read_cms_flux, read_cms_flux_fire
 from differland.errors import InputError
 from differland.grid import regular_grid
 from differland.regrid import Regridder
@@ -212,3 +212,191 @@ def test_missing_and_duplicate_years(path, tmp_path):
         check_months(fields, "CMS-Flux", pd.period_range("2015-01", "2016-12", freq="M"))
     with pytest.raises(InputError, match="one field of 2015-01"):
         check_months(fields + fields, "CMS-Flux", pd.period_range("2015-01", "2015-12", freq="M"))
+
+
+FIRE = "CMS_Flux_Fire_2015_v2.nc"
+
+
+def test_fire_emission(tmp_path):
+    values = np.abs(world())
+    file = write(tmp_path / FIRE, values)
+    fields = list(read_cms_flux_fire([file]))
+    check_months(fields, "CMS-Flux fire", pd.period_range("2015-01", "2015-12", freq="M"))
+    january = fields[0]
+    assert (january.name, january.units) == ("fire_emission", "gC m-2 day-1")
+    assert value_at(january, -5.0, -60.0) == pytest.approx(1.0)
+    # Months without fire are data.
+    assert (january.whole() == 0).sum() == 46 * 72 - 1
+    assert january.grid.latitude_edges[:2].tolist() == [-90, -88]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"units": None}, "no units"),
+        ({"units": "kgCO2/km2/s"}, "units 'kgCO2/km2/s'"),
+        ({"variable": "fire"}, "flux: expected a variable of this name, found only .*, fire"),
+        ({"values": world(13)}, "12 months, in any order"),
+        ({"longitude": LONGITUDE + 2.5}, "-180, -175 to 175"),
+    ],
+)
+def test_other_fire_files_are_refused(tmp_path, changes, message):
+    file = write(tmp_path / FIRE, **{"values": np.abs(world()), **changes})
+    with pytest.raises(InputError, match=message):
+        list(read_cms_flux_fire([file]))
+
+
+def test_fire_out_of_range_cut_or_misnamed(tmp_path):
+    file = write(tmp_path / FIRE, world())
+    with pytest.raises(InputError, match="values from 0 to 200"):
+        next(read_cms_flux_fire([file])).whole()
+    values = np.abs(world())
+    values[0, 0, 0] = -9999
+    file = write(tmp_path / "CMS_Flux_Fire_2016_v2.nc", values)
+    assert np.isnan(next(read_cms_flux_fire([file], missing_value=-9999)).whole()[0, 0])
+    cut = tmp_path / "CMS_Flux_Fire_2013_v2.nc"
+    cut.write_bytes(file.read_bytes()[:3000])
+    with pytest.raises(InputError, match="complete NetCDF file"):
+        list(read_cms_flux_fire([cut]))
+    with pytest.raises(InputError, match="a name such as CMS_Flux_Fire_2015"):
+        list(read_cms_flux_fire([tmp_path / "CMS_Flux_NBE_2015_v3.nc"]))
+    swapped = write(tmp_path / "CMS_Flux_Fire_2014_v2.nc", np.abs(world()[:, :, ::-1]))
+    assert value_at(next(read_cms_flux_fire([swapped])), -5.0, -60.0) == 0
+
+
+NODES = 90 - 180 / 95 * np.arange(96)
+MERIDIANS = -180 + 3.75 * np.arange(96)
+FOREST = (50, 30)
+"""Row of 4.74 S, column of 67.5 W."""
+
+
+def write_cams(
+    folder: Path,
+    name: str = "cams73_latest_co2_flux_surface_mm_201502.nc",
+    *,
+    value: float = -0.028,
+    variable: str = "flux_apos_bio",
+    units: str | None = "kgC m-2 month-1",
+    latitude: np.ndarray = NODES,
+    longitude: np.ndarray = MERIDIANS,
+    land: str | None = "lsf",
+    roll: int = 0,
+    undeclared: float | None = None,
+) -> Path:
+    """One sink and one coast; sea, and an island without flux, elsewhere."""
+    flux, fraction = np.zeros((2, latitude.size, longitude.size))
+    flux[FOREST], fraction[FOREST] = value, 1.0
+    flux[FOREST[0], FOREST[1] + 1], fraction[FOREST[0], FOREST[1] + 1] = value / 2, 0.1
+    fraction[80, 80] = 1.0
+    if undeclared is not None:
+        flux[FOREST[0] + 1, FOREST[1]] = undeclared
+        fraction[FOREST[0] + 1, FOREST[1]] = 1.0
+    # A column that repeats the first.
+    if longitude.size == 97:
+        flux[:, 96], fraction[:, 96] = flux[:, 0], fraction[:, 0]
+    with netCDF4.Dataset(folder / name, "w", format="NETCDF3_CLASSIC") as file:
+        for axis, numbers in (("latitude", latitude), ("longitude", longitude)):
+            file.createDimension(axis, numbers.size)
+            file.createVariable(axis, "f4", (axis,))[:] = numbers
+        stored = file.createVariable(variable, "f4", ("latitude", "longitude"))
+        stored[:] = np.roll(flux, roll, axis=1)
+        if units is not None:
+            stored.units = units
+        if land is not None:
+            file.createVariable(land, "f4", ("latitude", "longitude"))[:] = np.roll(
+                fraction, roll, axis=1
+            )
+        file.createVariable("area", "f4", ("latitude", "longitude"))[:] = 1e10
+    return folder / name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "z_cams_l_lsce_201502_v15r4_ra_sfc_mm_co2flux.nc",
+        "cams73_latest_co2_flux_surface_mm_201502.nc",
+        "z_cams_l_cams55_201502_FT23r3_ra_sfc_mm_co2_flux.nc",
+    ],
+)
+def test_cams_months_and_units(tmp_path, name):
+    (field,) = read_cams([write_cams(tmp_path, name)])
+    assert (field.name, field.units, str(field.month)) == ("nbe", "gC m-2 day-1", "2015-02")
+    # 28 gC m-2 of February over its 28 days.
+    assert value_at(field, -5.0, -67.0) == pytest.approx(-1.0)
+    assert value_at(field, -5.0, -64.0) == pytest.approx(-0.5)
+    assert np.isfinite(field.whole()).sum() == 3
+    assert np.isfinite(next(read_cams([write_cams(tmp_path, name)], land_only=False)).whole()).all()
+
+
+def test_cams_days_of_a_leap_year(tmp_path):
+    name = "cams73_latest_co2_flux_surface_mm_201602.nc"
+    (field,) = read_cams([write_cams(tmp_path, name, value=-0.029)])
+    assert value_at(field, -5.0, -67.0) == pytest.approx(-1.0)
+
+
+def test_cams_grid_has_half_rows_at_the_poles(tmp_path):
+    (field,) = read_cams([write_cams(tmp_path)])
+    edges = field.grid.latitude_edges
+    assert edges[0] - edges[1] == pytest.approx(90 / 95, abs=1e-5)
+    assert field.grid.cyclic
+
+
+def test_cams_other_grids(tmp_path):
+    repeated = np.append(MERIDIANS, 180.0)
+    (field,) = read_cams([write_cams(tmp_path, longitude=repeated)])
+    assert field.grid.shape == (96, 96)
+    assert field.whole().shape == (96, 96)
+    assert value_at(field, -5.0, -67.0) == pytest.approx(-1.0)
+    (field,) = read_cams([write_cams(tmp_path, longitude=MERIDIANS + 180, roll=48)])
+    assert value_at(field, -5.0, -67.0) == pytest.approx(-1.0)
+    (field,) = read_cams([write_cams(tmp_path, latitude=NODES[::-1])])
+    assert np.isnan(value_at(field, -5.0, -67.0))
+    assert value_at(field, 5.0, -67.0) == pytest.approx(-1.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"units": None}, "no units"),
+        ({"units": "kgC m-2 s-1"}, "units 'kgC m-2 s-1'"),
+        ({"variable": "flux_apos_ocean"}, "flux_apos_bio: expected a variable of this name"),
+        ({"land": None}, "lsf: expected a variable of this name"),
+        ({"name": "cams73_latest_co2_flux_surface_dm_201502.nc"}, "a name such as cams73_latest"),
+        ({"name": "cams73_latest_co2_flux_surface_mm_201513.nc"}, "a name such as cams73_latest"),
+        ({"longitude": MERIDIANS * 2}, "longitude"),
+    ],
+)
+def test_other_cams_files_are_refused(tmp_path, changes, message):
+    with pytest.raises(InputError, match=message):
+        list(read_cams([write_cams(tmp_path, **changes)]))
+
+
+def test_cams_undeclared_fill_or_other_units_by_mistake(tmp_path):
+    file = write_cams(tmp_path, undeclared=-999.0)
+    with pytest.raises(InputError, match="values from -20 to 20 gC m-2 day-1"):
+        next(read_cams([file])).whole()
+    assert np.isfinite(next(read_cams([file], missing_value=-999.0)).whole()).sum() == 3
+    with pytest.raises(InputError, match="values from -20 to 20 gC m-2 day-1"):
+        next(read_cams([write_cams(tmp_path, value=-28.0)])).whole()
+
+
+def test_cams_missing_and_repeated_months_and_mixed_releases(tmp_path):
+    january = write_cams(tmp_path, "cams73_latest_co2_flux_surface_mm_201501.nc")
+    march = write_cams(tmp_path, "cams73_latest_co2_flux_surface_mm_201503.nc")
+    fields = list(read_cams([january, march]))
+    with pytest.raises(InputError, match="1 months without a file: 2015-02"):
+        check_months(fields, "CAMS", pd.period_range("2015-01", "2015-03", freq="M"))
+    (tmp_path / "copy").mkdir()
+    copy = write_cams(tmp_path / "copy", "cams73_latest_co2_flux_surface_mm_201503.nc")
+    with pytest.raises(InputError, match="each month once, found also"):
+        list(read_cams([march, copy]))
+    other = write_cams(tmp_path, "z_cams_l_cams55_201502_FT23r3_ra_sfc_mm_co2_flux.nc")
+    with pytest.raises(InputError, match="the release of cams73_latest"):
+        list(read_cams([january, other]))
+
+
+def test_cams_cut_file(tmp_path):
+    file = write_cams(tmp_path)
+    file.write_bytes(file.read_bytes()[:30_000])
+    with pytest.raises(InputError, match="complete NetCDF file"):
+        list(read_cams([file]))

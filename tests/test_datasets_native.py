@@ -1,12 +1,21 @@
 """What the readers of NetCDF files share."""
 
+import zipfile
 from pathlib import Path
 
 import netCDF4
 import numpy as np
+import pandas as pd
 import pytest
 
-from differland.datasets.native import find_variable, open_netcdf, read_dates
+from differland.datasets.native import (
+    check_rectilinear,
+    find_variable,
+    month_length,
+    open_netcdf,
+    read_dates,
+    read_months,
+)
 from differland.errors import InputError
 
 
@@ -77,3 +86,130 @@ def test_refused(tmp_path: Path) -> None:
     dataset = open_netcdf(write(tmp_path, latitude_units="m"))
     with dataset, pytest.raises(InputError, match="Latitude: expected degrees, found units m"):
         find_variable(dataset, "v", file)
+
+
+@pytest.mark.parametrize(
+    ("units", "calendar", "values", "months"),
+    [
+        ("days since 2005-01-01", None, [0, 30.9, 31, 364.5], ["01", "01", "02", "12"]),
+        ("days since 2005-01-01", "noleap", [15, 45], ["01", "02"]),
+        ("days since 2004-01-01", "360_day", [0, 359], ["2004-01", "2004-12"]),
+        ("days since 2004-01-01", "360_day", [360 + 29.5, 360 + 30], ["01", "02"]),
+        ("days since 2001-01-01", "365_day", [4 * 365 + 58], ["02"]),
+        ("days since 1582-10-15 00:00:0.0", "gregorian", [154225.5], ["01"]),
+        ("hours since 1900-01-01", "standard", [24 * 38352], ["01"]),
+        ("months since 1700-01-01", None, [3660, 3660.5, 3671], ["01", "01", "12"]),
+        ("months since 1701-07-01 00:00:00", "noleap", [3642, 3642.99999], ["01", "02"]),
+        ("Months since 2005-1-1", "standard", [0], ["01"]),
+    ],
+)
+def test_months_in_any_calendar(
+    tmp_path: Path, units: str, calendar: str | None, values: list[float], months: list[str]
+) -> None:
+    file = tmp_path / "time.nc"
+    with netCDF4.Dataset(file, "w") as dataset:
+        dataset.createDimension("time", len(values))
+        time = dataset.createVariable("time", "f8", ("time",))
+        time[:], time.units = values, units
+        if calendar is not None:
+            time.calendar = calendar
+    expected = [month if "-" in month else f"2005-{month}" for month in months]
+    with open_netcdf(file) as dataset:
+        assert [str(month) for month in read_months(dataset, "time", file)] == expected
+
+
+@pytest.mark.parametrize("units", ["month", "years after 2001-01-01", "days since never"])
+def test_times_without_a_date_are_refused(tmp_path: Path, units: str) -> None:
+    file = write(tmp_path)
+    with netCDF4.Dataset(file, "a") as dataset:
+        dataset["time"].units = units
+    with open_netcdf(file) as dataset:
+        with pytest.raises(InputError, match="time: expected units of time since a date"):
+            read_months(dataset, "time", file)
+        with pytest.raises(InputError, match="date: expected a coordinate of time, found only"):
+            read_months(dataset, "date", file)
+
+
+@pytest.mark.parametrize(
+    ("month", "calendar", "days"),
+    [
+        ("2004-02", "standard", 29),
+        ("2100-02", "proleptic_gregorian", 28),
+        ("2100-02", "julian", 29),
+        ("2004-02", "noleap", 28),
+        ("2005-02", "all_leap", 29),
+        ("2005-02", "360_day", 30),
+        ("2005-12", "365_day", 31),
+    ],
+)
+def test_lengths_of_months(month: str, calendar: str, days: int) -> None:
+    assert month_length(pd.Period(month, "M"), calendar) == days
+
+
+def test_a_column_that_repeats_the_first_is_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "cyclic.nc"
+    with netCDF4.Dataset(file, "w") as dataset:
+        for name, values in (("lat", [45, -45]), ("lon", [0, 90, 180, 270, 360])):
+            dataset.createDimension(name, len(values))
+            dataset.createVariable(name, "f4", (name,))[:] = values
+        for name, order in (("v", ("lat", "lon")), ("turned", ("lon", "lat"))):
+            values = np.array([[1, 2, 3, 4, 1], [5, 6, 7, 8, 5]])
+            dataset.createVariable(name, "f4", order)[:] = values if name == "v" else values.T
+    with open_netcdf(file) as dataset:
+        for name in ("v", "turned"):
+            variable = find_variable(dataset, name, file)
+            assert variable.grid.shape == (2, 4)
+            assert variable.grid.cyclic
+            assert variable.read(slice(0, 2)).tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]
+
+
+@pytest.mark.parametrize("kind", ["NETCDF4", "NETCDF3_CLASSIC"])
+def test_files_in_archives(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "a.nc"
+    with netCDF4.Dataset(file, "w", format=kind) as dataset:
+        dataset.createDimension("x", 1000)
+        dataset.createVariable("v", "f8", ("x",))[:] = 7
+    content = file.read_bytes()
+    for name, part in (("whole.zip", content), ("cut.zip", content[:4000])):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr("a.nc", part)
+    member = zipfile.Path(tmp_path / "whole.zip", "a.nc")
+    with open_netcdf(member) as dataset:
+        assert (dataset["v"][:] == 7).all()
+    with pytest.raises(InputError, match=r"cut.zip/a.nc: file: expected a complete NetCDF file"):
+        open_netcdf(zipfile.Path(tmp_path / "cut.zip", "a.nc"))
+    with pytest.raises(InputError, match="no such file"):
+        open_netcdf(zipfile.Path(tmp_path / "whole.zip", "b.nc"))
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "latitude", "axes", "message"),
+    [
+        (("j", "i"), "lat", ("j", "i"), "the dimensions time 1, j 2, i 2, and lat along j and i"),
+        (("j", "i"), "nav_lat", ("j", "i"), "nav_lat along j and i"),
+        (("ncells",), "lat", ("ncells",), "the dimensions time 1, ncells 2, and lat along ncells"),
+    ],
+)
+def test_other_grids_are_told(
+    tmp_path: Path,
+    dimensions: tuple[str, ...],
+    latitude: str,
+    axes: tuple[str, ...],
+    message: str,
+) -> None:
+    file = tmp_path / "curvilinear.nc"
+    with netCDF4.Dataset(file, "w") as dataset:
+        dataset.createDimension("time", 1)
+        for name in dimensions:
+            dataset.createDimension(name, 2)
+        dataset.createVariable(latitude, "f8", axes)
+        dataset.createVariable(latitude.replace("lat", "lon"), "f8", axes)
+        dataset.createVariable("gpp", "f4", ("time", *dimensions))
+    with open_netcdf(file) as dataset:
+        with pytest.raises(InputError, match=message):
+            check_rectilinear(dataset, "gpp", file)
+        with pytest.raises(InputError, match="npp: expected a variable of this name"):
+            check_rectilinear(dataset, "npp", file)
+    file = write(tmp_path)
+    with open_netcdf(file) as dataset:
+        check_rectilinear(dataset, "v", file)

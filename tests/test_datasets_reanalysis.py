@@ -1,5 +1,6 @@
 """ERA5 in every layout of the Climate Data Store, written from the documentation."""
 
+import sys
 import zipfile
 from pathlib import Path
 
@@ -267,10 +268,161 @@ def test_refused(tmp_path: Path) -> None:
     celsius = write_new(tmp_path / "d.nc", {"t2m": constant(10.0)})
     with pytest.raises(InputError, match="-95 to 70 degC"):
         next(read_monthly_means([celsius], "t_mean")).whole()
+
+
+def test_grib_without_its_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     grib = tmp_path / "e.nc"
     grib.write_bytes(b"GRIB" + bytes(100))
-    with pytest.raises(InputError, match="found GRIB"):
+    with pytest.raises(InputError, match="a folder to unpack archives and GRIB files into"):
         list(read_monthly_means([grib], "t_mean"))
+    # None in the place of a module: it cannot be imported.
+    monkeypatch.setitem(sys.modules, "eccodes", None)
+    with pytest.raises(InputError, match=r"the Python package eccodes to be installed, .* GRIB"):
+        list(read_monthly_means([grib], "t_mean", tmp_path))
+
+
+PARAMETERS = {"t2m": 167, "tp": 228, "ssrd": 169}
+
+
+def write_grib(
+    file: Path,
+    messages: list[tuple[str, str, int, np.ndarray]],
+    grid: str = "regular_ll",
+    latitude: np.ndarray = NORTH,
+) -> Path:
+    """Messages of a variable, a date, hours of forecast and values, as in the store's archive."""
+    eccodes = pytest.importorskip("eccodes")
+    with file.open("wb") as stream:
+        for name, date, hours_ahead, values in messages:
+            sample = {"regular_ll": "regular_ll_sfc_grib1"}.get(grid, f"{grid}_sfc_grib1")
+            message = eccodes.codes_grib_new_from_samples(sample)
+            time = pd.Timestamp(date)
+            keys = {"dataDate": int(f"{time:%Y%m%d}"), "dataTime": int(f"{time:%H%M}")}
+            if grid == "regular_ll":
+                keys |= {
+                    "Ni": EAST.size,
+                    "Nj": latitude.size,
+                    "latitudeOfFirstGridPointInDegrees": latitude[0],
+                    "latitudeOfLastGridPointInDegrees": latitude[-1],
+                    "longitudeOfFirstGridPointInDegrees": EAST[0],
+                    "longitudeOfLastGridPointInDegrees": EAST[-1],
+                    "iDirectionIncrementInDegrees": 0.25,
+                    "jDirectionIncrementInDegrees": 0.25,
+                    "jScansPositively": int(latitude[0] < latitude[-1]),
+                }
+            keys |= {"stepRange": hours_ahead, "paramId": PARAMETERS[name]}
+            for key, value in keys.items():
+                eccodes.codes_set(message, key, value)
+            if grid == "regular_ll":
+                eccodes.codes_set(message, "bitmapPresent", 1)
+                eccodes.codes_set(message, "missingValue", 1e36)
+                filled = np.where(np.isnan(values), 1e36, values)
+                eccodes.codes_set(message, "bitsPerValue", 24)
+                eccodes.codes_set_values(message, filled.ravel())
+            eccodes.codes_write(message, stream)
+            eccodes.codes_release(message)
+    return file
+
+
+def test_grib(tmp_path: Path) -> None:
+    warm = np.full((NORTH.size, EAST.size), 283.15)
+    warm[0, 1], warm[3, 4] = 293.15, np.nan
+    rain = np.full_like(warm, 0.003)
+    file = write_grib(
+        tmp_path / "moda.grib",
+        [
+            ("t2m", "2005-01-01", 0, warm),
+            # Means of forecasts that begin at 18:00: valid at 06:00 of the first day.
+            ("tp", "2004-12-31T18:00", 12, rain),
+            ("t2m", "2005-02-01", 0, warm + 1),
+            ("tp", "2005-01-31T18:00", 12, rain * 2),
+        ],
+    )
+    fields = list(read_monthly_means([file], "t_mean", tmp_path / "scratch"))
+    assert [str(field.month) for field in fields] == ["2005-01", "2005-02"]
+    values = fields[0].whole()
+    assert values[1, 1] == pytest.approx(10, abs=1e-3)
+    assert values[0, 1] == pytest.approx(20, abs=1e-3)
+    assert np.isnan(values).sum() == 1
+    assert fields[1].whole()[1, 1] == pytest.approx(11, abs=1e-3)
+    assert fields[0].grid.latitude == pytest.approx(NORTH)
+    assert fields[0].grid.longitude == pytest.approx(EAST)
+    fields = list(read_monthly_means([file], "precipitation", tmp_path / "scratch"))
+    assert [str(field.month) for field in fields] == ["2005-01", "2005-02"]
+    assert fields[1].whole() == pytest.approx(6, abs=1e-3)
+    with pytest.raises(InputError, match="d2m: expected a variable of this name"):
+        list(read_monthly_means([file], "dewpoint_mean", tmp_path / "scratch"))
+
+
+def test_grib_from_the_south_and_in_an_archive(tmp_path: Path) -> None:
+    warm = np.full((NORTH.size, EAST.size), 283.15)
+    warm[0, 1] = 293.15
+    file = write_grib(
+        tmp_path / "data.grib", [("t2m", "2005-01-01", 0, warm)], latitude=NORTH[::-1]
+    )
+    archive = tmp_path / "download.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.write(file, file.name)
+    (field,) = read_monthly_means([archive], "t_mean", tmp_path / "scratch")
+    row, column = np.argwhere(field.whole() > 15)[0]
+    assert field.grid.latitude[row] == pytest.approx(NORTH[-1])
+    assert field.grid.longitude[column] == pytest.approx(EAST[1])
+
+
+def test_grib_that_breaks_off_or_is_on_another_grid(tmp_path: Path) -> None:
+    warm = np.full((NORTH.size, EAST.size), 283.15)
+    file = write_grib(tmp_path / "a.grib", [("t2m", "2005-01-01", 0, warm)])
+    cut = tmp_path / "cut.grib"
+    cut.write_bytes(file.read_bytes()[:-30])
+    with pytest.raises(InputError, match="complete GRIB messages"):
+        list(read_monthly_means([cut], "t_mean", tmp_path))
+    gaussian = write_grib(tmp_path / "b.grib", [("t2m", "2005-01-01", 0, warm)], "reduced_gg")
+    with pytest.raises(InputError, match="of a regular_ll grid, found reduced_gg"):
+        list(read_monthly_means([gaussian], "t_mean", tmp_path))
+    twice = write_grib(tmp_path / "c.grib", 2 * [("t2m", "2005-01-01", 0, warm)])
+    with pytest.raises(InputError, match="2005-01 more than once"):
+        list(read_monthly_means([twice], "t_mean", tmp_path))
+    south = write_grib(tmp_path / "d.grib", [("t2m", "2005-01-01", 0, warm)], latitude=NORTH - 5)
+    mixed = tmp_path / "mixed.grib"
+    mixed.write_bytes(file.read_bytes() + south.read_bytes())
+    with pytest.raises(InputError, match="t2m: expected one grid"):
+        list(read_monthly_means([mixed], "t_mean", tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("attribute", "text", "refused"),
+    [
+        ("cell_methods", "time: maximum", {"t_min", "t_mean"}),
+        ("cell_methods", "area: mean time: minimum (interval: 1 hour)", {"t_max", "t_mean"}),
+        ("cell_methods", "valid_time: mean", {"t_min", "t_max"}),
+        ("cell_methods", "time: point", set()),
+        ("GRIB_stepType", "max", {"t_min", "t_mean"}),
+        ("GRIB_stepType", "min", {"t_max", "t_mean"}),
+        ("GRIB_stepType", "avgua", set()),
+        ("GRIB_stepType", "instant", set()),
+    ],
+)
+def test_files_that_say_their_statistic(
+    tmp_path: Path, attribute: str, text: str, refused: set[str]
+) -> None:
+    file = daily(tmp_path / "a.nc", "t2m", constant(280.15, 31), JANUARY)
+    monthly = write_new(tmp_path / "b.nc", {"t2m": constant(280.15)})
+    for path in (file, monthly):
+        with netCDF4.Dataset(path, "a") as dataset:
+            dataset["t2m"].setncattr(attribute, text)
+    readers = {
+        "t_min": lambda: read_daily_extremes([file], "t_min"),
+        "t_max": lambda: read_daily_extremes([file], "t_max"),
+        "t_mean": lambda: read_monthly_means([monthly], "t_mean"),
+    }
+    for name, read in readers.items():
+        if name in refused:
+            with pytest.raises(
+                InputError, match=r"t2m: expected the (minimum|maximum|mean) over time, found"
+            ):
+                list(read())
+        else:
+            assert list(read())
 
 
 def test_truncated(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
+import netCDF4
 import numpy as np
 import pandas as pd
 import pytest
@@ -421,3 +422,266 @@ def test_representative_sites():
     }
     with pytest.raises(InputError, match="share"):
         representative_sites(sites, cover, 25, grid)
+
+
+HOWARD = "HowardSprings"
+YEAR_2010 = pd.period_range("2010-01", "2010-12", freq="M")
+
+
+def write_summary(
+    folder: Path,
+    name: str = f"{HOWARD}_L6_Summary.nc",
+    *,
+    gpp: float = 5.0,
+    units: dict[str, str] | None = None,
+    heat: str | None = "Fe",
+    attributes: dict[str, str] | None = None,
+    group: str = "Monthly",
+    gaps: int = 0,
+    months: pd.PeriodIndex = YEAR_2010,
+    per_day: float | None = None,
+) -> Path:
+    """As PyFluxPro writes it: a group for each period, sums of carbon, means of energy.
+
+    Respiration 3 gC m-2 day-1, latent heat 50 W m-2; the first months are missing.
+    """
+    units = {"carbon": "gC/m^2/month", "heat": "W/m^2", "water": "kg/m^2/month"} | (units or {})
+    days = months.days_in_month.to_numpy() if per_day is None else per_day
+    stamps = months.to_timestamp() + pd.Timedelta("30min")
+    where = {"latitude": "-12.4943", "longitude": "131.1523"}
+    names = {"site_name": "Howard Springs", "fluxnet_id": "AU-How"}
+    with netCDF4.Dataset(folder / name, "w") as dataset:
+        for key, text in (where | names | (attributes or {})).items():
+            if text is not None:
+                dataset.setncattr(key, text)
+        dataset.time_step = "30"
+        for title in ("Daily", group, "Annual"):
+            part = dataset.createGroup(title)
+            for axis, size in (("time", len(months)), ("latitude", 1), ("longitude", 1)):
+                part.createDimension(axis, size)
+            time = part.createVariable("time", "f8", ("time",))
+            time.units = "days since 1800-01-01 00:00:00.0"
+            time[:] = (stamps - pd.Timestamp("1800-01-01")) / pd.Timedelta("1D")
+            series = {
+                "GPP_SOLO": (gpp * days, units["carbon"]),
+                "ER_SOLO": (3.0 * days, units["carbon"]),
+                "NEE_SOLO": ((3.0 - gpp) * days, units["carbon"]),
+                "ET": (2.0 * days, units["water"]),
+            }
+            if heat is not None:
+                series[heat] = (np.full(len(months), 50.0), units["heat"])
+            for label, (values, unit) in series.items():
+                stored = part.createVariable(label, "f8", ("time", "latitude", "longitude"))
+                stored[:, 0, 0] = np.where(np.arange(len(months)) < gaps, -9999, values)
+                stored.units = unit
+    return folder / name
+
+
+def write_records(
+    folder: Path,
+    name: str = f"{HOWARD}_L6.nc",
+    *,
+    carbon: float = 0.9,
+    water: float = 0.9,
+    flags: tuple[str, ...] = ("Fco2_QCFlag", "Fe_QCFlag"),
+    filled: int = 500,
+    last: str = "2011-01-01 00:00",
+    step: int = 30,
+    twice: bool = False,
+    kind: str = "NETCDF4",
+) -> Path:
+    """Half-hours of 2010 stamped with their end; the first share of a month was measured."""
+    ends = pd.date_range("2010-01-01", last, freq=f"{step}min")[1:]
+    starts = ends - pd.Timedelta(minutes=step)
+    done = (starts.day - 1 + starts.hour / 24) / starts.days_in_month
+    numbers = (ends - pd.Timestamp("1800-01-01")) / pd.Timedelta("1D")
+    with netCDF4.Dataset(folder / name, "w", format=kind) as dataset:
+        dataset.setncatts({"site_name": "Howard Springs", "fluxnet_id": "AU-How"})
+        dataset.setncatts({"time_step": str(step), "latitude": "-12.4943", "longitude": "131.1523"})
+        for axis, size in (("time", len(ends)), ("latitude", 1), ("longitude", 1)):
+            dataset.createDimension(axis, size)
+        time = dataset.createVariable("time", "f8", ("time",))
+        time.units = "days since 1800-01-01 00:00:00.0"
+        time[:] = numbers if not twice else np.where(np.arange(len(ends)) == 7, numbers[6], numbers)
+        for label, share in zip(flags, (carbon, water), strict=False):
+            flag = dataset.createVariable(label, "i4", ("time", "latitude", "longitude"))
+            flag[:, 0, 0] = np.where(done < share, 0, filled)
+            flag.units = "1"
+    return folder / name
+
+
+def test_ozflux_values_and_units(tmp_path):
+    write_summary(tmp_path)
+    write_records(tmp_path)
+    write_summary(tmp_path, f"{HOWARD}_L6_Monthly.nc")
+    towers = read_towers(tmp_path, PERIOD)
+    assert len(towers) == 12
+    assert set(towers["site"]) == {"AU-How"}
+    assert set(towers["network"]) == {"OzFlux"}
+    assert set(towers["gap_rule"]) == {"half-hourly"}
+    assert list(towers["month"].astype(str)) == [f"2010-{m:02d}" for m in range(1, 13)]
+    np.testing.assert_allclose(towers["gpp_site"], 5.0)
+    np.testing.assert_allclose(towers["reco_site"], 3.0)
+    np.testing.assert_allclose(towers["et_site"], 1.76327, atol=1e-5)
+    assert read_towers(tmp_path, PERIOD, latent_heat="LE_CORR")["et_site"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("summary", "records"),
+    [
+        ("cpr_summary_L6.nc", "cpr_L6.nc"),
+        ("ridgefield_2015_2024_L6_Summary.nc", "ridgefield_2015_2024_L6.nc"),
+        ("HowardSprings_L6_Summary_20100101.nc", "HowardSprings_L6_20100101.nc"),
+    ],
+)
+def test_ozflux_names(tmp_path, summary, records):
+    write_summary(tmp_path, summary)
+    write_records(tmp_path, records)
+    assert [file.step for file in find_tower_files(tmp_path)].count("HH") == 1
+    assert len(read_towers(tmp_path, PERIOD)) == 12
+
+
+def test_ozflux_other_units(tmp_path):
+    # Means of the month: 5 gC m-2 day-1 are 4.818 umol m-2 s-1.
+    write_summary(tmp_path, units={"carbon": "umol/m^2/s"}, per_day=4.818 / 5)
+    write_records(tmp_path)
+    np.testing.assert_allclose(read_towers(tmp_path, PERIOD)["gpp_site"], 5.0, atol=1e-3)
+    write_summary(tmp_path, units={"carbon": "gC/m^2/day"}, per_day=1.0)
+    np.testing.assert_allclose(read_towers(tmp_path, PERIOD)["reco_site"], 3.0)
+
+
+def test_ozflux_older_totals_name_no_period(tmp_path):
+    write_summary(tmp_path, units={"carbon": "gC/m2"})
+    write_records(tmp_path)
+    np.testing.assert_allclose(read_towers(tmp_path, PERIOD)["gpp_site"], 5.0)
+
+
+def test_ozflux_water_without_latent_heat(tmp_path):
+    write_summary(tmp_path, heat=None)
+    write_records(tmp_path)
+    np.testing.assert_allclose(read_towers(tmp_path, PERIOD)["et_site"], 2.0)
+
+
+def test_ozflux_production_of_either_sign(tmp_path):
+    write_summary(tmp_path, gpp=-5.0)
+    write_records(tmp_path)
+    np.testing.assert_allclose(read_towers(tmp_path, PERIOD)["gpp_site"], 5.0)
+
+
+def test_ozflux_gaps(tmp_path):
+    write_summary(tmp_path, gaps=2)
+    # Filled by a neural network: whole tens are no measurements.
+    write_records(tmp_path, carbon=0.6, water=0.8, filled=500)
+    towers = read_towers(tmp_path, PERIOD)
+    assert len(towers) == 10
+    assert towers["gpp_site"].isna().all()
+    assert towers["et_site"].notna().all()
+    assert read_towers(tmp_path, PERIOD, 0.45)["gpp_site"].notna().all()
+
+
+def test_ozflux_month_of_which_only_a_part_was_summed_up(tmp_path):
+    write_summary(tmp_path)
+    write_records(tmp_path, carbon=1, water=1, last="2010-12-28 00:00")
+    assert str(read_towers(tmp_path, PERIOD)["month"].max()) == "2010-11"
+    assert str(read_towers(tmp_path, PERIOD, 1.0)["month"].max()) == "2010-11"
+
+
+@pytest.mark.parametrize("kind", ["NETCDF4", "NETCDF3_64BIT_OFFSET"])
+def test_ozflux_in_an_archive(tmp_path, kind):
+    (tmp_path / "out").mkdir()
+    files = [write_summary(tmp_path / "out"), write_records(tmp_path / "out", step=60, kind=kind)]
+    (tmp_path / "in").mkdir()
+    archive = tmp_path / "in" / "HowardSprings.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        for file in files:
+            packed.write(file, file.name)
+    assert len(read_towers(tmp_path / "in", PERIOD)) == 12
+    sites = read_sites([s for s in list_files(tmp_path / "in") if "Summary" in s.name])
+    assert sites.loc["AU-How"].to_list() == [-12.4943, 131.1523, ""]
+    files[1].write_bytes(files[1].read_bytes()[:20_000])
+    with zipfile.ZipFile(archive, "w") as packed:
+        for file in files:
+            packed.write(file, file.name)
+    with pytest.raises(InputError, match="complete NetCDF file"):
+        read_towers(tmp_path / "in", PERIOD)
+
+
+def test_ozflux_beside_fluxnet(tmp_path):
+    old = "FLX_AU-How_FLUXNET2015_SUBSET_MM_2009-2010_1-4.csv"
+    write(tmp_path, old, monthly(range(2009, 2011), gpp=1))
+    write_summary(tmp_path, months=pd.period_range("2010-07", "2011-06", freq="M"))
+    write_records(tmp_path, last="2011-07-01 00:00")
+    towers = read_towers(tmp_path, PERIOD).set_index("month")
+    assert len(towers) == 30
+    assert towers.loc["2010-06", "gpp_site"] == 1
+    assert towers.loc["2010-07", "gpp_site"] == 5
+
+
+def test_ozflux_sites(tmp_path):
+    table = tmp_path / "sites.csv"
+    table.write_text("site_id,lat,lon,IGBP\nAU-How,0,0,SAV\nAU-Dry,-15,132,SAV\n")
+    sites = read_sites([write_summary(tmp_path), table])
+    assert sites.loc["AU-How"].to_list() == [-12.4943, 131.1523, "SAV"]
+    assert list(sites.index) == ["AU-Dry", "AU-How"]
+    nameless = write_summary(tmp_path, "x_L6_Summary.nc", attributes={"fluxnet_id": ""})
+    assert list(read_sites([nameless]).index) == ["HowardSprings"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"latitude": "12 S"}, "latitude: expected degrees in a global attribute, found 12 S"),
+        ({"latitude": None}, "latitude: expected degrees in a global attribute, found none"),
+        ({"latitude": "-131.2"}, "latitude: expected degrees, at most 90"),
+        ({"fluxnet_id": None, "site_name": None}, "fluxnet_id, site_name: expected"),
+    ],
+)
+def test_ozflux_site_is_not_told(tmp_path, changes, message):
+    with pytest.raises(InputError, match=message):
+        read_sites([write_summary(tmp_path, attributes=changes)])
+
+
+@pytest.mark.parametrize(
+    ("summary", "records", "message"),
+    [
+        ({}, None, "a file of half-hours of the same name"),
+        ({"group": "monthly"}, {}, "Monthly: expected a group of this name, found Daily, monthly"),
+        ({"units": {"carbon": "mol/m^2"}}, {}, "GPP_SOLO: expected units .* units 'mol/m"),
+        ({"units": {"heat": "MJ/m^2"}}, {}, "Fe: expected units .* found units 'MJ/m"),
+        ({"gpp": 500.0}, {}, "values from -10 to 60 gC m-2 day-1"),
+        ({"heat": None, "units": {"water": "W/m^2"}}, {}, "ET: expected units"),
+        ({"months": pd.PeriodIndex(["2010-01"] * 2, freq="M")}, {}, "every month once"),
+        ({}, {"flags": ("NEE_QCFlag",)}, "Fco2_QCFlag: expected a variable of this name"),
+        ({}, {"filled": 9999}, "Fco2_QCFlag: expected flags from 0 to 999, found 9999"),
+        ({}, {"step": 15}, "time_step: expected 30 or 60 minutes"),
+        ({}, {"twice": True}, "time: expected every time once"),
+    ],
+)
+def test_ozflux_broken_files(tmp_path, summary, records, message):
+    write_summary(tmp_path, **summary)
+    if records is not None:
+        write_records(tmp_path, **records)
+    with pytest.raises(InputError, match=message):
+        read_towers(tmp_path, PERIOD)
+
+
+def test_ozflux_file_twice(tmp_path):
+    for folder in ("2021_v1", "2022_v2"):
+        (tmp_path / folder).mkdir()
+        write_summary(tmp_path / folder)
+        write_records(tmp_path / folder)
+    with pytest.raises(InputError, match=r"one file of AU-How, .* found also"):
+        read_towers(tmp_path, PERIOD)
+
+
+def test_ozflux_flags_of_an_older_release(tmp_path):
+    write_summary(tmp_path)
+    write_records(tmp_path, flags=("Fc_QCFlag", "Fe_QCFlag"))
+    assert len(read_towers(tmp_path, PERIOD)) == 12
+
+
+def test_ozflux_cut_file(tmp_path):
+    path = write_summary(tmp_path)
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(InputError, match="complete NetCDF file"):
+        read_towers(tmp_path, PERIOD)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import netCDF4
 import numpy as np
 import pandas as pd
 import rasterio
@@ -25,6 +24,7 @@ from differland.datasets.native import (
     find_variable,
     match_name,
     open_netcdf,
+    read_months,
     time_dimension,
 )
 from differland.errors import InputError
@@ -171,7 +171,7 @@ def read_gpp_climatology(
         with open_netcdf(file) as dataset:
             native = find_variable(dataset, variable, file)
             time = time_dimension(native)
-            check_year(file, time, _read_months(dataset, time, file), year)
+            check_year(file, time, read_months(dataset, time, file), year)
         factor = check_units(file, variable, native.units, FLUXCOM_UNITS)
         layers[year] = (native, time, factor)
     if not layers:
@@ -302,25 +302,6 @@ def _read_band(
         values[values == 0] = np.nan
     values *= GRAM_PER_SQUARE_METRE
     return check_range(file, f"band {band}", values, *WOODY_RANGE, "gC m-2")
-
-
-def _read_months(dataset: netCDF4.Dataset, name: str, file: Path) -> list[pd.Period]:
-    """Months of a coordinate of time that counts from the first day of the Gregorian calendar.
-
-    Python's own dates cannot have this origin.
-    """
-    if name not in dataset.variables:
-        raise InputError(file, name, "a coordinate of time", f"only {', '.join(dataset.variables)}")
-    units = str(getattr(dataset[name], "units", "no units"))
-    calendar = str(getattr(dataset[name], "calendar", "standard"))
-    values = dataset[name][:]
-    if np.ma.is_masked(values):
-        raise InputError(file, name, "a time of every step", "missing values")
-    try:
-        dates = np.asarray(netCDF4.num2date(np.ma.getdata(values), units, calendar)).ravel()
-    except (ValueError, OverflowError) as error:
-        raise InputError(file, name, "units of time since a date", f"{units} ({error})") from error
-    return [pd.Period(f"{date.year}-{date.month:02d}", "M") for date in dates]
 
 
 def _read_annual_gpp(

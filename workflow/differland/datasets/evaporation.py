@@ -15,7 +15,7 @@ from differland.datasets.native import (
     find_variable,
     match_name,
     open_netcdf,
-    read_dates,
+    read_months,
     time_dimension,
 )
 from differland.errors import InputError
@@ -66,7 +66,7 @@ def read_gleam(
         with open_netcdf(file) as dataset:
             variable = find_variable(dataset, "E", file)
             dimension = time_dimension(variable)
-            months = list(read_dates(dataset, dimension, file).to_period("M"))
+            months = read_months(dataset, dimension, file)
         check_year(file, dimension, months, year)
         found = variable.units if units == "stated" else units
         check_units(file, "E", found, dict.fromkeys(TOTALS + RATES, 1.0))

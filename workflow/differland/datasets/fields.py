@@ -51,6 +51,11 @@ class Field:
         return self.read(slice(0, self.grid.shape[0]))
 
 
+def is_annual(field: Field) -> bool:
+    """Whether a field is that of a whole year: its `month` is a period of 12 months."""
+    return field.month is not None and field.month.freqstr[0] in "AY"
+
+
 def check_units(
     file: Path, variable: str, found: str | None, conversions: dict[str, float]
 ) -> float:

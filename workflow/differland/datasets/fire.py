@@ -18,7 +18,7 @@ from differland.datasets.native import (
     find_variable,
     match_name,
     open_netcdf,
-    read_dates,
+    read_months,
     time_dimension,
 )
 from differland.errors import InputError
@@ -204,9 +204,9 @@ def read_gfed_burned_area(
         with open_netcdf(file) as dataset:
             variable = find_variable(dataset, "Total", file).single_layer()
             dimension = time_dimension(variable)
-            dates = read_dates(dataset, dimension, file).to_period("M")
-        if list(dates) != [month]:
-            raise InputError(file, dimension, str(month), ", ".join(map(str, dates)))
+            months = read_months(dataset, dimension, file)
+        if months != [month]:
+            raise InputError(file, dimension, str(month), ", ".join(map(str, months)))
         if variable.units is not None:
             check_units(file, "Total", variable.units, AREA_UNITS)
         yield _gfed_field(variable, month, burnable.on(variable.grid, file), missing_value)
@@ -486,7 +486,7 @@ def _emission_months(
     """Months of the steps: dates, or numbers of months from 0 or 1."""
     variable = dataset.variables.get(dimension)
     if variable is not None and " since " in str(getattr(variable, "units", "")):
-        return list(read_dates(dataset, dimension, file).to_period("M"))
+        return read_months(dataset, dimension, file)
     size = len(dataset.dimensions[dimension])
     numbers = list(range(1, size + 1)) if variable is None else np.ma.getdata(variable[:]).tolist()
     first = 1 if 0 not in numbers else 0

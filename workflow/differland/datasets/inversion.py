@@ -1,4 +1,4 @@
-"""Net biosphere exchange of the inversion CMS-Flux (paper, Observational constraints)."""
+"""Inversions of atmospheric measurements: CMS-Flux (paper, Observational constraints) and CAMS."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -11,13 +11,25 @@ import numpy as np
 import pandas as pd
 
 from differland.datasets.fields import Field, check_range, check_shape, check_units
-from differland.datasets.native import COORDINATES, NativeVariable, match_name, open_netcdf
+from differland.datasets.native import (
+    COORDINATES,
+    NativeVariable,
+    find_variable,
+    match_name,
+    open_netcdf,
+)
 from differland.errors import InputError
 from differland.grid import Grid
 
 Release = Literal["V3", "2020"]
 
 YEARLY_NAME = re.compile(r"^CMS_?Flux_?NBE_(\d{4})_v3\.nc4?$", re.IGNORECASE)
+FIRE_NAME = re.compile(r"^CMS_?Flux_?Fire_(\d{4})_v\d+\.nc4?$", re.IGNORECASE)
+CAMS_NAME = re.compile(
+    r"^(?P<start>z_cams_l_[a-z0-9]+_|cams73_[a-z0-9]+_co2_flux_[a-z]+_mm_)"
+    r"(?P<year>\d{4})(?P<month>0[1-9]|1[0-2])"
+    r"(?P<end>(?:_[A-Za-z0-9]+_ra_sfc_mm_co2_?flux)?)\.nc$"
+)
 
 ROWS, COLUMNS = 46, 72
 """Boxes of GEOS-Chem, 4 x 5 degrees: half a box off the patches of the study, both ways."""
@@ -61,7 +73,23 @@ UNITS = dict.fromkeys(
     1.0,
 )
 
+CAMS_VARIABLE, LAND_FRACTION = "flux_apos_bio", "lsf"
+GRAMS_PER_KILOGRAM = 1000.0
+CAMS_UNITS = dict.fromkeys(
+    (
+        "kgC m-2 month-1",
+        "kgC m^-2 month^-1",
+        "kgC/m2/month",
+        "kgC/m^2/month",
+        "kg C m-2 month-1",
+        "kg C m^-2 month^-1",
+        "kg C/m2/month",
+    ),
+    GRAMS_PER_KILOGRAM,
+)
+
 RANGE = (-20.0, 20.0)
+FIRE_RANGE = (0.0, 200.0)
 
 
 class Layout(NamedTuple):
@@ -134,15 +162,106 @@ def read_cms_flux(
         with open_netcdf(file) as dataset:
             native, time = _find_boxes(dataset, variable or layout.variable, months, file)
         factor = check_units(file, native.name, native.units or layout.units, UNITS)
-        read = partial(_read_month, native, time, factor, zero_is_missing, missing_value)
+        read = partial(_read_month, native, time, factor, RANGE, zero_is_missing, missing_value)
         for step, month in enumerate(months):
             yield Field("nbe", "gC m-2 day-1", native.grid, partial(read, step), file, month)
+
+
+def read_cms_flux_fire(
+    files: Iterable[Path], variable: str = "flux", missing_value: float | None = None
+) -> Iterator[Field]:
+    """Read the carbon emitted by fires ``fire_emission``, gC m-2 day-1, as CMS-Flux has it.
+
+    Parameters
+    ----------
+    files
+        ``CMS_Flux_Fire_YYYY_v2.nc``: the 12 months of a year, on the boxes of
+        :func:`read_cms_flux`. Zeros are months without fire.
+    variable
+        Its name.
+    missing_value
+        Value that stands for missing although the files do not say so.
+
+    Yields
+    ------
+    A field for each month of each file, in their order.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_cms_flux`; also a file that states no units, and emissions below zero.
+    """
+    for file in files:
+        year = match_name(FIRE_NAME, file, "CMS_Flux_Fire_2015_v2.nc")[1]
+        months = pd.period_range(f"{year}-01", f"{year}-12", freq="M")
+        with open_netcdf(file) as dataset:
+            native, time = _find_boxes(dataset, variable, months, file)
+        factor = check_units(file, native.name, native.units, UNITS)
+        read = partial(_read_month, native, time, factor, FIRE_RANGE, False, missing_value)
+        for step, month in enumerate(months):
+            yield Field(
+                "fire_emission", "gC m-2 day-1", native.grid, partial(read, step), file, month
+            )
+
+
+def read_cams(
+    files: Iterable[Path], missing_value: float | None = None, land_only: bool = True
+) -> Iterator[Field]:
+    """Read net biosphere exchange ``nbe``, gC m-2 day-1, of the CAMS inversion of CO2.
+
+    The posterior flux of land without fossil fuel, positive into the atmosphere; fires are part of
+    it.
+
+    Parameters
+    ----------
+    files
+        One of each month, which only the name tells:
+        ``z_cams_l_lsce_YYYYMM_v15r4_ra_sfc_mm_co2flux.nc``,
+        ``cams73_latest_co2_flux_surface_mm_YYYYMM.nc``, or
+        ``z_cams_l_cams55_YYYYMM_FT23r3_ra_sfc_mm_co2_flux.nc`` (driven by satellites). All of one
+        release.
+    missing_value
+        Value that stands for missing although the files do not say so.
+    land_only
+        Whether cells without land, by the land fraction of the file, are missing. There the flux
+        is 0: that of the sea is another variable.
+
+    Yields
+    ------
+    A field for each file, in their order.
+
+    Raises
+    ------
+    InputError
+        A file is named otherwise, of another release than the first, or of a month that was there
+        before; it breaks off, lacks the variable or the land fraction, has several layers or other
+        units; or values are out of range.
+    """
+    first: tuple[Path, tuple[str, str]] | None = None
+    seen: dict[pd.Period, Path] = {}
+    for file in files:
+        parts = match_name(CAMS_NAME, file, "cams73_latest_co2_flux_surface_mm_201501.nc")
+        release = parts["start"], parts["end"]
+        first = first or (file, release)
+        if release != first[1]:
+            raise InputError(file, "file name", f"the release of {first[0].name}", file.name)
+        month = pd.Period(f"{parts['year']}-{parts['month']}", "M")
+        if month in seen:
+            raise InputError(file, "time", "each month once", f"also {seen[month]}")
+        seen[month] = file
+        with open_netcdf(file) as dataset:
+            native = find_variable(dataset, CAMS_VARIABLE, file).single_layer()
+            land = find_variable(dataset, LAND_FRACTION, file).single_layer() if land_only else None
+        factor = check_units(file, native.name, native.units, CAMS_UNITS) / month.days_in_month
+        read = partial(_read_land, native, land, factor, missing_value)
+        yield Field("nbe", "gC m-2 day-1", native.grid, read, file, month)
 
 
 def _read_month(
     native: NativeVariable,
     time: str,
     factor: float,
+    limits: tuple[float, float],
     zero_is_missing: bool,
     missing_value: float | None,
     step: int,
@@ -151,6 +270,22 @@ def _read_month(
     values = native.read(rows, {time: step}, missing_value) * factor
     if zero_is_missing:
         values[values == 0] = np.nan
+    return check_range(native.file, native.name, values, *limits, "gC m-2 day-1")
+
+
+def _read_land(
+    native: NativeVariable,
+    land: NativeVariable | None,
+    factor: float,
+    missing_value: float | None,
+    rows: slice,
+) -> np.ndarray:
+    values = native.read(rows, missing_value=missing_value) * factor
+    if land is not None:
+        fraction = land.read(rows)
+        check_range(land.file, land.name, fraction, 0, 1, "(a fraction)")
+        # The fraction is missing where there is none.
+        values[~(fraction > 0)] = np.nan
     return check_range(native.file, native.name, values, *RANGE, "gC m-2 day-1")
 
 

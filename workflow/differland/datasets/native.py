@@ -2,9 +2,11 @@
 
 import math
 import re
+import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 
 import netCDF4
@@ -15,12 +17,24 @@ from scipy.io import netcdf_file
 from differland.errors import InputError
 from differland.grid import Grid
 
+Source = Path | zipfile.Path
+"""A file, in a folder or in an archive."""
+
 COORDINATES = {"latitude": ("lat", "latitude"), "longitude": ("lon", "longitude")}
 """Names of the horizontal coordinates in lower case. Providers often leave out their units."""
+
+SPREAD_LATITUDES = (*COORDINATES["latitude"], "nav_lat", "clat", "tlat", "xlat")
+"""Names that latitudes have on curvilinear and unstructured grids, beside the common ones."""
 
 CLASSIC = {"NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET"}
 
 CALENDARS = {"standard", "gregorian", "proleptic_gregorian"}
+
+MONTHS_SINCE = re.compile(r"^months? since (\d{1,4})-(\d{1,2})-\d{1,2}\b")
+"""Units that CF leaves undefined, except in a calendar of 30 days a month."""
+
+CYCLIC_TOLERANCE = 1e-3
+"""Degrees by which a last column that repeats the first may miss the full circle."""
 
 OPEN_FILES = 4
 """Variables that are kept open, so that bands of one field share decompressed chunks."""
@@ -38,7 +52,7 @@ class NativeVariable:
     file, name
         Where it is.
     grid
-        Its grid, in the file's own order.
+        Its grid, in the file's own order. A last column that repeats the first is left out.
     horizontal
         Names of its dimensions of latitude and longitude.
     sizes
@@ -91,7 +105,7 @@ class NativeVariable:
         selection = tuple(
             rows
             if name == self.horizontal[0]
-            else slice(None)
+            else slice(self.grid.shape[1])
             if name == self.horizontal[1]
             else index.get(name, 0)
             for name in variable.dimensions
@@ -121,8 +135,13 @@ class NativeVariable:
         return self
 
 
-def open_netcdf(file: Path) -> netCDF4.Dataset:
+def open_netcdf(file: Source) -> netCDF4.Dataset:
     """Open a file.
+
+    Parameters
+    ----------
+    file
+        One in an archive is read into memory whole.
 
     Raises
     ------
@@ -131,15 +150,19 @@ def open_netcdf(file: Path) -> netCDF4.Dataset:
     """
     if not file.is_file():
         raise InputError(file, "file", "a NetCDF file", "no such file")
-    size = file.stat().st_size
+    try:
+        content = None if isinstance(file, Path) else file.read_bytes()
+    except (OSError, zipfile.BadZipFile, EOFError) as error:
+        raise InputError(file, "file", "a complete archive", str(error)) from error
+    size = file.stat().st_size if isinstance(file, Path) else len(content or b"")
     try:
         # Without cycles of references a file is closed as soon as nobody holds it.
-        dataset = netCDF4.Dataset(file, keepweakref=True)
+        dataset = netCDF4.Dataset(str(file), memory=content, keepweakref=True)
     except (OSError, RuntimeError) as error:
         found = f"{size} bytes that cannot be read ({error})"
         raise InputError(file, "file", "a complete NetCDF file", found) from error
     if dataset.data_model in CLASSIC:
-        _check_classic_size(file)
+        _check_classic_size(file, content)
     return dataset
 
 
@@ -163,10 +186,13 @@ def find_variable(dataset: netCDF4.Dataset, name: str, file: Path) -> NativeVari
         found = f"the dimensions {', '.join(variable.dimensions)}"
         raise InputError(file, name, f"the dimensions {' and '.join(horizontal)}", found)
     units = getattr(variable, "units", None)
+    east = _degrees(longitude, file)
+    if east.size > 2 and abs(abs(float(east[-1]) - float(east[0])) - 360) < CYCLIC_TOLERANCE:
+        east = east[:-1]
     return NativeVariable(
         file,
         name,
-        Grid.from_coordinates(_degrees(latitude, file), _degrees(longitude, file), file),
+        Grid.from_coordinates(_degrees(latitude, file), east, file),
         horizontal,
         {
             dimension: size
@@ -203,36 +229,94 @@ def time_dimension(variable: NativeVariable, names: Iterable[str] = ("time",)) -
     return found[0]
 
 
-def read_dates(dataset: netCDF4.Dataset, name: str, file: Path) -> pd.DatetimeIndex:
-    """Decode a coordinate of time.
+def read_dates(dataset: netCDF4.Dataset, name: str, file: Source) -> pd.DatetimeIndex:
+    """Decode a coordinate of time to the instant.
 
     Raises
     ------
     InputError
-        It is absent, states no units of time since a date, or counts in a calendar that is not
-        the Gregorian one.
+        It is absent, states no units of time since a date, counts in a calendar that is not the
+        Gregorian one, or counts from before its reform.
+    """
+    calendar = read_calendar(dataset, name, file)
+    if calendar not in CALENDARS:
+        raise InputError(file, name, "the Gregorian calendar", f"calendar {calendar}")
+    return pd.DatetimeIndex(_decode(dataset, name, file, calendar, True))
+
+
+def read_months(dataset: netCDF4.Dataset, name: str, file: Source) -> list[pd.Period]:
+    """Decode a coordinate of time to the month, in whatever calendar of CF it counts.
+
+    Counts of months are understood, whole or not.
+
+    Raises
+    ------
+    InputError
+        It is absent, or states no units of time since a date.
+    """
+    calendar = read_calendar(dataset, name, file)
+    counted = MONTHS_SINCE.match(str(getattr(dataset[name], "units", "")).lower())
+    if counted is not None:
+        origin = 12 * int(counted[1]) + int(counted[2]) - 1
+        # Halves of a month are its middle; rounding must not push its start into the one before.
+        steps = np.floor(_read_times(dataset, name, file).astype(np.float64) + 1e-4)
+        return [_month(*divmod(origin + int(step), 12)) for step in steps]
+    dates = _decode(dataset, name, file, calendar, False)
+    return [_month(date.year, date.month - 1) for date in dates]
+
+
+def read_calendar(dataset: netCDF4.Dataset, name: str, file: Source) -> str:
+    """Calendar of a coordinate of time, in lower case.
+
+    Raises
+    ------
+    InputError
+        The coordinate is absent.
     """
     if name not in dataset.variables:
         raise InputError(file, name, "a coordinate of time", f"only {', '.join(dataset.variables)}")
-    variable = dataset[name]
-    units = str(getattr(variable, "units", "no units"))
-    calendar = str(getattr(variable, "calendar", "standard")).lower()
-    if calendar not in CALENDARS:
-        raise InputError(file, name, "the Gregorian calendar", f"calendar {calendar}")
-    values = variable[:]
-    if np.ma.is_masked(values):
-        raise InputError(file, name, "a time of every step", "missing values")
-    try:
-        dates = netCDF4.num2date(
-            np.ma.getdata(values),
-            units,
-            calendar,
-            only_use_cftime_datetimes=False,
-            only_use_python_datetimes=True,
+    return str(getattr(dataset[name], "calendar", "standard")).lower()
+
+
+def month_length(month: pd.Period, calendar: str) -> int:
+    """Days of a month in a calendar of CF."""
+    first = np.asarray(netCDF4.num2date([0], f"days since {month}-01", calendar), dtype=object)
+    return first[0].daysinmonth
+
+
+def check_rectilinear(dataset: netCDF4.Dataset, name: str, file: Path) -> None:
+    """Refuse a variable whose cells are not bounded by parallels and meridians.
+
+    Raises
+    ------
+    InputError
+        Its latitude and longitude depend on the same dimensions.
+    """
+    if name not in dataset.variables:
+        found = f"only {', '.join(dataset.variables)}"
+        raise InputError(file, name, "a variable of this name", found)
+    for variable in dataset.variables.values():
+        text = str(getattr(variable, "standard_name", variable.name)).lower()
+        tells = text in COORDINATES["latitude"] or variable.name.lower() in SPREAD_LATITUDES
+        shared = variable.ndim == 1 and any(
+            other.dimensions == variable.dimensions
+            for other in dataset.variables.values()
+            if other.name.lower() in COORDINATES["longitude"]
         )
-    except (ValueError, OverflowError) as error:
-        raise InputError(file, name, "units of time since a date", f"{units} ({error})") from error
-    return pd.DatetimeIndex(np.atleast_1d(np.asarray(dates)))
+        if tells and (variable.ndim > 1 or shared):
+            sizes = ", ".join(
+                f"{dimension} {size}"
+                for dimension, size in zip(
+                    dataset[name].dimensions, dataset[name].shape, strict=True
+                )
+            )
+            raise InputError(
+                file,
+                name,
+                "latitude and longitude along one dimension each (other grids need xESMF first)",
+                f"the dimensions {sizes}, and {variable.name} along "
+                f"{' and '.join(variable.dimensions)}",
+            )
 
 
 def check_year(file: Path, name: str, months: Iterable[pd.Period], year: int) -> None:
@@ -263,6 +347,39 @@ def match_name(pattern: re.Pattern[str], file: Path, example: str) -> re.Match[s
     return match
 
 
+def _month(year: int, index: int) -> pd.Period:
+    """Month of a year, counted from 0."""
+    return pd.Period(year=year, month=index + 1, freq="M")
+
+
+def _read_times(dataset: netCDF4.Dataset, name: str, file: Source) -> np.ndarray:
+    """Numbers of a coordinate of time, one of each step."""
+    values = np.ma.asarray(dataset[name][:])
+    if np.ma.is_masked(values):
+        raise InputError(file, name, "a time of every step", "missing values")
+    return np.atleast_1d(np.ma.getdata(values))
+
+
+def _decode(
+    dataset: netCDF4.Dataset, name: str, file: Source, calendar: str, python: bool
+) -> np.ndarray:
+    """Dates of a coordinate of time: those of Python, or of any calendar."""
+    values = _read_times(dataset, name, file)
+    units = str(getattr(dataset[name], "units", "no units"))
+    try:
+        dates = netCDF4.num2date(
+            values,
+            units,
+            calendar,
+            only_use_cftime_datetimes=not python,
+            only_use_python_datetimes=python,
+        )
+    except (ValueError, OverflowError) as error:
+        expected = f"units of time since a date in the calendar {calendar}"
+        raise InputError(file, name, expected, f"{units} ({error})") from error
+    return np.atleast_1d(np.asarray(dates))
+
+
 @lru_cache(maxsize=OPEN_FILES)
 def _open_variable(
     file: Path, name: str, modified: int
@@ -279,14 +396,14 @@ def _open_variable(
     return dataset, variable
 
 
-def _check_classic_size(file: Path) -> None:
+def _check_classic_size(file: Source, content: bytes | None) -> None:
     """Check that a classic file is whole: the NetCDF library reads what is cut off as zeros."""
     try:
-        # Maps the values of all variables, and reads none.
-        with netcdf_file(file, mmap=True):
+        # A file is mapped: none of its values are read.
+        with netcdf_file(file if content is None else BytesIO(content), mmap=content is None):
             pass
     except (ValueError, TypeError, IndexError) as error:
-        found = f"{file.stat().st_size} bytes, less than its header says ({error})"
+        found = f"fewer bytes than its header says ({error})"
         raise InputError(file, "file", "a complete NetCDF file", found) from error
 
 

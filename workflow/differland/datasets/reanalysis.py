@@ -2,9 +2,10 @@
 
 Files of all layouts that the Climate Data Store has given out are read: the classic one (packed,
 ``time``, perhaps an ``expver`` dimension), the present one (``valid_time``), one of 2024
-(``date``), and archives of several files by type of step.
+(``date``), archives of several files by type of step, and GRIB.
 """
 
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from differland.datasets.fields import Field, check_range, check_units
+from differland.datasets.grib import grib_to_netcdf
 from differland.datasets.native import (
     NativeVariable,
     find_variable,
@@ -29,8 +31,21 @@ ZERO_CELSIUS = 273.15
 
 TIMES = ("valid_time", "time", "date")
 
+MEMBERS = (".nc", ".grib", ".grb", ".grib2", ".grb2")
+"""Endings of the names of files in archives."""
+
 FINAL, PRELIMINARY = 1, 5
 """Numbers of ERA5 and of ERA5T along the ``expver`` dimension of old files."""
+
+STATISTICS = {
+    "min": "minimum",
+    "minimum": "minimum",
+    "max": "maximum",
+    "maximum": "maximum",
+    "avg": "mean",
+    "mean": "mean",
+}
+"""What ``GRIB_stepType`` and ``cell_methods`` say of a variable; other words tell nothing."""
 
 MonthlyMean = Literal["t_mean", "dewpoint_mean", "srad", "precipitation"]
 DailyExtreme = Literal["t_min", "t_max", "dewpoint_max"]
@@ -114,8 +129,9 @@ def read_monthly_means(
         ``t_mean`` and ``dewpoint_mean`` (degC), ``srad`` (MJ m-2 day-1) or ``precipitation``
         (mm day-1).
     scratch
-        Folder into which archives are unpacked; it is the caller's to remove after the fields
-        have been read. It can be left out where no file is an archive.
+        Folder into which archives are unpacked and GRIB files turned into NetCDF, for which the
+        package `eccodes` must be installed; it is the caller's to remove after the fields have
+        been read. It can be left out where there are neither.
     missing_value
         Value that stands for missing although the files do not say so.
 
@@ -126,11 +142,11 @@ def read_monthly_means(
     Raises
     ------
     InputError
-        A file breaks off or is no NetCDF file, none has the variable, units or values are others
-        than expected, or a file has a month twice.
+        A file breaks off or is no NetCDF file, none has the variable, it says that it holds other
+        statistics, units or values are others than expected, or a file has a month twice.
     """
     quantity = MONTHLY_MEANS[name]
-    for series in _read_series(files, quantity, scratch):
+    for series in _read_series(files, quantity, "mean", scratch):
         months = series.dates.to_period("M")
         if months.has_duplicates:
             found = f"{months[months.duplicated()][0]} more than once"
@@ -151,8 +167,8 @@ def read_daily_extremes(
     Parameters
     ----------
     files
-        Of `source`. Daily statistics do not say in the file whether they are minima or maxima, so
-        these are to be the ones that `name` needs.
+        Of `source`. Daily statistics need not say in the file whether they are minima or maxima,
+        so these are to be the ones that `name` needs; a file that says otherwise is refused.
     name
         ``t_min``, ``t_max`` or ``dewpoint_max``.
     source
@@ -172,9 +188,11 @@ def read_daily_extremes(
         As :func:`read_monthly_means`; also a month without all its days, or hours, in one file.
     """
     combine: Callable[[Iterable[np.ndarray]], np.ndarray] = _mean_of_layers
+    statistic = "minimum" if name == "t_min" else "maximum"
     if source == "hour of day":
         combine = _smallest_layer if name == "t_min" else _largest_layer
-    for series in _read_series(files, DAILY_EXTREMES[name], scratch):
+        statistic = "mean"
+    for series in _read_series(files, DAILY_EXTREMES[name], statistic, scratch):
         months = series.dates.to_period("M")
         for month in months.unique():
             steps = np.flatnonzero(months == month)
@@ -352,7 +370,7 @@ def _largest_layer(layers: Iterable[np.ndarray]) -> np.ndarray:
 
 
 def _read_series(
-    files: Iterable[Path], quantity: Quantity, scratch: Path | None
+    files: Iterable[Path], quantity: Quantity, statistic: str, scratch: Path | None
 ) -> Iterator[_Series]:
     names = " or ".join(quantity.variables)
     passed: list[tuple[Path, str]] = []
@@ -363,6 +381,7 @@ def _read_series(
                 here = [name for name in quantity.variables if name in dataset.variables]
                 if here:
                     found = True
+                    _check_statistic(dataset[here[0]], statistic, file)
                     yield _open_series(dataset, file, member, here[0], quantity)
                 else:
                     passed.append((file, ", ".join(dataset.variables)))
@@ -371,6 +390,15 @@ def _read_series(
             raise InputError("ERA5", names, "one or more files", "none")
         file, variables = passed[0]
         raise InputError(file, names, "a variable of this name", f"only {variables}")
+
+
+def _check_statistic(variable: netCDF4.Variable, needed: str, file: Path) -> None:
+    """Refuse a variable that says it holds another statistic over time than is needed."""
+    step = str(getattr(variable, "GRIB_stepType", ""))
+    words = re.findall(r"time: *(\w+)", str(getattr(variable, "cell_methods", "")).lower())
+    for word in (*words, step):
+        if STATISTICS.get(word, needed) != needed:
+            raise InputError(file, variable.name, f"the {needed} over time", f"the {word}")
 
 
 def _open_series(
@@ -407,27 +435,27 @@ def _read_times(dataset: netCDF4.Dataset, name: str, file: Path) -> pd.DatetimeI
 
 
 def _members(file: Path, scratch: Path | None) -> list[Path]:
-    """Files of an archive, unpacked, or the file itself; told by its first bytes."""
+    """NetCDF files of an archive or of GRIB, or the file itself; told by its first bytes."""
     if not file.is_file():
         raise InputError(file, "file", "a NetCDF file or an archive of them", "no such file")
     with file.open("rb") as opened:
         start = opened.read(4)
-    if start == b"GRIB":
-        raise InputError(file, "file", "a NetCDF file (data_format netcdf of the request)", "GRIB")
-    if start[:2] != b"PK":
+    if start != b"GRIB" and start[:2] != b"PK":
         return [file]
     if scratch is None:
-        raise InputError(file, "file", "a folder to unpack archives into", "none")
+        raise InputError(file, "file", "a folder to unpack archives and GRIB files into", "none")
     folder = scratch / f"{file.name}.{file.stat().st_mtime_ns}"
+    if start == b"GRIB":
+        return grib_to_netcdf(file, folder)
     try:
         with zipfile.ZipFile(file) as archive:
-            names = sorted(name for name in archive.namelist() if name.endswith(".nc"))
+            names = sorted(name for name in archive.namelist() if name.endswith(MEMBERS))
             if not names:
                 found = ", ".join(archive.namelist())
-                raise InputError(file, "file", "NetCDF files in the archive", found)
+                raise InputError(file, "file", "NetCDF or GRIB files in the archive", found)
             for name in names:
                 if not (folder / name).is_file():
                     archive.extract(name, folder)
     except (zipfile.BadZipFile, EOFError, OSError) as error:
         raise InputError(file, "file", "a complete archive", str(error)) from error
-    return [folder / name for name in names]
+    return [part for name in names for part in _members(folder / name, folder)]

@@ -1,7 +1,7 @@
-"""Eddy-covariance towers: monthly files of ONEFlux (paper, Observational constraints).
+"""Eddy-covariance towers: monthly files of the networks (paper, Observational constraints).
 
-FLUXNET2015 (and collections in its form, such as Warm Winter 2020), AmeriFlux FLUXNET, and the
-archives of the ICOS Ecosystem Thematic Centre.
+Files of ONEFlux: FLUXNET2015 (and collections in its form, such as Warm Winter 2020), AmeriFlux
+FLUXNET, and the archives of the ICOS Ecosystem Thematic Centre. And those of OzFlux.
 """
 
 import re
@@ -15,16 +15,15 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from differland.datasets import ozflux
 from differland.datasets.fields import check_range
 from differland.datasets.land_cover import read_classes
+from differland.datasets.native import Source
 from differland.errors import InputError
 from differland.grid import STUDY_GRID, Grid
 from differland.tables import OBSERVATIONS, RESOURCES
 
-Source = Path | zipfile.Path
-"""A file, in a folder or in an archive."""
-
-Network = Literal["FLUXNET2015", "AmeriFlux", "ICOS"]
+Network = Literal["FLUXNET2015", "AmeriFlux", "ICOS", "OzFlux"]
 GapRule = Literal["monthly", "half-hourly"]
 LatentHeat = Literal["LE_F_MDS", "LE_CORR"]
 
@@ -37,7 +36,18 @@ FILE_NAMES: dict[Network, re.Pattern[str]] = {
     "AmeriFlux": re.compile(rf"^AMF_{SITE}_FLUXNET_[A-Z]+_{STEP_AND_VERSION}\.csv$"),
     "ICOS": re.compile(rf"^ICOSETC_{SITE}_FLUXNET_(?P<step>MM|HH|HR)_L2\.csv$"),
 }
-"""Names of monthly, half-hourly and hourly files. Networks come in the order of their age."""
+"""Names of monthly, half-hourly and hourly files of ONEFlux."""
+
+NETWORKS: tuple[Network, ...] = ("FLUXNET2015", "AmeriFlux", "ICOS", "OzFlux")
+"""In the order of the age of their files."""
+
+SITE_TABLES = (
+    re.compile(r"^(?!.*_SITEINFO_).*(sites|meta).*\.csv$", re.IGNORECASE),
+    re.compile(r"_SITEINFO_L2\.csv$"),
+    re.compile(r"_BIF_.*\.(csv|xlsx)$"),
+    ozflux.SUMMARY_NAME,
+)
+"""Names of tables of sites: those that users make, and those of the networks."""
 
 RECORDS_PER_DAY = {"HH": 48, "HR": 24}
 
@@ -132,19 +142,15 @@ def find_tower_files(folder: Path) -> list[TowerFile]:
     InputError
         The folder is absent, or has no monthly file, or an archive cannot be opened.
     """
-    found = []
-    for source in list_files(folder):
-        for network, pattern in FILE_NAMES.items():
-            match = pattern.match(source.name)
-            if match is not None:
-                parts = match.groupdict()
-                years = (int(parts["first"]), int(parts["last"])) if "first" in parts else None
-                version = tuple(map(int, re.findall(r"\d+", parts.get("version", ""))))
-                found.append(
-                    TowerFile(source, network, parts["site"], parts["step"], years, version)
-                )
+    found = [
+        file
+        for source in list_files(folder)
+        if (file := _oneflux_file(source) or _ozflux_file(source)) is not None
+    ]
     if not any(file.step == "MM" for file in found):
-        expected = "monthly files (FLX_*_MM_*.csv, AMF_*_MM_*.csv, ICOSETC_*_MM_L2.csv)"
+        expected = (
+            "monthly files (FLX_*_MM_*.csv, AMF_*_MM_*.csv, ICOSETC_*_MM_L2.csv, *_L6_Summary.nc)"
+        )
         raise InputError(folder, "folder", expected, "none")
     return found
 
@@ -159,8 +165,9 @@ def read_towers(
     """Read the monthly fluxes of all sites.
 
     Gross primary production and respiration are those partitioned by night-time data with a
-    variable threshold of friction velocity. Months are left out where too much of the net
-    exchange (for both) or of the latent heat flux (for evapotranspiration) is gap-filled.
+    variable threshold of friction velocity, or with a neural network for OzFlux, which has no
+    other. Months are left out where too much of the net exchange (for both) or of the latent heat
+    flux (for evapotranspiration) is gap-filled.
 
     Where several files have a month of a site, the newest counts: the one whose record ends last,
     then the network whose files are younger, then the higher version.
@@ -177,10 +184,12 @@ def read_towers(
         How that share is counted. ``monthly`` takes the quality of the monthly files, which
         counts good fills as if they were measured, and so keeps more than the paper's words would
         allow. ``half-hourly`` counts the measured half-hours (or hours) of the month, where their
-        file is there, and takes the monthly quality where it is not.
+        file is there, and takes the monthly quality where it is not. Summaries of OzFlux have
+        none: measured half-hours are counted in any case.
     latent_heat
         As measured (``LE_F_MDS``), or with the energy balance closed (``LE_CORR``). The paper does
-        not say. Gaps are those of the former in both.
+        not say. Gaps are those of the former in both. OzFlux has only the former, so that with
+        the latter its sites have no evapotranspiration.
 
     Returns
     -------
@@ -192,11 +201,13 @@ def read_towers(
     ------
     InputError
         There is no monthly file, or a file breaks off, lacks a column, does not start and end in
-        the years of its name, has a month twice, or values out of range.
+        the years of its name, has a month twice, or values out of range; or a summary of OzFlux
+        has no half-hourly file (``<site>_L6.nc``) of its name, or comes twice.
     """
     if not 0 <= maximum_gap_filled <= 1:
         raise InputError("towers", "maximum_gap_filled", "a share", f"{maximum_gap_filled:g}")
     files = find_tower_files(folder)
+    _check_single(files)
     records = {
         (file.network, file.site, file.years, file.version): file
         for file in files
@@ -207,13 +218,15 @@ def read_towers(
         if file.step != "MM":
             continue
         fluxes, quality = _read_monthly(file, latent_heat)
-        rule = gap_rule
-        if gap_rule == "half-hourly":
+        rule: GapRule = "monthly"
+        if gap_rule == "half-hourly" or file.network == "OzFlux":
             key = (file.network, file.site, file.years, file.version)
             if key in records:
                 quality = _measured_shares(records[key]).reindex(fluxes.index)
-            else:
-                rule = "monthly"
+                rule = "half-hourly"
+            elif file.network == "OzFlux":
+                expected = "a file of half-hours of the same name, whose flags tell what is filled"
+                raise InputError(file.source, "file", expected, "none")
         there = fluxes.notna().any(axis=1)
         last = fluxes.index[there].max() if there.any() else pd.Period("1900-01", "M")
         # Rounded quality such as 0.7 must not fail by the binary fraction of 1 - 0.3.
@@ -223,7 +236,7 @@ def read_towers(
         )
         fluxes["et_site"] = fluxes["et_site"].where(enough[LATENT_HEAT_QUALITY])
         fluxes = fluxes[there].assign(network=file.network, gap_rule=rule, site=file.site)
-        age = (last, list(FILE_NAMES).index(file.network), file.version)
+        age = (last, NETWORKS.index(file.network), file.version)
         tables.append((age, fluxes))
     tables.sort(key=lambda pair: pair[0])
     table = pd.concat([fluxes for _, fluxes in tables]).reset_index(names="month")
@@ -268,6 +281,22 @@ def select_sites(
     return towers[towers["site"].isin(kept)].reset_index(drop=True)
 
 
+def find_site_tables(folder: Path) -> list[Source]:
+    """Find the tables of sites by their names; those that users make come first.
+
+    Raises
+    ------
+    InputError
+        There is none, the folder is absent, or an archive cannot be opened.
+    """
+    files = list(list_files(folder))
+    tables = [file for pattern in SITE_TABLES for file in files if pattern.search(file.name)]
+    if not tables:
+        expected = "tables of sites (*sites*.csv, *_SITEINFO_*.csv, *_BIF_*, *_L6_Summary.nc)"
+        raise InputError(folder, "folder", expected, "none")
+    return tables
+
+
 def read_sites(files: Iterable[Source]) -> pd.DataFrame:
     """Read where sites are, and what grows there.
 
@@ -278,7 +307,8 @@ def read_sites(files: Iterable[Source]) -> pd.DataFrame:
         ``lon`` and ``IGBP``. Or those of the networks (``*_SITEINFO_L2.csv``, ``*_BIF_*``):
         ``SITE_ID``, ``GROUP_ID``, ``VARIABLE`` and ``DATAVALUE``, of which the first location of a
         site counts. The latter may be spreadsheets, for which `openpyxl` must be installed.
-        Where files share a site, the first counts.
+        Also summaries of OzFlux, which tell where their site is but not what grows there. Where
+        files share a site, the first that tells a thing counts.
 
     Returns
     -------
@@ -293,7 +323,9 @@ def read_sites(files: Iterable[Source]) -> pd.DataFrame:
     if not tables:
         raise InputError("sites", "files", "a table of sites", "none")
     table = pd.concat(tables)
-    return table[~table.index.duplicated()].sort_index()
+    told = table["igbp"].where(table["igbp"] != "").groupby(level="site").first()
+    table = table[~table.index.duplicated()].sort_index()
+    return table.assign(igbp=told.fillna("").astype(str))
 
 
 def plant_cover(
@@ -412,6 +444,27 @@ def put_on_cells(
     )
 
 
+def _oneflux_file(source: Source) -> TowerFile | None:
+    for network, pattern in FILE_NAMES.items():
+        match = pattern.match(source.name)
+        if match is not None:
+            parts = match.groupdict()
+            years = (int(parts["first"]), int(parts["last"])) if "first" in parts else None
+            version = tuple(map(int, re.findall(r"\d+", parts.get("version", ""))))
+            return TowerFile(source, network, parts["site"], parts["step"], years, version)
+    return None
+
+
+def _ozflux_file(source: Source) -> TowerFile | None:
+    summary = ozflux.SUMMARY_NAME.match(source.name) is not None
+    if not summary and ozflux.RECORDS_NAME.match(source.name) is None:
+        return None
+    # Not the number of the level, L6.
+    version = tuple(map(int, re.findall(r"(?<![Ll\d])\d+", source.name)))
+    site = ozflux.read_site_name(source)
+    return TowerFile(source, "OzFlux", site, "MM" if summary else "HH", None, version)
+
+
 def _read_table(file: TowerFile, time: str, columns: list[str]) -> pd.DataFrame:
     """Numbers of a file, NaN where missing, by the text of their time."""
     source = file.source
@@ -452,6 +505,15 @@ def _read_table(file: TowerFile, time: str, columns: list[str]) -> pd.DataFrame:
 
 def _read_monthly(file: TowerFile, latent_heat: LatentHeat) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Fluxes in our units and shares of good quality, by month."""
+    evaporation = MEGAJOULES_PER_DAY / LATENT_HEAT_OF_VAPORISATION
+    if file.network == "OzFlux":
+        fluxes = ozflux.read_summary(file.source, evaporation)
+        if latent_heat != "LE_F_MDS":
+            fluxes["et_site"] = np.nan
+        _check_fluxes(file, fluxes)
+        return fluxes, pd.DataFrame(
+            np.nan, fluxes.index, [NEE_QUALITY, LATENT_HEAT_QUALITY], dtype=np.float64
+        )
     columns = [GPP, RECO, latent_heat, NEE_QUALITY, LATENT_HEAT_QUALITY]
     table = _read_table(file, "TIMESTAMP", columns)
     try:
@@ -463,7 +525,6 @@ def _read_monthly(file: TowerFile, latent_heat: LatentHeat) -> tuple[pd.DataFram
         raise InputError(file.source, "TIMESTAMP", "every month once", found)
     for name in (NEE_QUALITY, LATENT_HEAT_QUALITY):
         check_range(Path(str(file.source)), name, table[name].to_numpy(), 0, 1, "(a share)")
-    evaporation = MEGAJOULES_PER_DAY / LATENT_HEAT_OF_VAPORISATION
     fluxes = pd.DataFrame(
         {
             "gpp_site": table[GPP],
@@ -471,16 +532,35 @@ def _read_monthly(file: TowerFile, latent_heat: LatentHeat) -> tuple[pd.DataFram
             "et_site": table[latent_heat] * evaporation,
         }
     )
-    for name, native in zip(FLUXES, columns, strict=False):
+    _check_fluxes(file, fluxes, columns)
+    return fluxes, table[[NEE_QUALITY, LATENT_HEAT_QUALITY]]
+
+
+def _check_fluxes(file: TowerFile, fluxes: pd.DataFrame, names: Iterable[str] = FLUXES) -> None:
+    """Check the ranges of fluxes, which have these names in the file."""
+    for name, native in zip(FLUXES, names, strict=False):
         row = OBSERVATIONS[name]
         low = -np.inf if row.minimum is None else row.minimum
         high = np.inf if row.maximum is None else row.maximum
         check_range(Path(str(file.source)), native, fluxes[name].to_numpy(), low, high, row.units)
-    return fluxes, table[[NEE_QUALITY, LATENT_HEAT_QUALITY]]
+
+
+def _check_single(files: Iterable[TowerFile]) -> None:
+    """Refuse two files of OzFlux with one name, of which nobody can tell the newer."""
+    seen: dict[tuple[str, str, tuple[int, ...]], TowerFile] = {}
+    for file in files:
+        if file.network == "OzFlux":
+            other = seen.setdefault((file.site, file.step, file.version), file)
+            if other is not file:
+                expected = f"one file of {file.site}, or numbers in the names that tell the newer"
+                raise InputError(file.source, "file", expected, f"also {other.source}")
 
 
 def _measured_shares(file: TowerFile) -> pd.DataFrame:
     """Shares of the records of each month that were measured."""
+    if file.network == "OzFlux":
+        shares = ozflux.measured_shares(file.source)
+        return shares.rename(columns={"carbon": NEE_QUALITY, "water": LATENT_HEAT_QUALITY})
     flags = _read_table(file, "TIMESTAMP_START", [NEE_QUALITY, LATENT_HEAT_QUALITY])
     for name in (NEE_QUALITY, LATENT_HEAT_QUALITY):
         unknown = flags[name].dropna()
@@ -497,7 +577,11 @@ def _measured_shares(file: TowerFile) -> pd.DataFrame:
 
 
 def _read_sites_of(source: Source) -> pd.DataFrame:
-    """Sites of one table."""
+    """Sites of one file."""
+    if ozflux.SUMMARY_NAME.match(source.name):
+        latitude, longitude = ozflux.read_site_location(source)
+        place = {"latitude": latitude, "longitude": longitude, "igbp": ""}
+        return pd.DataFrame(place, pd.Index([ozflux.read_site_name(source)], name="site"))
     try:
         if Path(source.name).suffix.lower() in (".xlsx", ".xls"):
             with source.open("rb") as stream:

@@ -1,0 +1,291 @@
+"""Climate models of CMIP6 (Eyring et al., 2016, doi:10.5194/gmd-9-1937-2016), for projections."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from differland.datasets.fields import Field, check_range, check_units
+from differland.datasets.native import (
+    NativeVariable,
+    check_rectilinear,
+    find_variable,
+    match_name,
+    month_length,
+    open_netcdf,
+    read_calendar,
+    read_months,
+    time_dimension,
+)
+from differland.errors import InputError
+
+Variable = Literal["tas", "pr"]
+
+FILE_NAME = re.compile(
+    r"^(?P<variable>[a-z0-9]+)_Amon_(?P<model>[^_]+)_(?P<experiment>[^_]+)_(?P<member>r\d+i\d+p\d+f\d+)"
+    r"_(?P<grid>g[a-z0-9]+)_(?P<first>\d{4}(?:0[1-9]|1[0-2]))-(?P<last>\d{4}(?:0[1-9]|1[0-2]))\.nc$"
+)
+
+HISTORICAL = "historical"
+"""Experiment that ends where scenarios begin."""
+
+ZERO_CELSIUS = 273.15
+SECONDS_PER_DAY = 86400.0
+
+ROUNDING = 0.05
+"""Precipitation below zero, mm day-1, that numerics make."""
+
+
+class Quantity(NamedTuple):
+    """A quantity in the files.
+
+    Attributes
+    ----------
+    name, units
+        Ours, of months.
+    yearly_name, yearly_units
+        Of years.
+    conversions
+        Factor from each spelling of the file's units.
+    offset
+        To add after the factor.
+    minimum, maximum
+        Of months, in our units.
+    total
+        Whether a year has the sum of its days, or their mean.
+    """
+
+    name: str
+    units: str
+    yearly_name: str
+    yearly_units: str
+    conversions: dict[str, float]
+    offset: float
+    minimum: float
+    maximum: float
+    total: bool
+
+
+QUANTITIES: dict[Variable, Quantity] = {
+    "tas": Quantity(
+        "t_mean",
+        "degC",
+        "annual_temperature",
+        "degC",
+        {"K": 1.0},
+        -ZERO_CELSIUS,
+        -95,
+        70,
+        False,
+    ),
+    "pr": Quantity(
+        "precipitation",
+        "mm day-1",
+        "annual_precipitation",
+        "mm year-1",
+        dict.fromkeys(("kg m-2 s-1", "kg m^-2 s^-1", "kg/m2/s"), SECONDS_PER_DAY),
+        0.0,
+        0,
+        500,
+        True,
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class _Chunk:
+    """A variable of one file.
+
+    Attributes
+    ----------
+    variable, quantity
+        What to read.
+    time, calendar
+        Name of its dimension of time, and its calendar.
+    factor
+        From the file's units.
+    """
+
+    variable: NativeVariable
+    quantity: Quantity
+    time: str
+    calendar: str
+    factor: float
+
+    def read(self, step: int, missing_value: float | None, rows: slice) -> np.ndarray:
+        """Read rows of one step."""
+        quantity = self.quantity
+        values = self.variable.read(rows, {self.time: step}, missing_value)
+        values = values * self.factor + quantity.offset
+        if quantity.total:
+            values[(values < 0) & (values >= -ROUNDING)] = 0
+        return check_range(
+            self.variable.file,
+            self.variable.name,
+            values,
+            quantity.minimum,
+            quantity.maximum,
+            quantity.units,
+        )
+
+
+def read_cmip6(
+    files: Iterable[Path],
+    variable: Variable,
+    months: pd.PeriodIndex,
+    missing_value: float | None = None,
+) -> Iterator[Field]:
+    """Read monthly means of a member of a model on its own grid.
+
+    Parameters
+    ----------
+    files
+        ``tas_Amon_<model>_ssp245_<member>_<grid>_201501-210012.nc``, whole or in chunks of years,
+        of one model, member and grid. The experiment may follow on ``historical``.
+    variable
+        ``tas`` gives ``t_mean``, degC; ``pr`` gives ``precipitation``, mm day-1.
+    months
+        That are given, in order; the files may have more.
+    missing_value
+        Value that stands for missing although the files do not say so.
+
+    Yields
+    ------
+    A field for each month, whatever its length in the calendar of the model.
+
+    Raises
+    ------
+    InputError
+        A file is named otherwise or is of another variable, model, member, grid or scenario than
+        the first, breaks off, lacks the variable, is not on a grid of latitude and longitude, or
+        does not have the months of its name; a month is missing or there twice; units or values
+        are others than expected.
+    """
+    for month, (chunk, step) in _find_months(files, variable, months).items():
+        read = partial(chunk.read, step, missing_value)
+        quantity = chunk.quantity
+        yield Field(
+            quantity.name,
+            quantity.units,
+            chunk.variable.grid,
+            read,
+            chunk.variable.file,
+            month,
+        )
+
+
+def read_cmip6_years(
+    files: Iterable[Path],
+    variable: Variable,
+    years: Iterable[int],
+    missing_value: float | None = None,
+) -> Iterator[Field]:
+    """Read the mean temperature or the total precipitation of years.
+
+    Months count by their length in the calendar of the model: a year of ``360_day`` has 360 days.
+
+    Parameters
+    ----------
+    files, variable, missing_value
+        As of :func:`read_cmip6`.
+    years
+        That are given, in order. The paper's projections are the mean of 2081 to 2099.
+
+    Yields
+    ------
+    A field for each year, whose `month` is the year, a period of 12 months: ``annual_temperature``,
+    degC, or ``annual_precipitation``, mm year-1.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_cmip6`.
+    """
+    listed = list(years)
+    months = pd.PeriodIndex([month for year in listed for month in _months_of(year)], freq="M")
+    found = _find_months(files, variable, months)
+    for year in listed:
+        parts = [(*found[month], month) for month in _months_of(year)]
+        chunk = parts[0][0]
+        quantity = chunk.quantity
+        yield Field(
+            quantity.yearly_name,
+            quantity.yearly_units,
+            chunk.variable.grid,
+            partial(_read_year, parts, missing_value),
+            chunk.variable.file,
+            pd.Period(str(year), "Y"),
+        )
+
+
+def _months_of(year: int) -> pd.PeriodIndex:
+    return pd.period_range(f"{year}-01", f"{year}-12", freq="M")
+
+
+def _read_year(
+    parts: list[tuple[_Chunk, int, pd.Period]], missing_value: float | None, rows: slice
+) -> np.ndarray:
+    total: np.ndarray | float = 0.0
+    days = 0
+    for chunk, step, month in parts:
+        length = month_length(month, chunk.calendar)
+        total = total + length * chunk.read(step, missing_value, rows)
+        days += length
+    return np.asarray(total if parts[0][0].quantity.total else total / days)
+
+
+def _find_months(
+    files: Iterable[Path], variable: Variable, months: pd.PeriodIndex
+) -> dict[pd.Period, tuple[_Chunk, int]]:
+    """File and step of each month that is needed."""
+    listed = list(files)
+    if not listed:
+        raise InputError("CMIP6", variable, "one or more files", "none")
+    found: dict[pd.Period, tuple[_Chunk, int]] = {}
+    series: set[tuple[str, ...]] = set()
+    scenarios: set[str] = set()
+    for file in listed:
+        parts = match_name(
+            FILE_NAME, file, f"{variable}_Amon_*_ssp245_r1i1p1f1_gn_201501-210012.nc"
+        )
+        series.add((parts["model"], parts["member"], parts["grid"]))
+        scenarios |= {parts["experiment"]} - {HISTORICAL}
+        if parts["variable"] != variable or len(series) > 1 or len(scenarios) > 1:
+            expected = f"{variable} of one model, scenario, member and grid, as {listed[0].name}"
+            raise InputError(file, "file name", expected, file.name)
+        chunk, steps = _open_chunk(file, variable, parts["first"], parts["last"])
+        for step, month in enumerate(steps):
+            if month in found:
+                other = found[month][0].variable.file
+                raise InputError(file, chunk.time, "each month once", f"{month} also in {other}")
+            found[month] = chunk, step
+    missing = [month for month in months if month not in found]
+    if missing:
+        expected = f"{months[0]} to {months[-1]}"
+        shown = f"{len(missing)} months without a file, such as {missing[0]}"
+        raise InputError(listed[0], "time", expected, shown)
+    return {month: found[month] for month in months}
+
+
+def _open_chunk(
+    file: Path, variable: Variable, first: str, last: str
+) -> tuple[_Chunk, list[pd.Period]]:
+    quantity = QUANTITIES[variable]
+    with open_netcdf(file) as dataset:
+        check_rectilinear(dataset, variable, file)
+        native = find_variable(dataset, variable, file)
+        time = time_dimension(native)
+        calendar = read_calendar(dataset, time, file)
+        months = read_months(dataset, time, file)
+    named = pd.period_range(f"{first[:4]}-{first[4:]}", f"{last[:4]}-{last[4:]}", freq="M")
+    if months != list(named):
+        expected = f"the {len(named)} months from {named[0]} to {named[-1]}, as the file is named"
+        shown = f"{len(months)} from {months[0]} to {months[-1]}" if months else "none"
+        raise InputError(file, time, expected, shown)
+    factor = check_units(file, variable, native.units, quantity.conversions)
+    return _Chunk(native, quantity, time, calendar, factor), months

@@ -1,0 +1,418 @@
+"""Land models of TRENDY v12 (Sitch et al., 2024, doi:10.1029/2024GB008102), for comparison.
+
+The files of each model have their own habits: names of coordinates, longitudes from 0, times that
+are not dates, fill values that are not declared. These are read as they are. What the file cannot
+tell is a choice: the year in which the steps begin, the units where the label is wrong, and what
+layers by plant type mean.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import netCDF4
+import numpy as np
+import pandas as pd
+
+from differland.datasets.fields import Field, check_range, check_units
+from differland.datasets.native import (
+    NativeVariable,
+    check_rectilinear,
+    find_variable,
+    match_name,
+    open_netcdf,
+    read_months,
+)
+from differland.errors import InputError
+
+Variable = Literal["gpp", "ra", "rh", "nbp", "nbe", "cVeg", "lai", "evapotrans", "fFire"]
+Layers = Literal["refuse", "sum", "cover"]
+
+FILE_NAME = re.compile(r"^(?P<model>.+)_S[0-9]_(?P<variable>[A-Za-z]+)\.nc4?$")
+
+TIMES = ("time", "time_counter")
+
+FILL_VALUES = (-9999.0, -99999.0, -999.0)
+LARGEST_NUMBER = 1e10
+"""Values above it, of either sign, are fill values, declared or not."""
+
+SECONDS_PER_DAY = 86400.0
+GRAMS_PER_KILOGRAM = 1000.0
+
+GLOBAL_EXTENT = 120.0
+"""Degrees of latitude from which on a grid has some vegetation that is alive in any month."""
+
+
+def _spellings(masses: Iterable[str], rates: Iterable[str]) -> tuple[str, ...]:
+    return tuple(mass + rate for mass in masses for rate in rates)
+
+
+PER_AREA_AND_SECOND = (
+    " m-2 s-1",
+    " m^-2 s^-1",
+    " m-2s-1",
+    "/m2/s",
+    "/m^2/s",
+    "/m2/sec",
+    " m**-2 s**-1",
+)
+PER_AREA = (" m-2", " m^-2", "/m2", "/m^2", " m**-2")
+KILOGRAMS, GRAMS = ("kg", "kgC", "kg C"), ("g", "gC", "g C")
+
+CARBON_FLUX = dict.fromkeys(
+    _spellings(KILOGRAMS, PER_AREA_AND_SECOND), GRAMS_PER_KILOGRAM * SECONDS_PER_DAY
+) | dict.fromkeys(_spellings(GRAMS, PER_AREA_AND_SECOND), SECONDS_PER_DAY)
+CARBON_POOL = dict.fromkeys(_spellings(KILOGRAMS, PER_AREA), GRAMS_PER_KILOGRAM) | dict.fromkeys(
+    _spellings(GRAMS, PER_AREA), 1.0
+)
+WATER_FLUX = dict.fromkeys(
+    (
+        *_spellings(("kg", "kg H2O", "kgH2O"), PER_AREA_AND_SECOND),
+        "mm s-1",
+        "mm/s",
+    ),
+    SECONDS_PER_DAY,
+) | dict.fromkeys(("mm day-1", "mm/day"), 1.0)
+LEAF_AREA = dict.fromkeys(
+    ("m2 m-2", "m2/m2", "m^2/m^2", "m^2 m^-2", "m2 m^-2", "1", "-", "", "unitless", "none"), 1.0
+)
+
+
+class Quantity(NamedTuple):
+    """A quantity in the files of the models.
+
+    Attributes
+    ----------
+    variable
+        Its name there; case does not matter.
+    name, units
+        Ours.
+    conversions
+        Factor from each spelling of the file's units.
+    sign
+        Of our quantity.
+    minimum, maximum
+        Of values in our units.
+    least
+        Some value of a global year is larger than this, of either sign; else the units are others
+        than labelled.
+    yearly
+        Whether models may give one value a year.
+    """
+
+    variable: str
+    name: str
+    units: str
+    conversions: dict[str, float]
+    sign: float
+    minimum: float
+    maximum: float
+    least: float
+    yearly: bool = False
+
+
+QUANTITIES: dict[Variable, Quantity] = {
+    "gpp": Quantity("gpp", "gpp", "gC m-2 day-1", CARBON_FLUX, 1, -1, 60, 1),
+    "ra": Quantity("ra", "autotrophic_respiration", "gC m-2 day-1", CARBON_FLUX, 1, -5, 60, 0.5),
+    "rh": Quantity("rh", "heterotrophic_respiration", "gC m-2 day-1", CARBON_FLUX, 1, -1, 60, 0.3),
+    "nbp": Quantity("nbp", "nbp", "gC m-2 day-1", CARBON_FLUX, 1, -200, 60, 0.2),
+    "nbe": Quantity("nbp", "nbe", "gC m-2 day-1", CARBON_FLUX, -1, -60, 200, 0.2),
+    "cVeg": Quantity(
+        "cVeg", "vegetation_carbon", "gC m-2", CARBON_POOL, 1, -1, 1e5, 500, yearly=True
+    ),
+    "lai": Quantity("lai", "lai", "m2 m-2", LEAF_AREA, 1, -0.01, 20, 0.5),
+    "evapotrans": Quantity("evapotrans", "et", "mm day-1", WATER_FLUX, 1, -5, 30, 0.5),
+    "fFire": Quantity("fFire", "fire_emission", "gC m-2 day-1", CARBON_FLUX, 1, -0.1, 200, 0.01),
+}
+
+COVER = Quantity(
+    "landCoverFrac",
+    "cover",
+    "1",
+    dict.fromkeys(("1", "-", "", "fraction", "unitless", "none"), 1.0)
+    | dict.fromkeys(("%", "percent"), 0.01),
+    1,
+    -1e-6,
+    1.001,
+    0,
+    yearly=True,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class _Series:
+    """A variable of one file.
+
+    Attributes
+    ----------
+    variable
+        What to read.
+    time, layer
+        Names of its dimension of time, and of that of plant types if it has one.
+    periods
+        Months, or years, of its steps.
+    factor
+        To our units and sign.
+    """
+
+    variable: NativeVariable
+    time: str
+    layer: str | None
+    periods: list[pd.Period]
+    factor: float
+
+    def read(self, step: int, missing: float | None, rows: slice) -> np.ndarray:
+        """Read rows of one step, in our units; layers are added up."""
+        if self.layer is None:
+            return self.read_layer({self.time: step}, missing, rows)
+        return _total(
+            self.read_layer({self.time: step, self.layer: layer}, missing, rows)
+            for layer in range(self.variable.sizes[self.layer])
+        )
+
+    def read_layer(self, index: dict[str, int], missing: float | None, rows: slice) -> np.ndarray:
+        """Read rows of one layer of one step, in our units."""
+        values = self.variable.read(rows, index, missing)
+        values[(np.abs(values) > LARGEST_NUMBER) | np.isin(values, FILL_VALUES)] = np.nan
+        return values * self.factor
+
+
+@dataclass(frozen=True, eq=False)
+class _Cover:
+    """Cover of the plant types of a model by period."""
+
+    series: _Series
+    steps: dict[pd.Period, int]
+
+    def step(self, period: pd.Period) -> int:
+        """Step of a month, or of its year where the cover is yearly."""
+        for key in (period, pd.Period(str(period.year), "Y")):
+            if key in self.steps:
+                return self.steps[key]
+        file = self.series.variable.file
+        raise InputError(file, self.series.time, f"the cover of {period}", "none")
+
+    def weighted(
+        self, other: _Series, step: int, period: pd.Period, missing: float | None, rows: slice
+    ) -> np.ndarray:
+        """Read rows of one step of another variable, its layers weighted by their cover."""
+        return _total(
+            other.read_layer({other.time: step, str(other.layer): layer}, missing, rows)
+            * self.series.read_layer(
+                {self.series.time: self.step(period), str(self.series.layer): layer}, None, rows
+            )
+            for layer in range(other.variable.sizes[str(other.layer)])
+        )
+
+
+def read_trendy(
+    files: Path | Iterable[Path],
+    variable: Variable,
+    months: pd.PeriodIndex,
+    first_year: int | None = None,
+    units: str | None = None,
+    layers: Layers = "refuse",
+    cover: Path | None = None,
+    missing_value: float | None = None,
+) -> Iterator[Field]:
+    """Read a variable of a model on its own grid.
+
+    Fluxes of carbon are in gC m-2 day-1, ``cVeg`` (named ``vegetation_carbon``) in gC m-2,
+    ``evapotrans`` (``et``) in mm day-1, ``lai`` in m2 m-2. ``nbp`` is positive into the land;
+    ``nbe`` is read of the same files and is positive into the atmosphere.
+
+    Parameters
+    ----------
+    files
+        ``<model>_S3_<variable>.nc``, or several of them that follow one another.
+    variable
+        As the protocol names it, or ``nbe``.
+    months
+        That are given, in order; the files may have more.
+    first_year
+        In whose January the steps begin, of files whose time is no date or a wrong one. The files
+        must be one.
+    units
+        Of the values, where the file states none or is labelled wrongly, such as kilograms as
+        grams.
+    layers
+        What to do with a variable that is by plant type. ``sum``: layers are contributions to the
+        grid cell, as the notes to LPJ-GUESS say of ``lai``. ``cover``: they are per area of their
+        plant type, and are weighted by its cover.
+    cover
+        ``<model>_S3_landCoverFrac.nc``, for the latter, with the same layers; monthly or yearly.
+    missing_value
+        Value that stands for missing although the files do not say so, beside -999, -9999, -99999
+        and all beyond 1e10.
+
+    Yields
+    ------
+    A field for each month; for each year where a model has ``cVeg`` once a year: then `month` is
+    the year, a period of 12 months.
+
+    Raises
+    ------
+    InputError
+        A file is named otherwise or is of another model or variable, breaks off, lacks the
+        variable, or is not on a grid of latitude and longitude; its times are no dates, or a month
+        is missing or there twice; it has further dimensions or other units, or its values, over
+        the globe, are too small for them; or values are out of range.
+    """
+    quantity = QUANTITIES[variable]
+    if (layers == "cover") != (cover is not None):
+        raise InputError("TRENDY", "cover", "a file where layers are weighted by cover", f"{cover}")
+    listed = [files] if isinstance(files, Path) else list(files)
+    if not listed:
+        raise InputError("TRENDY", variable, "one or more files", "none")
+    if first_year is not None and len(listed) > 1:
+        raise InputError(listed[1], "file", "one file where the first year is given", "several")
+    models = set()
+    found: dict[pd.Period, tuple[_Series, int]] = {}
+    for file in listed:
+        parts = match_name(FILE_NAME, file, f"JULES_S3_{quantity.variable}.nc")
+        models.add(parts["model"])
+        if parts["variable"].lower() != quantity.variable.lower() or len(models) > 1:
+            expected = f"{quantity.variable} of one model, {listed[0].name}"
+            raise InputError(file, "file name", expected, file.name)
+        series = _open_series(file, quantity, months, first_year, units, layers)
+        for step, period in enumerate(series.periods):
+            if period in found:
+                other = found[period][0].variable.file
+                raise InputError(file, series.time, "each step once", f"{period} also in {other}")
+            found[period] = series, step
+    yearly = next(iter(found)).freqstr[0] in "AY"
+    wanted = pd.PeriodIndex(months, freq="Y").unique() if yearly else months
+    missing = [period for period in wanted if period not in found]
+    if missing:
+        expected = f"{wanted[0]} to {wanted[-1]}"
+        raise InputError(
+            listed[0], "time", expected, f"none of {missing[0]} and {len(missing) - 1} others"
+        )
+    weights = None if cover is None else _open_cover(cover, months, found[wanted[0]][0])
+    fields = [_field(period, *found[period], quantity, weights, missing_value) for period in wanted]
+    _check_magnitude(fields[: 1 if yearly else 12], quantity)
+    yield from fields
+
+
+def _field(
+    period: pd.Period,
+    series: _Series,
+    step: int,
+    quantity: Quantity,
+    cover: _Cover | None,
+    missing: float | None,
+) -> Field:
+    native = series.variable
+
+    def read(rows: slice) -> np.ndarray:
+        if cover is None or series.layer is None:
+            values = series.read(step, missing, rows)
+        else:
+            values = cover.weighted(series, step, period, missing, rows)
+        return check_range(
+            native.file, native.name, values, quantity.minimum, quantity.maximum, quantity.units
+        )
+
+    return Field(quantity.name, quantity.units, native.grid, read, native.file, period)
+
+
+def _open_cover(file: Path, months: pd.PeriodIndex, other: _Series) -> _Cover:
+    series = _open_series(file, COVER, months, None, None, "sum")
+    needed = None if other.layer is None else other.variable.sizes[other.layer]
+    count = None if series.layer is None else series.variable.sizes[series.layer]
+    if needed is None or count != needed or series.variable.grid.shape != other.variable.grid.shape:
+        expected = f"{needed} layers on the grid of {other.variable.file.name}"
+        raise InputError(file, series.variable.name, expected, f"{series.variable.sizes}")
+    return _Cover(series, {period: step for step, period in enumerate(series.periods)})
+
+
+def _open_series(
+    file: Path,
+    quantity: Quantity,
+    months: pd.PeriodIndex,
+    first_year: int | None,
+    units: str | None,
+    layers: Layers,
+) -> _Series:
+    with open_netcdf(file) as dataset:
+        names = [name for name in dataset.variables if name.lower() == quantity.variable.lower()]
+        name = names[0] if names else quantity.variable
+        check_rectilinear(dataset, name, file)
+        variable = find_variable(dataset, name, file)
+        others = [key for key, size in variable.sizes.items() if key not in TIMES and size > 1]
+        times = [key for key in variable.sizes if key in TIMES]
+        if len(times) != 1 or len(others) > (0 if layers == "refuse" else 1):
+            expected = f"one dimension of time ({' or '.join(TIMES)}), latitude and longitude"
+            hint = "; are layers to be summed up?" if others and layers == "refuse" else ""
+            raise InputError(file, name, expected, f"beside them {variable.sizes}{hint}")
+        steps = variable.sizes[times[0]]
+        if first_year is None:
+            periods = _stated_periods(dataset, times[0], quantity, file)
+        else:
+            periods = _counted_periods(steps, first_year, months, quantity, file)
+    factor = check_units(
+        file, name, variable.units if units is None else units, quantity.conversions
+    )
+    layer = others[0] if others else None
+    return _Series(variable, times[0], layer, periods, factor * quantity.sign)
+
+
+def _stated_periods(
+    dataset: netCDF4.Dataset, time: str, quantity: Quantity, file: Path
+) -> list[pd.Period]:
+    """Months of the steps, or years where there is one a year."""
+    try:
+        months = read_months(dataset, time, file)
+    except InputError as error:
+        expected = f"{error.expected}, or the choice of the first year"
+        raise InputError(file, time, expected, error.found) from error
+    years = [month.year for month in months]
+    if quantity.yearly and len(months) > 1 and np.all(np.diff(years) == 1):
+        return [pd.Period(str(year), "Y") for year in years]
+    ordinals = [month.ordinal for month in months]
+    gaps = np.flatnonzero(np.diff(ordinals) != 1)
+    if gaps.size:
+        shown = f"{months[gaps[0]]} before {months[gaps[0] + 1]}"
+        expected = "months that follow one another, or the choice of the first year"
+        raise InputError(file, time, expected, shown)
+    return months
+
+
+def _counted_periods(
+    steps: int, first_year: int, months: pd.PeriodIndex, quantity: Quantity, file: Path
+) -> list[pd.Period]:
+    """Months, or years, counted from January of the first year."""
+    years = int(months[-1].year) - first_year + 1
+    if steps % 12 == 0 and steps >= 12 * years:
+        return list(pd.period_range(f"{first_year}-01", periods=steps, freq="M"))
+    if quantity.yearly and years <= steps < 12 * years:
+        return list(pd.period_range(str(first_year), periods=steps, freq="Y"))
+    expected = f"the months of whole years from {first_year} to {months[-1].year} or later"
+    raise InputError(file, "time", expected, f"{steps} steps")
+
+
+def _check_magnitude(fields: list[Field], quantity: Quantity) -> None:
+    """Tell units that are labelled as larger ones. A window may be too dry or cold to tell."""
+    largest = -np.inf
+    for field in fields:
+        if not field.grid.cyclic or np.ptp(field.grid.latitude_edges) < GLOBAL_EXTENT:
+            return
+        largest = max(largest, float(np.nanmax(np.abs(field.whole()), initial=-np.inf)))
+        if largest > quantity.least:
+            return
+    expected = f"values above {quantity.least:g} {quantity.units} somewhere in the year"
+    shown = f"{largest:g} at most: is the label of the units wrong?"
+    raise InputError(fields[0].file, quantity.variable, expected, shown)
+
+
+def _total(layers: Iterable[np.ndarray]) -> np.ndarray:
+    """Sum of layers, missing where all are."""
+    total: np.ndarray | float = 0.0
+    there: np.ndarray | bool = False
+    for values in layers:
+        finite = np.isfinite(values)
+        total = total + np.where(finite, values, 0.0)
+        there = there | finite
+    return np.where(there, total, np.nan)
