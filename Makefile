@@ -8,12 +8,13 @@ SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local
 .PHONY: help demo test lint clean
 
 help:
-	@echo "make demo      a small study on a synthetic planet, from driver to report (results/demo/report.html)"
+	@echo "make demo      a small study on a synthetic planet, from raw files to report (results/demo/report.html)"
 	@echo "make test      the tests"
 	@echo "make lint      format, lint and types"
 	@echo "make clean     remove the virtual environment (results stay)"
 
 demo: .venv/run
+	$(BIN)/python -m differland planet data/planet
 	$(SNAKEMAKE) --configfile config/demo.yaml --report results/demo/report.html --report-after-run
 	@echo "The report: results/demo/report.html"
 

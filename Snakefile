@@ -1,4 +1,4 @@
-# DifferLand: from a driver file to the report of a finished study.
+# DifferLand: from raw data to the report of a finished study.
 # Rules are in workflow/rules, one file per stage, in the order in which data flow through them.
 
 from snakemake.utils import min_version
@@ -30,13 +30,18 @@ wildcard_constraints:
     population=any_of(POPULATIONS),
     place=any_of(PLACES),
     name=any_of(config["apply"]),
+    product=any_of(config["raw"]["products"]),
+    year="[0-9]{4}",
 
 
+include: "workflow/rules/raw.smk"
 include: "workflow/rules/driver.smk"
+include: "workflow/rules/quality.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/apply.smk"
+include: "workflow/rules/recovery.smk"
 include: "workflow/rules/figures.smk"
 
 
@@ -44,8 +49,10 @@ rule all:
     default_target: True
     input:
         rules.driver.input,
+        rules.quality.input,
         rules.ensembles.input,
         rules.evaluation.input,
         rules.analysis.input,
         rules.applied.input,
+        rules.recovery.input,
         rules.figures.input,

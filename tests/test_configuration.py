@@ -102,7 +102,12 @@ def test_setups_are_the_published_ones(config: dict[str, Any]) -> None:
         ({"training": {"learning_rate": -1}}, "training.learning_rate", "above 0", "-1"),
         ({"training": {"epochs": 1.5}}, "training.epochs", "at least 1", "1.5"),
         ({"training": None}, "training", "how members are trained", "None"),
-        ({"driver": {"path": None}}, "driver.path", "path of a driver file", "none"),
+        (
+            {"driver": {"source": "file", "path": None}},
+            "driver.path",
+            "path of a driver file",
+            "none",
+        ),
         (
             {"driver": {"source": "published", "path": None}},
             "driver.path",

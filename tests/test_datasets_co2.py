@@ -32,6 +32,7 @@ def test_average_by_month(tmp_path: Path) -> None:
     series = read_co2(write(tmp_path, TABLE), MONTHS)
     assert series.to_list() == [370.24, 370.85, 371.32]
     assert series.index.equals(MONTHS)
+    assert series.name == "co2"
 
 
 def test_trend_is_a_choice(tmp_path: Path) -> None:
@@ -50,7 +51,12 @@ def test_older_layout_without_uncertainties_or_comments(tmp_path: Path) -> None:
         ("2001,2,2001.125,370.85,0.10,369.58,0.06\n", "", "2001-02"),
         ("2001,2,2001.125,370.85", "2001,2,2001.125,-99.99", "2001-02"),
         ("2001,2,", "2001,1,", "2001-01 more than once"),
-        ("2001,2,", "2001,13,", "month"),
+        ("2001,2,", "2001,13,", "1 to 12, found 1-13"),
+        ("2001,2,", "2001,0,", "1 to 12, found 0-12"),
+        ("370.85", "n/a?", "average: expected numbers"),
+        # Parts per thousand million, or a fill value that is not the documented one.
+        ("370.85", "370850", "250 to 1000 ppm"),
+        ("370.85", "-999.99", "250 to 1000 ppm"),
         ("370.85", "0.00037085", "ppm"),
         ("371.32,0.10,369.74,0.06\n", "371.3", "7 numbers in every row"),
     ],
@@ -60,6 +66,15 @@ def test_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as error:
         read_co2(file, MONTHS)
     assert str(file) in str(error.value)
+
+
+def test_binary_or_empty_file(tmp_path: Path) -> None:
+    file = write(tmp_path, "")
+    with pytest.raises(InputError, match="comma-separated values"):
+        read_co2(file, MONTHS)
+    file.write_bytes(b"\x89HDF\xff\xfe\x00,\n")
+    with pytest.raises(InputError, match=r"co2_mm_gl\.csv"):
+        read_co2(file, MONTHS)
 
 
 def test_absent(tmp_path: Path) -> None:

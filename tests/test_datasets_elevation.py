@@ -92,6 +92,19 @@ def test_bands_are_the_rows_of_the_whole(globe):
     np.testing.assert_array_equal(field.read(slice(145, 155)), field.whole()[145:155])
 
 
+@pytest.mark.parametrize("layout", ["raw", "GeoTIFF"])
+def test_rows_within_a_tile(tmp_path, layout):
+    values = np.arange(2000).reshape(50, 40)
+    if layout == "raw":
+        write_raw(tmp_path / "gt30w020n90.dem", values)
+    else:
+        write_geotiff(tmp_path / "gt30w020n90.tif", values, -20, 90)
+    field = read_elevation(tmp_path, region=EUROPE)
+    np.testing.assert_array_equal(field.whole()[:50, 160:200], values)
+    np.testing.assert_array_equal(field.read(slice(7, 9))[:, 160:200], values[7:9])
+    np.testing.assert_array_equal(field.read(slice(48, 52))[:2, 160:200], values[48:])
+
+
 def test_raw_tiles_are_big_endian_from_the_north(tmp_path):
     values = tile("gt30w020n90")
     values[30:40, 20:40] = 100
@@ -143,7 +156,13 @@ def test_ocean_is_missing_whether_declared_or_not(tmp_path, nodata):
     assert np.isfinite(found).sum() == 1
 
 
-@pytest.mark.parametrize(("ocean", "mean"), [("missing", 800.0), ("zero", 200.0)])
+# Share of the northern two of the four pixels between 59 and 60 N, 10 and 11 E.
+NORTHERN_HALF = (np.sin(np.deg2rad(60)) - np.sin(np.deg2rad(59.5))) / (
+    np.sin(np.deg2rad(60)) - np.sin(np.deg2rad(59))
+)
+
+
+@pytest.mark.parametrize(("ocean", "mean"), [("missing", 800.0), ("zero", 800 * NORTHERN_HALF / 2)])
 def test_mean_on_the_coast(tmp_path, ocean, mean):
     values = np.full((100, 80), -9999)
     values[60, 60] = 800
@@ -151,7 +170,8 @@ def test_mean_on_the_coast(tmp_path, ocean, mean):
     field = read_elevation(tmp_path, ocean, EUROPE)
     target = regular_grid(1)
     found = Regridder.between(field.grid, target).apply(field.whole())
-    assert found[30, 190] == pytest.approx(mean, rel=1e-2)
+    assert found[30, 190] == pytest.approx(mean, rel=1e-6)
+    assert found[30, 191] == pytest.approx(0.0 if ocean == "zero" else np.nan, nan_ok=True)
 
 
 def test_header_is_checked(tmp_path):
@@ -170,6 +190,15 @@ def test_header_is_checked(tmp_path):
     assert np.nanmax(read_elevation(tmp_path, region=EUROPE).whole()) == 9
     write_raw(path, tile("gt30w020n90", 9), header | {"BYTEORDER": "I"})
     with pytest.raises(InputError, match=r"GT30W020N90\.HDR: BYTEORDER: expected M, found I"):
+        read_elevation(tmp_path, region=EUROPE)
+
+
+@pytest.mark.parametrize("kept", [0, 2, 4002, 15_000, 15_999])
+def test_raw_tile_of_any_other_size_is_named(tmp_path, kept):
+    path = tmp_path / "gt30w020n90.dem"
+    write_raw(path, np.full((100, 80), 5))
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(InputError, match=rf"expected two bytes .* found {kept} bytes"):
         read_elevation(tmp_path, region=EUROPE)
 
 
@@ -223,6 +252,40 @@ def test_geotiff_other_than_its_name_says_is_refused(tmp_path, options, message)
     write_geotiff(tmp_path / "gt30w020n90.tif", tile("gt30w020n90"), **arguments)
     with pytest.raises(InputError, match=message):
         read_elevation(tmp_path, region=EUROPE)
+
+
+def test_geotiff_from_the_south_is_refused(tmp_path):
+    path = tmp_path / "gt30w020n90.tif"
+    write_geotiff(path, tile("gt30w020n90"), -20, 90)
+    with rasterio.open(path, "r+") as file:
+        file.transform = rasterio.Affine(1, 0, -20, 0, 1, 40)
+    with pytest.raises(InputError, match="bounds: expected west, south, east, north -20, 40"):
+        read_elevation(tmp_path, region=EUROPE)
+
+
+@pytest.mark.parametrize("value", [28_000, -32_768])
+def test_feet_and_other_fill_values_are_refused(tmp_path, value):
+    values = tile("gt30w020n90", 7)
+    values[35, 25] = value
+    write_raw(tmp_path / "gt30w020n90.dem", values)
+    with pytest.raises(InputError, match=r"expected values from -407 to 8752 m, .* 1 of 2000 out"):
+        read_elevation(tmp_path, region=EUROPE).whole()
+
+
+@pytest.mark.parametrize(
+    ("edges", "absent"),
+    [
+        # South-up and from east to west; across the edges of tiles; beyond the date line.
+        (([-20, -10], [21, 19]), "gt30w020s10, gt30e020s10$"),
+        (([41, 39], [-21, -19]), "gt30w060n90, gt30w020n90, gt30w060n40, gt30w020n40$"),
+        (([-61, -62], [179, 181]), "gt30w180s60, gt30e120s60$"),
+        (([-61, -62], [359, 360]), "gt30w060s60$"),
+    ],
+)
+def test_tiles_of_a_region(tmp_path, edges, absent):
+    region = Grid(*(np.array(axis, float) for axis in edges))
+    with pytest.raises(InputError, match=f"found no file of {absent}"):
+        read_elevation(tmp_path, region=region)
 
 
 def test_geotiff_of_another_shape_is_refused(tmp_path):

@@ -104,6 +104,55 @@ def test_totals_that_are_rates_are_told_on_the_globe(tmp_path: Path) -> None:
         fields(file)
 
 
+def globe(level: float, peak: float) -> dict[str, np.ndarray]:
+    """The globe at a level, but for a peak in one cell in July."""
+    values = np.full((12, 18, 36), level)
+    values[6, 9, 20] = peak
+    values[:, 0] = np.nan
+    return {
+        "latitude": 85 - 10 * np.arange(18.0),
+        "longitude": -175 + 10 * np.arange(36.0),
+        "values": values,
+    }
+
+
+def test_totals_are_told_by_their_peak(tmp_path: Path) -> None:
+    found = fields(write(tmp_path, units="mm/month", **globe(3.0, 93.0)))
+    assert found[6].whole()[9, 20] == pytest.approx(3.0)
+    assert np.isnan(found[6].whole()[0, 0])
+    with pytest.raises(InputError, match=r"more than 30 mm .* found 12 at most: daily rates\?"):
+        fields(write(tmp_path, year=2006, units="mm/month", **globe(3.0, 12.0)))
+    # Nobody asks rates to be large.
+    rates = fields(write(tmp_path, year=2007, units="mm day-1", **globe(3.0, 12.0)))
+    assert rates[6].whole()[9, 20] == pytest.approx(12.0)
+
+
+@pytest.mark.parametrize("cut", [{"latitude": slice(1, None)}, {"longitude": slice(1, None)}])
+def test_a_window_may_be_too_dry_to_tell(tmp_path: Path, cut: dict[str, slice]) -> None:
+    axes = globe(3.1, 3.1)
+    rows, columns = cut.get("latitude", slice(None)), cut.get("longitude", slice(None))
+    axes = {
+        "latitude": axes["latitude"][rows],
+        "longitude": axes["longitude"][columns],
+        "values": axes["values"][:, rows, columns],
+    }
+    assert fields(write(tmp_path, units="mm", **axes))[0].whole()[1, 0] == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("units", "january"), [("mm.month-1", 2.0), ("mm month-1", 2.0), ("mm.day-1", 6.2)]
+)
+def test_spellings_of_units(tmp_path: Path, units: str, january: float) -> None:
+    values = np.full((12, 4, 3), 62.0 if january == 2 else 6.2)
+    field = fields(write(tmp_path, units=units, values=values))[0]
+    assert field.whole() == pytest.approx(january)
+
+
+def test_condensation_is_kept(tmp_path: Path) -> None:
+    values = np.full((12, 4, 3), -15.5)
+    assert fields(write(tmp_path, values=values))[0].whole() == pytest.approx(-0.5)
+
+
 def test_missing_value_that_is_not_declared(tmp_path: Path) -> None:
     values = np.full((12, 4, 3), 62.0)
     values[:, 2, 2] = -999
@@ -142,6 +191,13 @@ def test_truncated(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:3000])
     with pytest.raises(InputError, match="complete NetCDF file"):
         fields(file)
+
+
+def test_truncated_data(tmp_path: Path) -> None:
+    file = write(tmp_path)
+    file.write_bytes(file.read_bytes()[:-300])
+    with pytest.raises(InputError, match="complete NetCDF file"):
+        [field.whole() for field in fields(file)]
 
 
 def test_missing_and_duplicate_years(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ The globe has cells of 5 degrees; the layouts are those of 0.25 degree. Place A 
 and place B at 27.5 S 127.5 E.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import netCDF4
@@ -238,6 +239,37 @@ def test_burnable_area_refused(tmp_path: Path) -> None:
         read_burnable_area(write_burnable(tmp_path, units="m2"))
 
 
+def test_burnable_area_with_gaps_and_cut(tmp_path: Path) -> None:
+    area = np.zeros((36, 72))
+    area[A], area[B] = BURNABLE_A, -9999.0
+    file = write(tmp_path / "a.nc", "BurnableArea", area, units="km2", fill=None)
+    with pytest.raises(InputError, match="times the area of the cell"):
+        read_burnable_area(file)
+    burnable = read_burnable_area(file, missing_value=-9999)
+    assert burnable.area[A] == BURNABLE_A
+    assert burnable.area[B] == 0
+    cut = write_burnable(tmp_path)
+    cut.write_bytes(cut.read_bytes()[:5000])
+    with pytest.raises(InputError, match="complete NetCDF file"):
+        read_burnable_area(cut)
+
+
+def test_cells_before_2001_have_their_own_burnable_area(tmp_path: Path) -> None:
+    latitude, longitude = -85.0 + 10 * np.arange(18), -175.0 + 10 * np.arange(36)
+    axes = {"latitude": latitude, "longitude": longitude}
+    area = np.full((18, 36), 50_000.0)
+    file = write(tmp_path / "BurnableArea_preMOD.nc", "BurableArea", area, units="km2", **axes)
+    since = "days since 1997-03-01"
+    burned = np.full((1, 18, 36), 5_000.0)
+    month = write(tmp_path / "BA199703.nc", "Total", burned, times=[0], since=since, **axes)
+    (field,) = read_gfed_burned_area([month], read_burnable_area(file))
+    assert field.grid.shape == (18, 36)
+    assert str(field.month) == "1997-03"
+    assert field.whole() == pytest.approx(0.1)
+    with pytest.raises(InputError, match="others"):
+        list(read_gfed_burned_area([month], read_burnable_area(write_burnable(tmp_path))))
+
+
 def test_modis_in_hectares_and_north_up(tmp_path: Path, burnable: BurnableArea) -> None:
     # 1e6 ha are 1e4 km2.
     (field,) = read_modis_burned_area([write_modis(tmp_path, "202107", 1e6, 5e5)], burnable)
@@ -260,6 +292,56 @@ def test_modis_undeclared_scale_and_fill(tmp_path: Path, burnable: BurnableArea)
     assert at(field, A_LATITUDE, A_LONGITUDE) == pytest.approx(0.05)
 
 
+@pytest.mark.parametrize("declared", [True, False])
+def test_unmapped_land_stays_missing(
+    tmp_path: Path, burnable: BurnableArea, declared: bool
+) -> None:
+    # Stored as -1.
+    attributes = None if declared else {"scale_factor": 0.01}
+    file = write_modis(tmp_path, "202107", -0.01, 5e5, attributes=attributes)
+    choices = {} if declared else {"missing_value": -1.0}
+    (field,) = read_modis_burned_area([file], burnable, **choices)
+    assert np.isnan(at(field, A_LATITUDE, A_LONGITUDE))
+    assert at(field, B_LATITUDE, B_LONGITUDE) == pytest.approx(0.05)
+
+
+def test_modis_with_an_offset(tmp_path: Path, burnable: BurnableArea) -> None:
+    # HDF4: value = scale * (stored - offset).
+    packing = {"units": "hectares", "scale_factor": 0.01, "add_offset": -2e7}
+    file = write_modis(tmp_path, "202107", 1e6, 5e5, attributes=packing)
+    (field,) = read_modis_burned_area([file], burnable)
+    # Stored are 1e8: (1e8 + 2e7) * 0.01 ha are 12 000 km2.
+    assert at(field, A_LATITUDE, A_LONGITUDE) == pytest.approx(12_000 / BURNABLE_A)
+
+
+def test_modis_square_metres_are_refused(tmp_path: Path, burnable: BurnableArea) -> None:
+    # Place A, of 3e5 km2, cannot hold 1e4 km2 a hundred times.
+    scale = {"scale_factor": 1.0}
+    (field,) = read_modis_burned_area(
+        [write_modis(tmp_path, "202107", 1e6, 5e5, attributes=scale)], burnable
+    )
+    with pytest.raises(InputError, match=r"BurnedArea: .* times the area of the cell"):
+        field.whole()
+
+
+def test_missing_and_duplicate_months_of_modis(tmp_path: Path, burnable: BurnableArea) -> None:
+    # Leap years shift the days of the year on which months start.
+    days = {"2020-02": "032", "2020-03": "061", "2020-12": "336", "2021-03": "060"}
+    files = []
+    for month, day in days.items():
+        file = write_modis(tmp_path, month.replace("-", ""), 1e6, 5e5)
+        assert f".A{month[:4]}{day}." in file.name
+        files.append(file)
+    fields = list(read_modis_burned_area(files, burnable))
+    assert [str(field.month) for field in fields] == list(days)
+    spring = pd.period_range("2020-02", "2020-03", freq="M")
+    check_months(fields[:2], "MCD64CMQ", spring)
+    with pytest.raises(InputError, match="1 months without a file: 2020-03"):
+        check_months([fields[0], *fields[2:]], "MCD64CMQ", spring)
+    with pytest.raises(InputError, match="one field of 2020-02"):
+        check_months([*fields, fields[0]], "MCD64CMQ", spring)
+
+
 def test_modis_refused(tmp_path: Path, burnable: BurnableArea) -> None:
     def read(file: Path) -> list[Field]:
         return list(read_modis_burned_area([file], burnable))
@@ -275,6 +357,10 @@ def test_modis_refused(tmp_path: Path, burnable: BurnableArea) -> None:
     file = write_modis(tmp_path, "202105", 1e6, 5e5)
     with pytest.raises(InputError, match="first day of a month"):
         read(file.rename(tmp_path / "MCD64CMQ.A2021122.061.hdf"))
+    file = write_modis(tmp_path, "202105", 1e6, 5e5)
+    with pytest.raises(InputError, match="first day of a month"):
+        # 2021 has no such day.
+        read(file.rename(tmp_path / "MCD64CMQ.A2021366.061.hdf"))
     file = write_modis(tmp_path, "202106", 1e6, 5e5)
     file.write_bytes(file.read_bytes()[:4000])
     with pytest.raises(InputError, match="complete HDF4 file"):
@@ -341,6 +427,63 @@ def test_cross_calibration(tmp_path: Path, burnable: BurnableArea) -> None:
         minimum_months=25,
     )
     assert few.loc[a, "slope"] == pytest.approx(1.75)
+    assert not few.loc[a, "own"]
+    assert few.loc[0, "own"]
+
+
+def test_months_that_are_there_twice_are_not_fitted(tmp_path: Path, burnable: BurnableArea) -> None:
+    fields = list(read_gfed_burned_area([write_gfed(tmp_path, "202001", 10, 10)], burnable))
+    regions = Regions.boxes(burnable.grid)
+    with pytest.raises(InputError, match="each month once, found 2020-01 again"):
+        fit_cross_calibration(2 * fields, fields, burnable, regions)
+    with pytest.raises(InputError, match="months in common, found 2020-01 to 2020-01 and nothing"):
+        fit_cross_calibration(fields, [], burnable, regions)
+    (calm,) = read_modis_burned_area([write_modis(tmp_path, "202001", 0, 0)], burnable)
+    with pytest.raises(InputError, match="fires in the overlap, found none"):
+        fit_cross_calibration(fields, [calm], burnable, regions)
+    with pytest.raises(InputError, match="fires in the overlap, found none"):
+        fit_cross_calibration([calm], fields, burnable, regions)
+    with pytest.raises(InputError, match="each month once"):
+        fit_cross_calibration([replace(calm, month=None)], fields, burnable, regions)
+
+
+def test_fit_is_least_squares_through_the_origin(tmp_path: Path, burnable: BurnableArea) -> None:
+    other, reference = np.array([1000.0, 2000.0, 4000.0]), np.array([1000.0, 5000.0, 6000.0])
+    months = ["202001", "202002", "202003"]
+    gfed = [write_gfed(tmp_path, m, y, 0) for m, y in zip(months, reference, strict=True)]
+    modis = [write_modis(tmp_path, m, 100 * x, 0) for m, x in zip(months, other, strict=True)]
+    regions = Regions.boxes(burnable.grid)
+    fit = fit_cross_calibration(
+        read_gfed_burned_area(gfed, burnable),
+        # The order in which months come does not matter.
+        read_modis_burned_area(modis[::-1], burnable),
+        burnable,
+        regions,
+        minimum_months=3,
+    )
+    row = fit.loc[regions.number[A]]
+    # (1 * 1 + 2 * 5 + 4 * 6) / (1 + 4 + 16) = 35 / 21.
+    assert row["slope"] == pytest.approx(35 / 21)
+    assert row["own"]
+    assert fit.loc[0, "own"]
+    misses = reference - 35 / 21 * other
+    assert row["rmse"] == pytest.approx(np.sqrt((misses**2).mean()))
+    assert row["r2"] == pytest.approx(np.corrcoef(other, reference)[0, 1] ** 2)
+    assert row["reference_area"] == pytest.approx(12_000)
+    assert row["other_area"] == pytest.approx(7_000)
+
+
+def test_scaled_fraction_is_at_most_one(tmp_path: Path, burnable: BurnableArea) -> None:
+    months = ["202001", "202002"]
+    gfed = [write_gfed(tmp_path, month, 150_000, 0) for month in months]
+    modis = [write_modis(tmp_path, month, 1e7, 0) for month in months]
+    regions = Regions.boxes(burnable.grid)
+    fields = list(read_modis_burned_area(modis, burnable))
+    fit = fit_cross_calibration(read_gfed_burned_area(gfed, burnable), fields, burnable, regions, 2)
+    later = write_modis(tmp_path, "202101", 1.8e7, 0)
+    (scaled,) = apply_cross_calibration(read_modis_burned_area([later], burnable), fit, regions)
+    # 0.9 times 1.5.
+    assert at(scaled, A_LATITUDE, A_LONGITUDE) == 1.0
 
 
 def test_regions_of_a_file(tmp_path: Path, burnable: BurnableArea) -> None:
@@ -352,6 +495,8 @@ def test_regions_of_a_file(tmp_path: Path, burnable: BurnableArea) -> None:
     fields = list(read_modis_burned_area([write_modis(tmp_path, "202107", 1e6, 5e5)], burnable))
     fit = fit_cross_calibration(fields, fields, burnable, regions, minimum_months=1)
     assert fit.index.tolist() == [0, 8, 14]
+    with pytest.raises(InputError, match=r"basis_regions: expected values from 0 to 1e\+06"):
+        Regions.read(write(tmp_path / "n.nc", "basis_regions", -numbers), "basis_regions")
     with pytest.raises(InputError, match="whole numbers"):
         Regions.read(write(tmp_path / "f.nc", "basis_regions", numbers / 3), "basis_regions")
 
@@ -414,7 +559,37 @@ def test_emission_values_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="0 to 200 gC m-2 day-1"):
         next(read_gfed_emissions([file])).whole()
     assert np.isnan(next(read_gfed_emissions([file], missing_value=-9999)).whole()).all()
+    absurd = write_emissions(tmp_path, 2007, values=np.full((12, 36, 72), 62e6))
+    with pytest.raises(InputError, match="0 to 200 gC m-2 day-1, found 2e\\+06"):
+        next(read_gfed_emissions([absurd])).whole()
     cut = write_emissions(tmp_path, 2006)
     cut.write_bytes(cut.read_bytes()[:9000])
     with pytest.raises(InputError, match="complete NetCDF file"):
         list(read_gfed_emissions([cut]))
+
+
+def test_emissions_of_cells_of_a_degree_and_of_single_precision(tmp_path: Path) -> None:
+    latitude, longitude = -85.0 + 10 * np.arange(18), -175.0 + 10 * np.arange(36)
+    values = np.zeros((12, 18, 36), np.float32)
+    values[6, 9, 20] = 3.1
+    coarse = write_emissions(
+        tmp_path, 2001, values=values, latitude=latitude, longitude=longitude, units=None
+    )
+    fine = write_emissions(tmp_path, 2002)
+    fields = list(read_gfed_emissions([coarse, fine]))
+    assert [field.grid.shape for field in fields] == [(18, 36)] * 12 + [(36, 72)] * 12
+    assert str(fields[6].month) == "2001-07"
+    assert at(fields[6], 5.0, 25.0) == pytest.approx(0.1)
+    check_months(fields, "GFED5", pd.period_range("2001-01", "2002-12", freq="M"))
+    with pytest.raises(InputError, match="12 months without a file: 2003-01"):
+        check_months(fields, "GFED5", pd.period_range("2001-01", "2003-12", freq="M"))
+    with pytest.raises(InputError, match="one field of 2001-01"):
+        check_months([*fields, fields[0]], "GFED5", pd.period_range("2001-01", "2002-12", freq="M"))
+
+
+def test_emissions_without_a_coordinate_of_time(tmp_path: Path) -> None:
+    file = write_emissions(tmp_path)
+    with netCDF4.Dataset(file, "a") as dataset:
+        dataset.renameVariable("time", "number")
+    months = [str(field.month) for field in read_gfed_emissions([file])]
+    assert months == [f"2005-{month:02d}" for month in range(1, 13)]

@@ -286,6 +286,23 @@ def test_southern_and_western_names(tmp_path, bare):
     assert read_canopy_height_tiles(tmp_path, target).whole().tolist() == [[8]]
 
 
+def test_tiles_of_the_standard_deviation_are_left_alone(tmp_path, bare):
+    path = write_tile(tmp_path, bare + 90)
+    path.rename(path.with_name("ETH_GlobalCanopyHeight_10m_2020_N51E003_Map_SD.tif"))
+    with pytest.raises(InputError, match="found none among 0"):
+        read_canopy_height_tiles(tmp_path, WINDOW)
+    write_tile(tmp_path, bare + 5)
+    assert np.nanmax(read_canopy_height_tiles(tmp_path, WINDOW).whole()) == 5
+
+
+def test_tile_from_the_south_is_refused(tmp_path, bare):
+    path = write_tile(tmp_path, bare)
+    with rasterio.open(path, "r+") as file:
+        file.transform = rasterio.Affine(1 / 240, 0, 3, 0, 1 / 240, 51)
+    with pytest.raises(InputError, match="bounds: expected rows from the north, and west, south"):
+        read_canopy_height_tiles(tmp_path, WINDOW)
+
+
 def test_no_tile_at_all_is_refused(tmp_path, bare):
     write_tile(tmp_path, bare, "S03W063", west=-63, north=0)
     with pytest.raises(InputError, match=r"tiles: expected ETH_.*found none among 1"):
@@ -369,10 +386,66 @@ def test_map_that_runs_from_0_to_360_or_south_up(tmp_path):
     np.testing.assert_array_equal(read_canopy_height_map([path], regular_grid(2)).whole(), found)
 
 
+def test_fill_values_and_units_of_a_map(tmp_path):
+    values = np.full((360, 360), 9, np.float32)
+    values[:30, :30] = -9999
+    values[30:60, :30] = np.nan
+    path = write_map(tmp_path / "height.tif", values, 3, 54, 1 / 120, nodata=-9999)
+    height = read_canopy_height_map([path], WINDOW).whole()
+    assert np.isnan(height[:2, 0]).all()
+    assert (height[:, 1] == 9).all()
+    assert (read_canopy_height_map([path], WINDOW, missing=0).whole()[:2, 0] == 0).all()
+    write_map(path, values, 3, 54, 1 / 120, nodata=None)
+    with pytest.raises(InputError, match="canopy height: expected values from 0 to 100 m, found -"):
+        read_canopy_height_map([path], WINDOW).whole()
+    write_map(path, np.full((360, 360), 900, np.int16), 3, 54, 1 / 120, nodata=None)
+    with pytest.raises(InputError, match="expected values from 0 to 100 m, found 900"):
+        read_canopy_height_map([path], WINDOW).whole()
+
+
+@pytest.mark.parametrize("kept", [0, 1000, -2000])
+def test_truncated_map_is_named(tmp_path, kept):
+    values = np.random.default_rng(1).integers(0, 50, (360, 360)).astype(np.uint8)
+    path = write_map(tmp_path / "height.tif", values, 3, 54, 1 / 120)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(InputError, match=r"height\.tif: [\w ]+: expected a complete GeoTIFF"):
+        read_canopy_height_map([path], WINDOW).whole()
+
+
+@pytest.mark.parametrize("west", [0, 6])
+def test_map_reaches_beyond_the_target(tmp_path, west):
+    # As high as 60 m where the target is not, and 5 m where it is.
+    longitude = west + (np.arange(720) + 0.5) / 120
+    latitude = 55 - (np.arange(600) + 0.5) / 120
+    inside = np.outer((latitude > 51) & (latitude < 54), (longitude > 3) & (longitude < 9))
+    path = write_map(
+        tmp_path / "height.tif", np.where(inside, 5, 60).astype(np.uint8), west, 55, 1 / 120
+    )
+    height = read_canopy_height_map([path], WINDOW).whole()
+    assert np.nanmax(height) == 5
+    assert np.isnan(height[:, 2]).all() == (west == 0)
+    assert np.isnan(height[:, 0]).all() == (west == 6)
+
+
+def test_rows_of_a_map_are_the_rows_of_the_whole(tmp_path):
+    values = np.random.default_rng(1).integers(0, 50, (360, 360)).astype(np.uint8)
+    path = write_map(tmp_path / "height.tif", values, 3, 54, 1 / 120)
+    for target in (WINDOW, Grid(WINDOW.latitude_edges[::-1], WINDOW.longitude_edges[::-1])):
+        field = read_canopy_height_map([path], target)
+        np.testing.assert_array_equal(field.read(slice(1, 2)), field.whole()[1:2])
+    upright = read_canopy_height_map([path], WINDOW).whole()
+    np.testing.assert_array_equal(field.whole(), upright[::-1, ::-1])
+
+
 def test_map_that_is_no_use_is_refused(tmp_path):
     values = np.zeros((10, 10), np.uint8)
     path = write_map(tmp_path / "height.tif", values, 0, 0, 1000, crs="EPSG:3857")
     with pytest.raises(InputError, match=r"coordinate system: expected degrees .*EPSG:3857"):
+        read_canopy_height_map([path])
+    write_map(path, np.zeros((10, 10), np.uint8), 0, 0, 0.1)
+    with rasterio.open(path, "r+") as file:
+        file.transform = rasterio.Affine(0.1, 0.01, 0, 0.01, -0.1, 0)
+    with pytest.raises(InputError, match="transform: expected rows along parallels"):
         read_canopy_height_map([path])
     write_map(path, values, 0, 0, 0.5)
     with pytest.raises(InputError, match=r"expected pixels of at most 0\.25 x 0\.25 degrees"):

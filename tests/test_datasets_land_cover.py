@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from differland.datasets.land_cover import read_land_cover, vegetated_land
+from differland.datasets.land_cover import read_classes, read_land_cover, vegetated_land
 from differland.errors import InputError
 from differland.grid import regular_grid
 from differland.regrid import Regridder
@@ -30,6 +30,7 @@ def write(
     variable: str = "Land_Cover_Type_1_Percent",
     dimensions: tuple[str, str, str] = ("YDim", "XDim", "Num_IGBP_Classes"),
     processed: int = 2022146170455,
+    declared: bool = True,
 ) -> Path:
     path = folder / f"MCD12C1.A{year}001.061.{processed}.hdf"
     file = SD.SD(str(path), SD.SDC.WRITE | SD.SDC.CREATE)
@@ -38,7 +39,8 @@ def write(
         stored.dim(axis).setname(f"{name}:MOD12C1")
     stored.setcompress(SD.SDC.COMP_DEFLATE, 5)
     stored.units = units
-    stored.setfillvalue(255)
+    if declared:
+        stored.setfillvalue(255)
     stored[:] = values.astype(np.uint8)
     stored.endaccess()
     majority = file.create("Majority_Land_Cover_Type_1", SD.SDC.UINT8, values.shape[:2])
@@ -129,6 +131,15 @@ def test_many_years_do_not_overflow(tmp_path, ocean):
     assert (fractions(tmp_path, 2001, 2002, 2003)["water"] == 1).all()
 
 
+def test_corners_are_packed_degrees(tmp_path, ocean):
+    # 90 degrees, 30 minutes and 45 seconds west are 90.5125 degrees.
+    structure = CORNERS.replace("(-180000000", "(-90030045").replace("(180000000", "(90030045")
+    write(tmp_path, ocean, structure=structure)
+    (grid,) = {field.grid for field in read_land_cover(tmp_path, [2001])}
+    assert grid.longitude_edges[[0, -1]] == pytest.approx([-90.5125, 90.5125], abs=1e-9)
+    assert grid.latitude_edges[[0, -1]].tolist() == [90, -90]
+
+
 @pytest.mark.parametrize("orientation", ["north-up", "south-up", "from 0 to 360"])
 def test_the_map_is_the_same_however_the_file_lies(tmp_path, ocean, orientation):
     # 45 N, 105 W.
@@ -150,10 +161,11 @@ def test_the_map_is_the_same_however_the_file_lies(tmp_path, ocean, orientation)
     assert (target.latitude[row], target.longitude[column]) == (45, -105)
 
 
-def test_fill_value_is_missing_in_all_types(tmp_path, ocean):
+@pytest.mark.parametrize("declared", [True, False])
+def test_fill_value_is_missing_in_all_types(tmp_path, ocean, declared):
     ocean[0, 0] = 255
     ocean[1, 1, 5] = 255
-    write(tmp_path, ocean)
+    write(tmp_path, ocean, declared=declared)
     for values in fractions(tmp_path).values():
         assert np.isnan(values[[0, 1], [0, 1]]).all()
         assert np.isfinite(values).sum() == ROWS * COLUMNS - 2
@@ -163,6 +175,39 @@ def test_rows_are_the_rows_of_the_whole(tmp_path, ocean):
     write(tmp_path, cell(ocean, 4, 7, c10=100))
     for field in read_land_cover(tmp_path, [2001]):
         np.testing.assert_array_equal(field.read(slice(3, 6)), field.whole()[3:6])
+
+
+ROWS_OF_CLASSES = [
+    "water,0",
+    *("needleleaf_forest,1", "evergreen_broadleaf_forest,2", "needleleaf_forest,3"),
+    *("deciduous_broadleaf_forest,4", "mixed_forest,5", "shrubland,6", "shrubland,7"),
+    *("savanna,8", "savanna,9", "grassland,10", "wetland,11", "cropland,12", "nonvegetated,13"),
+    *("cropland,14", "nonvegetated,15", "nonvegetated,16"),
+]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (ROWS_OF_CLASSES[:-1], "igbp_code: expected each code from 0 to 16 once"),
+        ([*ROWS_OF_CLASSES, "savanna,9"], "igbp_code: expected each code from 0 to 16 once"),
+        # MCD12Q1 counts from 1, and its water is 17.
+        (["water,17", *ROWS_OF_CLASSES[1:]], "igbp_code: expected each code from 0 to 16 once"),
+        (
+            [row.replace("wetland", "savanna") for row in ROWS_OF_CLASSES],
+            "igbp_code: expected each code from 0 to 16 once",
+        ),
+        (["sea,0", *ROWS_OF_CLASSES[1:]], "variable: expected one of .*found sea"),
+    ],
+)
+def test_broken_tables_of_classes(tmp_path, rows, message):
+    table = tmp_path / "pft_classes.csv"
+    header = "variable,igbp_code\n"
+    table.write_text(header + "\n".join(ROWS_OF_CLASSES) + "\n")
+    assert read_classes(table)["cropland"] == [12, 14]
+    table.write_text(header + "\n".join(rows) + "\n")
+    with pytest.raises(InputError, match=message):
+        read_classes(table)
 
 
 def test_mask_is_that_of_the_paper():
@@ -241,15 +286,30 @@ def test_other_order_of_dimensions_is_refused(tmp_path, ocean):
         read_land_cover(tmp_path, [2001])
 
 
+def test_rows_and_columns_by_mistake_are_refused(tmp_path, ocean):
+    names = ("XDim", "YDim", "Num_IGBP_Classes")
+    write(tmp_path, np.swapaxes(ocean, 0, 1), dimensions=names)
+    with pytest.raises(InputError, match=r"expected dimensions YDim.*found XDim"):
+        read_land_cover(tmp_path, [2001])
+
+
 def test_file_without_corners_is_refused(tmp_path, ocean):
     write(tmp_path, ocean, structure="GROUP=SwathStructure")
     with pytest.raises(InputError, match=r"StructMetadata\.0: expected UpperLeftPointMtrs"):
         read_land_cover(tmp_path, [2001])
 
 
-def test_two_grids_are_refused(tmp_path, ocean):
+@pytest.mark.parametrize(
+    ("step", "structure"),
+    [
+        (2, CORNERS),
+        (1, CORNERS.replace("(-180000000", "(0").replace("(180000000", "(360000000")),
+        (1, CORNERS.replace(",90000000", ",80000000").replace(",-90000000", ",-80000000")),
+    ],
+)
+def test_two_grids_are_refused(tmp_path, ocean, step, structure):
     write(tmp_path, ocean, 2001)
-    write(tmp_path, ocean[::2, ::2], 2002)
+    write(tmp_path, ocean[::step, ::step], 2002, structure=structure)
     with pytest.raises(InputError, match=r"expected the grid of MCD12C1\.A2001"):
         read_land_cover(tmp_path, [2001, 2002])
 

@@ -206,6 +206,47 @@ def test_other_units_of_carbon_are_refused(folder, units):
         read_soil_organic_carbon(folder)
 
 
+@pytest.mark.parametrize(
+    ("stem", "units"),
+    [
+        ("T_SAND", "1"),
+        ("S_CLAY", "g/kg"),
+        ("T_GRAVEL", "% weight"),
+        ("S_BULK_DEN", "kg m-3"),
+        ("T_BULK_DEN", None),
+    ],
+)
+def test_other_units_of_properties_are_refused(folder, stem, units):
+    write(folder, stem, world(1), units)
+    with pytest.raises(InputError, match=rf"{stem}\.nc4: {stem}: expected units .*found .*units"):
+        read_soil(folder)
+
+
+@pytest.mark.parametrize(
+    ("stem", "value", "found"),
+    [("T_BULK_DEN", 1300.0, "0 to 3 kg dm-3, found 1300"), ("S_SILT", 250.0, "0 to 100 %")],
+)
+def test_other_units_by_mistake_are_out_of_range(folder, stem, value, found):
+    write(folder, stem, world(value), {"T_BULK_DEN": "kg dm-3", "S_SILT": "%"}[stem])
+    with pytest.raises(InputError, match=f"{stem}: expected values from {found}"):
+        [field.whole() for field in read_soil(folder)]
+
+
+def test_carbon_in_grams_by_mistake_is_out_of_range(folder):
+    write(folder, "AWT_T_SOC", world(6000), "kg C m-2")
+    with pytest.raises(InputError, match="SUM_t_c_12: expected values from 0 to 200000 gC m-2"):
+        read_soil_organic_carbon(folder).whole()
+
+
+def test_several_layers_in_a_file_are_refused(folder):
+    with netCDF4.Dataset(folder / "T_SAND.nc4", "a") as file:
+        file.renameVariable("T_SAND", "old")
+        file.createDimension("depth", 2)
+        file.createVariable("T_SAND", "f4", ("depth", "lat", "lon")).units = "%"
+    with pytest.raises(InputError, match="T_SAND: expected one layer, found dimensions"):
+        read_soil(folder)
+
+
 @pytest.mark.parametrize("value", [-9999.0, -3.0, 255.0])
 def test_undeclared_fill_value_is_refused(folder, value):
     values = world(20)
@@ -216,8 +257,11 @@ def test_undeclared_fill_value_is_refused(folder, value):
         field.whole()
 
 
-def test_layers_on_two_grids_are_refused(folder):
-    write(folder, "S_CLAY", world(30)[::-1], "% weight", latitude=LATITUDE[::-1])
+@pytest.mark.parametrize(
+    "axes", [{"latitude": LATITUDE[::-1]}, {"longitude": 2.5 + 5.0 * np.arange(72)}]
+)
+def test_layers_on_two_grids_are_refused(folder, axes):
+    write(folder, "S_CLAY", world(30), "% weight", **axes)
     with pytest.raises(InputError, match=r"S_CLAY\.nc4: grid: expected the grid of T_CLAY"):
         read_soil(folder)
 

@@ -43,6 +43,8 @@ def write_lcspp(
     undeclared: float | None = None,
 ) -> Path:
     file = folder / f"{stem}{half}.nc"
+    # A file that a reader holds open cannot be written over.
+    file.unlink(missing_ok=True)
     with netCDF4.Dataset(file, "w") as dataset:
         write_grid(dataset, latitude, longitude)
         dataset.createDimension("time", 1)
@@ -147,8 +149,12 @@ def test_undeclared_fill_value(tmp_path: Path) -> None:
 
 def test_lcspp_refused(tmp_path: Path) -> None:
     first = write_lcspp(tmp_path, "a", 0.2)
-    with pytest.raises(InputError, match="both halves of 2004-02"):
+    with pytest.raises(
+        InputError, match="both halves of 2004-02, a and b, found no file of half b"
+    ):
         sif(first)
+    with pytest.raises(InputError, match="found no file of half a"):
+        sif(write_lcspp(tmp_path, "b", 0.2))
     copies = tmp_path / "copies"
     copies.mkdir()
     second = write_lcspp(tmp_path, "b", 0.2)
@@ -164,6 +170,47 @@ def test_lcspp_refused(tmp_path: Path) -> None:
     other.write_bytes(other.read_bytes()[:-600])
     with pytest.raises(InputError, match="complete NetCDF file"):
         [field.whole() for field in sif(copies / "LCSPP_MODIS_v3.2_200402a.nc", other)]
+
+
+def test_units_of_the_layer_of_all_days(tmp_path: Path) -> None:
+    layer = "lcspp_all_daily"
+    units = "mW m-2 nm-1 sr-1"
+    files = [write_lcspp(tmp_path, half, 0.2, layer=layer, units=units) for half in "ab"]
+    assert sif(*files, layer=layer)[0].whole()[1, 1] == pytest.approx(0.2)
+    files = [write_lcspp(tmp_path, half, 0.2, layer=layer, units="W m-2 um-1") for half in "ab"]
+    with pytest.raises(InputError, match=r"lcspp_all_daily: .*units 'W m-2 um-1'"):
+        sif(*files, layer=layer)
+    files = [write_lcspp(tmp_path, half, 0.2, units=None) for half in "ab"]
+    with pytest.raises(InputError, match=r"lcspp_clear_daily: .* found no units"):
+        sif(*files)
+
+
+def test_value_at_overpass_and_micrometres_by_mistake(tmp_path: Path) -> None:
+    layer = "lcspp_clear_inst"
+    files = [write_lcspp(tmp_path, half, 0.9, layer=layer) for half in "ab"]
+    assert sif(*files, layer=layer)[1].whole()[1, 1] == pytest.approx(0.9)
+    files = [write_lcspp(tmp_path, half, 900.0) for half in "ab"]
+    with pytest.raises(InputError, match="values from -1 to 5 mW m-2 nm-1 sr-1, found 900"):
+        sif(*files)[0].whole()
+
+
+def test_zeros_and_small_negative_values_are_kept(tmp_path: Path) -> None:
+    dark = [write_lcspp(tmp_path, half, 0.0) for half in "ab"]
+    assert sif(*dark)[0].whole()[1, 1] == 0
+    noise = [write_lcspp(tmp_path, half, -0.01) for half in "ab"]
+    assert sif(*noise)[0].whole()[1, 1] == pytest.approx(-0.01)
+
+
+@pytest.mark.parametrize("name", ["lcspp_clear_daily", "lcspp_qa"])
+def test_several_steps_in_a_half_month_are_refused(tmp_path: Path, name: str) -> None:
+    files = [write_lcspp(tmp_path, half, 0.2) for half in "ab"]
+    with netCDF4.Dataset(files[0], "a") as dataset:
+        dataset.createDimension("step", 2)
+        dataset.renameVariable(name, "old")
+        dataset.createVariable(name, "f4", ("step", "lat", "lon"))
+        dataset[name].units = "mW m-2 nm-1 sr-1"
+    with pytest.raises(InputError, match=f"{name}: expected one layer"):
+        sif(*files, accepted_quality=[0])
 
 
 def lai(*files: Path, **choices: object) -> list[Field]:
@@ -216,6 +263,10 @@ def test_packed_integers(tmp_path: Path) -> None:
     assert lai(stated, scale_factor=10.0)[0].whole() == pytest.approx(3.5)
     silent = write_lai(tmp_path, "lai_8-day_15s_2004.nc", values=values, dtype="u1")
     assert lai(silent, scale_factor=0.1)[0].whole() == pytest.approx(3.5)
+    # Floating point needs no scale.
+    values = np.full((46, 4, 3), 3.5)
+    plain = write_lai(tmp_path, "lai_8-day_0.25_2004.nc", values=values)
+    assert lai(plain, scale_factor=0.1)[0].whole() == pytest.approx(3.5)
     with pytest.raises(InputError, match="integers with a scale factor"):
         lai(silent)
     with pytest.raises(InputError, match="0 to 10 m2 m-2, found 35"):
@@ -246,6 +297,29 @@ def test_lai_times_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         lai(write_lai(tmp_path, name, times))
+
+
+def test_days_of_a_common_year(tmp_path: Path) -> None:
+    fields = lai(write_lai(tmp_path, "lai_8-day_0.05_2005.nc"))
+    weights: dict[str, list[float]] = {}
+    for field in fields:
+        weights.setdefault(str(field.month), []).append(field.weight)
+    assert weights["2005-02"] == [1, 8, 8, 8, 3]
+    assert weights["2005-03"] == [5, 8, 8, 8, 2]
+    assert weights["2005-12"][-1] == 5
+    assert sum(map(sum, weights.values())) == 365
+
+
+def test_periods_without_times_are_refused(tmp_path: Path) -> None:
+    file = write_lai(tmp_path)
+    with netCDF4.Dataset(file, "a") as dataset:
+        dataset.renameVariable("time", "number")
+    with pytest.raises(InputError, match=r"time: expected the days of the year 1, 9, .*found 0"):
+        lai(file)
+    month = write_lai(tmp_path, "lai_monthly_0.5_2004.nc", list(range(1, 13)))
+    with netCDF4.Dataset(month, "a") as dataset:
+        dataset.renameVariable("time", "number")
+    assert lai(month)[11].whole() == pytest.approx(1.1)
 
 
 def test_lai_refused(tmp_path: Path) -> None:

@@ -144,6 +144,51 @@ def test_other_layouts_are_refused(path, changes, message):
         list(read_mascons(path))
 
 
+@pytest.mark.parametrize(
+    ("choices", "absent"),
+    [({}, "land_mask"), ({"land_only": False, "scaled": True}, "scale_factor")],
+)
+def test_companions_that_are_absent_are_named(path, choices, absent):
+    write(path)
+    with netCDF4.Dataset(path, "a") as file:
+        file.renameVariable(absent, "other")
+    with pytest.raises(InputError, match=f"{absent}: expected a variable of this name"):
+        next(read_mascons(path, **choices))
+    # Neither is needed for what is not asked for.
+    assert np.isfinite(next(read_mascons(path, land_only=absent != "land_mask")).whole()).any()
+
+
+def test_gains_that_are_missing(path):
+    write(path)
+    with netCDF4.Dataset(path, "a") as file:
+        file.renameVariable("scale_factor", "old")
+        gain = file.createVariable("scale_factor", "f4", ("lat", "lon"))
+        gain[:] = -99999.0
+    field = next(read_mascons(path, scaled=True, missing_value=-99999.0))
+    assert np.isnan(field.whole()).all()
+
+
+@pytest.mark.parametrize("days", [(120.0, 120.4), (119.0, 119.9)])
+def test_months_at_their_edges(path, days):
+    # 2002-05-01 is the 120th day after 2002-01-01.
+    fields = list(read_mascons(write(path, days=days)))
+    assert [str(field.month) for field in fields] == ["2002-05" if days[0] == 120 else "2002-04"]
+    assert fields[0].whole()[CONGO] == pytest.approx(20.0)
+
+
+def test_one_hole_among_two_solutions_leaves_no_value(path):
+    write(path, days=(120.0, 130.0), holes=True)
+    (field,) = read_mascons(path)
+    assert np.isnan(field.whole()[CONGO])
+
+
+def test_cut_data(path):
+    write(path)
+    path.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(InputError, match="complete NetCDF file"):
+        [field.whole() for field in read_mascons(path, scaled=True)]
+
+
 def test_mask_of_other_values(path):
     with pytest.raises(InputError, match="land_mask: expected values from 0 to 1"):
         next(read_mascons(write(path, land=100))).whole()

@@ -3,15 +3,19 @@
 import re
 from pathlib import Path
 
+import cartopy.crs as ccrs
 import jinja2
 import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 import xarray as xr
 import yaml
+from cartopy.mpl.gridliner import Gridliner
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from sklearn.metrics import r2_score, root_mean_squared_error
 
@@ -361,11 +365,11 @@ class TestStyle:
 
 class TestMaps:
     def test_land_and_sea_are_where_they_are(self) -> None:
-        shapely = pytest.importorskip("shapely")
         land = maps.land()
-        for longitude, latitude in ((-60, -10), (20, 0), (100, 60), (135, -25), (-100, 40)):
+        places = ((-60, -10), (20, 0), (100, 60), (135, -25), (-100, 40), (179.9, 67), (-179.9, 67))
+        for longitude, latitude in places:
             assert land.contains(shapely.Point(longitude, latitude))
-        for longitude, latitude in ((-30, 30), (-150, 0), (80, -20), (0, -20)):
+        for longitude, latitude in ((-30, 30), (-150, 0), (80, -20), (6, 40), (34, 43), (51, 41)):
             assert not land.contains(shapely.Point(longitude, latitude))
 
     def test_no_map_asks_cartopy_for_a_download(
@@ -382,22 +386,149 @@ class TestMaps:
     def test_colour_bar_carries_units(self, driver: xr.Dataset, variable: str) -> None:
         assert style.label(variable) in texts(maps.draw_cells(driver, variable))
 
-    def test_sites_are_markers_and_grids_are_pixels(self) -> None:
+    @staticmethod
+    def grid(
+        south: float, north: float, west: float, east: float, step: float = 0.25
+    ) -> xr.Dataset:
+        """Fill a box with every cell of the grid, or some; each holds a number of its own."""
         longitude, latitude = np.meshgrid(
-            np.arange(0, 15, 0.25) + 0.125, np.arange(0, 15, 0.25) + 0.125
+            np.arange(west, east, step) + 0.125, np.arange(south, north, step) + 0.125
         )
-        grid = xr.Dataset(
-            {"lai": ("cell", latitude.ravel())},
-            coords={"lat": ("cell", latitude.ravel()), "lon": ("cell", longitude.ravel())},
+        return xr.Dataset(
+            {"lai": ("cell", np.arange(latitude.size) / 100)},
+            coords={
+                "lat": ("cell", latitude.ravel()),
+                "lon": ("cell", (longitude.ravel() + 180) % 360 - 180),
+            },
         )
-        pixels = maps.draw_cells(grid, "lai").axes[0]
-        assert pixels.images
-        assert not pixels.collections or all(
-            len(found.get_offsets()) <= 1 for found in pixels.collections
+
+    @staticmethod
+    def pixels(figure: Figure) -> QuadMesh | None:
+        found = [part for part in figure.axes[0].collections if isinstance(part, QuadMesh)]
+        return found[0] if found else None
+
+    def test_sites_are_markers_and_grids_are_pixels(self, driver: xr.Dataset) -> None:
+        globe = self.grid(-50, 70, -180, 180, step=4)
+        assert globe.sizes["cell"] > 2000
+        assert maps.draw_cells(globe, "lai").axes[0].images
+        sparse = maps.draw_cells(globe.isel(cell=slice(None, None, 10)), "lai")
+        assert not sparse.axes[0].images
+        assert self.pixels(sparse) is None
+        assert self.pixels(maps.draw_cells(driver, "lai")) is None
+        assert maps.is_gridded(globe["lat"], globe["lon"])
+        assert not maps.is_gridded(globe["lat"] + 0.1, globe["lon"])
+
+    def test_few_cells_of_a_small_region_are_pixels(self) -> None:
+        region = self.grid(40, 43, 10, 14)
+        assert self.pixels(maps.draw_cells(region, "lai")) is not None
+        assert self.pixels(maps.draw_cells(region.isel(cell=[5]), "lai")) is not None
+        # Across a continent the same cells would be specks.
+        wide = self.grid(36, 70, -10, 60, step=5)
+        assert self.pixels(maps.draw_cells(wide, "lai")) is None
+        towers = region.assign_coords(lat=region["lat"] + 0.07)
+        assert self.pixels(maps.draw_cells(towers, "lai")) is None
+
+    @pytest.mark.parametrize("box", [(40, 43, 10, 14), (62, 66, 177, 184), (-20, -17, 176, 181)])
+    def test_pixels_are_cells_in_place_and_size(self, box: tuple[float, ...]) -> None:
+        region = self.grid(*box)
+        figure = maps.draw_cells(region, "lai")
+        mesh = self.pixels(figure)
+        assert mesh is not None
+        corners = mesh.get_coordinates()
+        rows, columns = corners.shape[0] - 1, corners.shape[1] - 1
+        assert (rows, columns) == (4 * (box[1] - box[0]), 4 * (box[3] - box[2]))
+        np.testing.assert_array_equal(np.asarray(mesh.get_array()).ravel(), region["lai"])
+        places = (
+            figure.axes[0]
+            .projection.transform_points(
+                ccrs.PlateCarree(), region["lon"].to_numpy(), region["lat"].to_numpy()
+            )[:, :2]
+            .reshape(rows, columns, 2)
         )
-        assert not maps.draw_cells(grid.isel(cell=slice(0, 50)), "lai").axes[0].images
-        assert maps.is_gridded(latitude, longitude)
-        assert not maps.is_gridded(latitude + 0.1, longitude)
+        centres = (corners[1:, 1:] + corners[:-1, :-1] + corners[1:, :-1] + corners[:-1, 1:]) / 4
+        np.testing.assert_allclose(centres, places, atol=200)
+        # Shoelace formula. Areas are true: a row of cells is R2 d(longitude) d(sin(latitude)).
+        first = corners[1:, 1:] - corners[:-1, :-1]
+        second = corners[1:, :-1] - corners[:-1, 1:]
+        drawn = np.abs(first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0]) / 2
+        middle = np.deg2rad(region["lat"].to_numpy().reshape(rows, columns))
+        true = 6.371e6**2 * np.deg2rad(0.25) ** 2 * np.cos(middle)
+        np.testing.assert_allclose(drawn, true, rtol=0.01)
+
+    def test_a_region_fills_its_map_and_the_globe_is_whole(self, driver: xr.Dataset) -> None:
+        for box in ((40, 43, 10, 14), (26, 66, 70, 90), (-35, 37, -18, 52), (60, 72, 165, 195)):
+            region = self.grid(*box, step=1)
+            axes = maps.draw_cells(region, "lai").axes[0]
+            x, y, _ = axes.projection.transform_points(
+                ccrs.PlateCarree(), region["lon"].to_numpy(), region["lat"].to_numpy()
+            ).T
+            for values, (low, high) in ((x, axes.get_xlim()), (y, axes.get_ylim())):
+                assert low < values.min()
+                assert values.max() < high
+            filled = np.ptp(x) / np.diff(axes.get_xlim()), np.ptp(y) / np.diff(axes.get_ylim())
+            assert max(filled) > 0.85 or np.diff(axes.get_xlim()) < 1e6
+        assert isinstance(maps.draw_cells(driver, "lai").axes[0].projection, ccrs.EqualEarth)
+
+    def test_windows(self) -> None:
+        window = maps.window_of(np.array([40.0, 42.0]), np.array([170.0, -170.0]))
+        assert window is not None
+        assert window.longitude % 360 == pytest.approx(180)
+        assert maps.window_of(np.array([-40.0, 70.0]), np.array([10.0, 12.0])) is None
+        assert maps.window_of(np.array([0.0, 1, 2]), np.array([-120.0, 0, 120])) is None
+        assert maps.window_of(np.empty(0), np.empty(0)) is None
+        narrow = maps.window_of(np.array([-50.0, -20.0]), np.array([-70.0, -70.0]))
+        assert narrow is not None
+        assert narrow.shape == pytest.approx(1.2)
+
+    @pytest.mark.parametrize(
+        ("box", "labels"),
+        [
+            ((26, 66, 70, 90), ("30°N", "60°N", "75°E")),
+            ((62, 70, 172, 188), ("66°N", "180°", "175°W")),
+            ((-18, -14, -60, -54), ("16°S", "56°W")),
+        ],
+    )
+    def test_graticules_of_a_region_are_labelled(
+        self, box: tuple[float, ...], labels: tuple[str, ...]
+    ) -> None:
+        figure = maps.draw_cells(self.grid(*box, step=1), "lai")
+        render(figure)
+        (graticule,) = figure.axes[0].findobj(Gridliner)
+        labelled = (text for text in graticule.label_artists if text.get_visible())
+        found = [text.get_text() for text in labelled]
+        assert set(labels) <= set(found)
+        assert 4 <= len(found) <= 12
+
+    def test_coasts_of_a_region_are_where_they_are(self) -> None:
+        window = maps.window_of(np.array([37.0, 43.0]), np.array([-9.0, 3.0]))
+        assert window is not None
+        land = maps._land_in(window)
+        for longitude, latitude, is_land in ((-4, 40, True), (-12, 40, False), (1, 38, False)):
+            x, y = window.projection.transform_point(longitude, latitude, ccrs.PlateCarree())
+            assert shapely.Point(x, y).within(land) is is_land
+
+    @pytest.mark.parametrize("box", [(26, 66, 70, 90), (5, 18, -5, 30)])
+    def test_all_maps_of_a_region_draw(self, box: tuple[float, ...]) -> None:
+        region = self.grid(*box, step=1)
+        place = region["lat"].to_numpy(), region["lon"].to_numpy()
+        figure = components.draw_component_maps(make_components(*place))
+        assert {axes.projection for axes in figure.axes[:3]} == {maps.window_of(*place).projection}
+        render(figure)
+        figure = partition.draw_partition_map(make_partition_cells(*place), "lai")
+        render(figure)
+        renderer = render(figure)
+        inset = figure.axes[0].child_axes[-1]
+        extent = inset.get_tightbbox(renderer)
+        assert extent.x0 > figure.axes[0].get_window_extent(renderer).x1
+        assert extent.x1 <= figure.bbox.x1
+
+    def test_titles_of_maps_are_within_the_page(self, tmp_path: Path) -> None:
+        for found in (make_driver(), self.grid(40, 43, 10, 14)):
+            figure = maps.draw_cells(found, "lai")
+            style.save(figure, tmp_path / "map.png")
+            # Drawn once more, as for the PDF.
+            title = figure.axes[0]._left_title.get_window_extent(render(figure))
+            assert title.y1 <= figure.bbox.y1
 
     def test_a_single_cell_and_none_at_all(self, driver: xr.Dataset) -> None:
         render(maps.draw_cells(driver.isel(cell=[0]), "lai"))
@@ -644,7 +775,7 @@ class TestComponents:
     def test_maps_carry_variance_and_units(self, driver: xr.Dataset) -> None:
         found = make_components(driver["lat"].to_numpy(), driver["lon"].to_numpy())
         text = texts(components.draw_component_maps(found))
-        assert "PC1 (53.2% of the variance)" in text
+        assert "PC1 (53.2% of variance)" in text
         assert f"PC3 score ({style.DIMENSIONLESS})" in text
 
     def test_no_component_is_refused(self, driver: xr.Dataset) -> None:

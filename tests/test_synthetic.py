@@ -1,9 +1,12 @@
 """The synthetic planet: a driver that passes every check, made by its own truth."""
 
+from dataclasses import fields
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from differland.__main__ import PLANET_OPTIONS, main
 from differland.driver import read_driver
 from differland.errors import InputError
 from differland.files import write_netcdf
@@ -12,7 +15,8 @@ from differland.model.parameters import Parameters, Pools
 from differland.model.simulate import simulate
 from differland.observables import OBSERVED_VARIABLES
 from differland.synthetic.planet import PlanetSettings, make_planet
-from differland.tables import FORCING, PARAMETERS, PREDICTORS
+from differland.synthetic.raw import RawPlanetSettings, make_raw_planet
+from differland.tables import FORCING, PARAMETERS, PREDICTOR_GROUPS, PREDICTORS
 
 SETTINGS = PlanetSettings(6, 5, 2001, 3, seed=3, noise=0.0)
 
@@ -71,6 +75,40 @@ def test_planet_is_habitable(planet):
     assert 0.2 < float(driver["lai"].mean()) < 8
     assert 0.3 < float(driver["gpp_site"].mean()) < 15
     assert float(driver["fire_emission"].max()) > 0
+
+
+def test_command_writes_a_planet(tmp_path, monkeypatch):
+    written = []
+    monkeypatch.setattr(
+        "differland.synthetic.writing.write_planet", lambda *given: written.append(given)
+    )
+    assert main(["planet", str(tmp_path / "planet")]) == 0
+    options = ["--west", "-10", "--first-year", "2010", "--noise", "0.2", "--sites", "5"]
+    assert main(["planet", str(tmp_path / "planet"), *options]) == 0
+    assert [folder for folder, _ in written] == [tmp_path / "planet"] * 2
+    assert written[0][1] == RawPlanetSettings()
+    assert written[1][1] == RawPlanetSettings(west=-10, first_year=2010, noise=0.2, sites=5)
+
+
+def test_options_and_their_defaults_are_those_of_the_settings():
+    assert set(PLANET_OPTIONS) == {field.name for field in fields(RawPlanetSettings)}
+    for name, text in PLANET_OPTIONS.items():
+        assert f"(default: {getattr(RawPlanetSettings(), name)})" in text
+
+
+def test_command_tells_what_cannot_be(tmp_path, capsys):
+    assert main(["planet", str(tmp_path / "planet"), "--north", "65"]) == 2
+    assert "planet: height: expected whole patches from 90 N" in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
+
+
+def test_every_plant_type_of_the_raw_planet_dominates_somewhere():
+    driver = make_raw_planet(RawPlanetSettings()).driver
+    for name in PREDICTOR_GROUPS["PFT"]:
+        if name != "nonvegetated":
+            assert int((driver[name] > 0.8).sum()) >= 20, name
+    assert float(driver["mean_annual_temperature"].max()) > 15
+    assert float(driver["mean_annual_temperature"].min()) < -5
 
 
 def test_planet_has_room_for_so_many_patches():

@@ -6,11 +6,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from differland.files import write_netcdf
+from differland.synthetic.planet import PlanetSettings, make_planet
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RULE_FILES = sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))
@@ -45,12 +49,44 @@ def jobs(result: subprocess.CompletedProcess[str]) -> dict[str, int]:
     return {name: int(count) for name, count in rows}
 
 
+RAW_NAMES = [
+    *("mcd12c1/MCD12C1.A{year}001.061.2022169161124.hdf", "era5/era5_monthly_means_{year}.nc"),
+    *("era5/era5_daily_t_min_{year}.nc", "era5/era5_daily_t_max_{year}.nc"),
+    *("era5/era5_daily_dewpoint_max_{year}.nc", "gtopo30/gt30w020n90.dem", "hwsd/T_SAND.nc4"),
+    "forest_age/20230101T010101222_BGIForestAgeMPIBGC1.0.0.nc",
+    "canopy_height/ETH_GlobalCanopyHeight_10m_2020_N51E003_Map.tif",
+    *("noaa_co2/co2_mm_gl.csv", "gfed5_burned_area/BA/BA{year}{month}.nc"),
+    *("gfed5_burned_area/BurnableArea.nc", "mcd64cmq/MCD64CMQ.A{year}{day}.061.2023001010101.hdf"),
+    "gfed5_emissions/GFED5_Beta_monthly_{year}.nc",
+    *("lcspp/LCSPP_MODIS_v3.2_{year}{month}a.nc", "lcspp/LCSPP_MODIS_v3.2_{year}{month}b.nc"),
+    *("modis_lai/lai_8-day_0.05_{year}.nc", "gleam/E_{year}_GLEAM_v4.2a_MO.nc"),
+    "xu_biomass/test10a_cd_ab_pred_corr_2000_2019_v2.tif",
+    "fluxcom/GPP.RS_METEO.FP-ALL.MLM-ALL.METEO-ALL.720_360.monthly.{year}.nc",
+    *("cms_flux_nbe/CMS_Flux_NBE_{year}_v3.nc",),
+    "grace/GRCTellus.JPL.200204_202312.GLO.RL06.3M.MSCNv04CRI.nc",
+    "flux_towers/fluxnet2015/FLX_AT-Neu_FLUXNET2015_SUBSET_MM_2002-2012_1-4.csv",
+]
+"""Files as providers name them."""
+
+
+def touch_raw_files(folder: Path, years: range) -> None:
+    """Empty files, which will do for planning."""
+    for year in years:
+        for month in range(1, 13):
+            day = f"{date(year, month, 1).timetuple().tm_yday:03d}"
+            for name in RAW_NAMES:
+                path = folder / name.format(year=year, month=f"{month:02d}", day=day)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+
+
 @pytest.fixture(scope="module")
 def paper(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the paper's study can be planned: its driver need only exist."""
+    """A folder in which all shipped studies can be planned: their files need only exist."""
     directory = tmp_path_factory.mktemp("paper")
-    (directory / "data").mkdir()
-    (directory / "data" / "driver.nc").touch()
+    touch_raw_files(directory / "data/raw", range(2001, 2024))
+    touch_raw_files(directory / "data/planet/raw", range(2018, 2022))
+    (directory / "data/planet/truth.nc").touch()
     return directory
 
 
@@ -128,6 +164,9 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+IMPORTED_AS = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
+
+
 def third_parties(script: Path) -> set[str]:
     """Packages that a script needs, itself or through the library."""
     found, seen, todo = set(), set(), [script]
@@ -143,7 +182,7 @@ def third_parties(script: Path) -> set[str]:
                 candidates = (base.with_suffix(".py"), base / "__init__.py")
                 todo += [file for file in candidates if file.exists()]
             elif package not in sys.stdlib_module_names:
-                found.add({"sklearn": "scikit-learn"}.get(package, package).lower())
+                found.add(IMPORTED_AS.get(package, package).lower())
     return found
 
 
@@ -164,7 +203,12 @@ def test_the_paper_study_is_planned_quickly(paper: Path) -> None:
     assert counts["select_ensemble"] == counts["evaluate_ensemble"] == 15 * 2
     assert counts["map_parameters"] == counts["plot_losses"] == 15
     assert counts["partition_variance"] == counts["attribute_predictors"] == 1
-    assert "make_planet" not in counts
+    # Six static products; ERA5, LCSPP, LAI and GLEAM have all years. Then there are GFED5 (burned
+    # area to 2020, emissions to 2022), MODIS (from 2021), Xu et al. (to 2019), CMS-Flux (2010 to
+    # 2022) and GRACE (from 2002).
+    assert counts["regrid_static"] == 6
+    assert counts["regrid_year"] == 4 * 23 + 20 + 22 + 3 + 19 + 13 + 22
+    assert counts["assemble_driver"] == counts["read_towers"] == 1
     # 3 s on an idle machine; the margin is for a busy one.
     assert time.monotonic() - start < 15
 
@@ -250,7 +294,7 @@ def test_shipped_studies_can_be_planned(paper: Path, overlay: str) -> None:
 def test_the_rulegraph_is_drawn(paper: Path) -> None:
     result = snakemake(paper, "--rulegraph", "mermaid-js")
     assert result.returncode == 0
-    for name in set(COMPUTING) - {"make_planet", "import_published_driver", "apply_ensemble"}:
+    for name in set(COMPUTING) - {"import_published_driver", "apply_ensemble"}:
         assert f"[{name}]" in result.stdout
 
 
@@ -301,9 +345,28 @@ def test_the_published_driver_is_imported(tmp_path: Path) -> None:
 
 
 def test_a_missing_driver_is_named(tmp_path: Path) -> None:
-    result = snakemake(tmp_path, "--dry-run")
+    driver = "driver={source: file, path: data/driver.nc}"
+    result = snakemake(tmp_path, "--dry-run", "--config", driver)
     assert result.returncode != 0
     assert "data/driver.nc" in result.stdout + result.stderr
+
+
+def test_missing_raw_files_are_told_by_product(tmp_path: Path) -> None:
+    folder = tmp_path / "data/raw"
+    touch_raw_files(folder, range(2001, 2024))
+    (folder / "gleam/E_2010_GLEAM_v4.2a_MO.nc").unlink()
+    (folder / "noaa_co2/co2_mm_gl.csv").unlink()
+    result = snakemake(tmp_path, "--dry-run")
+    assert result.returncode != 0
+    output = result.stdout + result.stderr
+    assert "raw files are missing of 2 products" in output
+    for words in (
+        "data/raw/gleam: product gleam: expected a file **/E_2010_GLEAM_v4*_MO.nc for 2010",
+        "get it from Ghent University",
+        "data/raw/noaa_co2: product noaa_co2: expected a file co2_mm_gl*.csv",
+        "10.15138/9N0H-ZH07",
+    ):
+        assert words in output
 
 
 @pytest.fixture(scope="session")
@@ -312,8 +375,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
     directory = tmp_path_factory.mktemp("study")
     settings: dict[str, Any] = {
         "study": "tiny",
-        "driver": {"source": "synthetic", "path": None},
-        "synthetic": {"patches": 8, "cells_per_patch": 3, "years": 3},
+        "driver": {"source": "file", "path": "planet.nc"},
         "setups": ["CLIM"],
         "patches": {"minimum_cells": 1, "slots": None, "test_fraction": 0.25},
         "ensemble": {"seeds": 2, "select": 2},
@@ -321,6 +383,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
         "evaluation": {"spin_up_months": 12},
         "analysis": {"groups": [], "reference_setup": "CLIM"},
     }
+    planet, _ = make_planet(PlanetSettings(8, 3, 2001, 3, seed=0, noise=0.1))
+    write_netcdf(planet, directory / "planet.nc")
     (directory / "tiny.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -372,7 +436,7 @@ def test_a_changed_setting_trains_what_it_concerns(
 ) -> None:
     _, run = study
     counts = jobs(run("--dry-run", "--config", setting, "--", "evaluation"))
-    upstream = {"make_planet", "prepare_driver", "draw_patches", "train", "train_1"}
+    upstream = {"prepare_driver", "draw_patches", "train", "train_1"}
     assert {name: count for name, count in counts.items() if name in upstream} == expected
 
 
@@ -396,10 +460,10 @@ def edges(diagram: str) -> set[tuple[str, str]]:
     return {(names.get(tail, tail), names.get(head, head)) for tail, head in arrows}
 
 
-def test_the_diagram_of_the_readme_is_the_workflow(tmp_path: Path) -> None:
+def test_the_diagram_of_the_readme_is_the_workflow(paper: Path) -> None:
     """Refused when a rule changed; the arrows to the target `all` are left out there."""
     configuration = str(REPOSITORY / "config/demo.yaml")
-    drawn = snakemake(tmp_path, "--configfile", configuration, "--rulegraph", "mermaid-js").stdout
+    drawn = snakemake(paper, "--configfile", configuration, "--rulegraph", "mermaid-js").stdout
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     diagram = re.search(r"```mermaid\n(.*?)```", readme, re.DOTALL)
     assert diagram is not None

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import sys
 from pathlib import Path
 
@@ -9,6 +10,20 @@ from differland.errors import InputError
 from differland.files import write_netcdf
 from differland.grid import regular_grid
 from differland.gridded import regrid_file
+
+PLANET_OPTIONS = {
+    "south": "southern edge of the window, degrees (default: 26)",
+    "north": "northern edge (default: 66)",
+    "west": "western edge (default: 70)",
+    "east": "eastern edge (default: 90)",
+    "first_year": "first year (default: 2018)",
+    "years": "how many years (default: 4)",
+    "cells_per_patch": "vegetated cells in each patch of 4 x 5 degrees (default: 40)",
+    "sites": "flux towers (default: 30)",
+    "seed": "of all random numbers (default: 0)",
+    "noise": "of the observations, over their standard deviation (default: 0.1)",
+}
+"""Attributes of the settings of a planet that the command line may change."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -63,6 +78,24 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="variables that hold totals of their cell: summed, not averaged",
     )
+
+    planet = commands.add_parser(
+        "planet",
+        help="write a synthetic planet: raw files in the providers' formats, and its truth",
+        description="Write the raw files of a synthetic planet of known parameters, laid out as "
+        "the providers ship them (raw/<product>), and these parameters (truth.nc). A folder that "
+        "holds this planet already is left as it is.",
+        argument_default=argparse.SUPPRESS,
+    )
+    planet.add_argument("folder", type=Path, help="folder to write")
+    for name, meaning in PLANET_OPTIONS.items():
+        planet.add_argument(
+            f"--{name.replace('_', '-')}",
+            dest=name,
+            type=float if name == "noise" else int,
+            metavar="N",
+            help=meaning,
+        )
     return parser
 
 
@@ -78,12 +111,25 @@ def main(arguments: list[str] | None = None) -> int:
                 options.minimum_coverage,
                 options.totals,
             )
+        elif options.command == "planet":
+            _write_planet(options)
         else:
             _run_model(options)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _write_planet(options: argparse.Namespace) -> None:
+    # Here, so that other commands do without the model.
+    from differland.synthetic.raw import RawPlanetSettings
+    from differland.synthetic.writing import write_planet
+
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("differland").setLevel(logging.INFO)
+    changed = {name: value for name, value in vars(options).items() if name in PLANET_OPTIONS}
+    write_planet(options.folder, RawPlanetSettings(**changed))
 
 
 def _run_model(options: argparse.Namespace) -> None:

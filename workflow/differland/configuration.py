@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 import yaml
 
+from differland.datasets.sources import check_raw
 from differland.errors import InputError
 from differland.tables import OBSERVATIONS, PREDICTOR_GROUPS
 
@@ -47,6 +48,7 @@ def check_configuration(config: Configuration, source: str = "configuration") ->
     """
     _check_schema(config, source)
     _check_driver(config, source)
+    check_raw(config["raw"], source)
     _check_setups(config, source)
     _check_predictors(config, source)
     _check_observations(config, source)

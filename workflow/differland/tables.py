@@ -151,6 +151,7 @@ FORCING = _read_variables("forcing")
 OBSERVATIONS = _read_variables("observation")
 OUTPUTS = _read_variables("output")
 TRAITS = _read_variables("trait")
+INTERMEDIATES = _read_variables("intermediate")
 PUBLISHED_VARIABLES = _read_published()
 
 PREDICTOR_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(

@@ -20,6 +20,7 @@ os.environ.setdefault(
 )
 
 from differland import MODEL_VERSION, configuration, tables
+from differland.datasets import sources
 from differland.errors import InputError
 
 # Snakemake gives values inside `--config key={...}` as text.
@@ -44,11 +45,11 @@ POPULATIONS = ["all", *config["predictors"]["PFT"]]
 REFERENCE = config["analysis"]["reference_setup"]
 PARTITIONED = configuration.subsets(config["analysis"]["groups"])
 
-PLANET = f"{RESULTS}/driver/planet.nc"
+ASSEMBLED = f"{RESULTS}/driver/assembled.nc"
 PUBLISHED = f"{RESULTS}/driver/published.nc"
 SOURCES = {
     "driver": {
-        "synthetic": PLANET,
+        "raw": ASSEMBLED,
         "published": PUBLISHED,
         "file": config["driver"]["path"],
     }[config["driver"]["source"]],

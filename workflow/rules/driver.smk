@@ -5,28 +5,7 @@ rule driver:
     input:
         expand("<results>/{place}/driver.nc", place=PLACES),
         "<results>/driver/patches.nc",
-
-
-rule make_planet:
-    output:
-        driver=PLANET,
-        truth="<results>/driver/truth.nc",
-    log:
-        "<logs>/make_planet.log",
-    benchmark:
-        "<benchmarks>/make_planet.tsv"
-    conda:
-        "../../envs/model.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(20),
-    params:
-        settings=config["synthetic"],
-    message:
-        "Making a synthetic planet with known parameters"
-    script:
-        "../../scripts/make_planet.py"
+        "<results>/tables/datasets.csv" if config["driver"]["source"] == "raw" else [],
 
 
 rule import_published_driver:

@@ -32,28 +32,34 @@ rule figures:
         ),
 
 
-rule plot_fit:
+rule plot_fits:
     input:
         library("figures/fit.py", "figures/style.py", "metrics.py", "observables.py"),
         driver="<results>/driver/driver.nc",
         patches="<results>/driver/patches.nc",
         simulation="<results>/evaluation/{stage}/{setup}/simulation.nc",
     output:
-        png=report(
-            "<results>/figures/{stage}/{setup}/fit/{target}.png",
-            caption="../report/fit.rst",
-            category="Fit",
-            subcategory="{setup}",
-            labels={
-                "quantity": "{target}",
-                "stage": "{stage}",
-            },
-        ),
-        pdf="<results>/figures/{stage}/{setup}/fit/{target}.pdf",
+        png=[
+            report(
+                f"<results>/figures/{{stage}}/{{setup}}/fit/{target}.png",
+                caption="../report/fit.rst",
+                category="Fit",
+                subcategory="{setup}",
+                labels={
+                    "quantity": target,
+                    "stage": "{stage}",
+                },
+            )
+            for target in TARGETS
+        ],
+        pdf=[
+            f"<results>/figures/{{stage}}/{{setup}}/fit/{target}.pdf"
+            for target in TARGETS
+        ],
     log:
-        "<logs>/plot_fit/{stage}/{setup}/{target}.log",
+        "<logs>/plot_fits/{stage}/{setup}.log",
     benchmark:
-        "<benchmarks>/plot_fit/{stage}/{setup}/{target}.tsv"
+        "<benchmarks>/plot_fits/{stage}/{setup}.tsv"
     conda:
         "../../envs/figures.yaml"
     threads: 1
@@ -64,9 +70,9 @@ rule plot_fit:
         spin_up_months=config["evaluation"]["spin_up_months"],
         observed_variables=OBSERVED,
     message:
-        "Drawing the fit of {wildcards.setup} to {wildcards.target}, stage {wildcards.stage}"
+        "Drawing the fit of {wildcards.setup} to observations, stage {wildcards.stage}"
     script:
-        "../../scripts/plot_fit.py"
+        "../../scripts/plot_fits.py"
 
 
 rule plot_losses:
@@ -171,65 +177,75 @@ rule plot_partition:
         "../../scripts/plot_partition.py"
 
 
-rule plot_partition_map:
+rule plot_partition_maps:
     input:
         library("figures/partition.py", "figures/maps.py", "figures/style.py"),
         cells="<results>/analysis/partition_cells.nc",
     output:
-        png=report(
-            "<results>/figures/partition_map/{target}.png",
-            caption="../report/partition_map.rst",
-            category="Explained variance",
-            labels={
-                "figure": "dominant group, {target}",
-            },
-        ),
-        pdf="<results>/figures/partition_map/{target}.pdf",
+        png=[
+            report(
+                f"<results>/figures/partition_map/{target}.png",
+                caption="../report/partition_map.rst",
+                category="Explained variance",
+                labels={
+                    "figure": f"dominant group, {target}",
+                },
+            )
+            for target in TARGETS
+        ],
+        pdf=[f"<results>/figures/partition_map/{target}.pdf" for target in TARGETS],
     log:
-        "<logs>/plot_partition_map/{target}.log",
+        "<logs>/plot_partition_maps.log",
     benchmark:
-        "<benchmarks>/plot_partition_map/{target}.tsv"
+        "<benchmarks>/plot_partition_maps.tsv"
     conda:
         "../../envs/figures.yaml"
     threads: 1
     resources:
         mem_mb=growing(8000),
         runtime=growing(20),
+    params:
+        targets=TARGETS,
     message:
-        "Drawing the dominant group of each cell for {wildcards.target}"
+        "Drawing the dominant group of each cell"
     script:
-        "../../scripts/plot_partition_map.py"
+        "../../scripts/plot_partition_maps.py"
 
 
-rule plot_parameter_map:
+rule plot_parameter_maps:
     input:
         library("figures/maps.py", "figures/style.py"),
         parameters="<results>/maps/{setup}/parameters.nc",
     output:
-        png=report(
-            "<results>/figures/{setup}/maps/{trait}.png",
-            caption="../report/map.rst",
-            category="Traits",
-            subcategory="{setup}",
-            labels={
-                "figure": "map of {trait}",
-            },
-        ),
-        pdf="<results>/figures/{setup}/maps/{trait}.pdf",
+        png=[
+            report(
+                f"<results>/figures/{{setup}}/maps/{trait}.png",
+                caption="../report/map.rst",
+                category="Traits",
+                subcategory="{setup}",
+                labels={
+                    "figure": f"map of {trait}",
+                },
+            )
+            for trait in TRAITS
+        ],
+        pdf=[f"<results>/figures/{{setup}}/maps/{trait}.pdf" for trait in TRAITS],
     log:
-        "<logs>/plot_parameter_map/{setup}/{trait}.log",
+        "<logs>/plot_parameter_maps/{setup}.log",
     benchmark:
-        "<benchmarks>/plot_parameter_map/{setup}/{trait}.tsv"
+        "<benchmarks>/plot_parameter_maps/{setup}.tsv"
     conda:
         "../../envs/figures.yaml"
     threads: 1
     resources:
         mem_mb=growing(16000),
         runtime=growing(20),
+    params:
+        traits=TRAITS,
     message:
-        "Drawing a map of {wildcards.trait} by {wildcards.setup}"
+        "Drawing maps of the traits of {wildcards.setup}"
     script:
-        "../../scripts/plot_parameter_map.py"
+        "../../scripts/plot_parameter_maps.py"
 
 
 rule plot_identifiability:

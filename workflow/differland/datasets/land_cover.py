@@ -8,7 +8,6 @@ import re
 from collections.abc import Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,9 +16,6 @@ from differland.datasets.hdf4 import open_hdf4
 from differland.errors import InputError
 from differland.grid import Grid
 from differland.tables import PREDICTOR_GROUPS, RESOURCES
-
-if TYPE_CHECKING:
-    pass
 
 FILE_NAME = re.compile(r"MCD12C1\.A(?P<year>\d{4})001\.061\.\d+\.hdf")
 

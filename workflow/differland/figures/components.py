@@ -161,12 +161,11 @@ def draw_component_maps(components: xr.Dataset) -> Figure:
     latitude, longitude = maps.coordinates(components)
     scores = components["scores"].transpose("cell", "component").to_numpy()
     ratio = components["explained_variance_ratio"].to_numpy()
-    figure = Figure(figsize=(style.WIDTH, 3.1 * count))
-    for position in range(count):
+    figure, panels = maps.figure_of_maps(maps.window_of(latitude, longitude), count)
+    for position, axes in enumerate(panels):
         name = f"component_{position + 1}"
-        axes = maps.add_map(figure, (count, 1, position + 1))
         style.panel_title(
-            axes, position, f"{style.symbol(name)} ({ratio[position]:.1%} of the variance)"
+            axes, position, f"{style.symbol(name)} ({ratio[position]:.1%} of variance)"
         )
         colours = maps.add_cells(
             axes,
@@ -176,13 +175,5 @@ def draw_component_maps(components: xr.Dataset) -> Figure:
             style.colour_map(name),
             style.colour_norm(name, scores[:, position]),
         )
-        figure.colorbar(
-            colours,
-            ax=axes,
-            shrink=0.8,
-            aspect=25,
-            pad=0.02,
-            extend="both",
-            label=f"{style.symbol(name)} score ({style.DIMENSIONLESS})",
-        )
+        maps.add_colour_bar(axes, colours, f"{style.symbol(name)} score ({style.DIMENSIONLESS})")
     return figure

@@ -1,6 +1,12 @@
-"""Cells on a map, whether they are flux-tower sites or the 0.25 degree cells of a grid."""
+"""Cells on a map, whether they are flux-tower sites or the 0.25 degree cells of a grid.
 
+Cells all over the globe are shown on an Equal Earth map, those of a limited region in a window of
+an equal-area map that is centred on them.
+"""
+
+from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +21,127 @@ from cartopy.mpl.geoaxes import GeoAxes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
 
 from differland.errors import InputError
 from differland.figures import style
+from differland.grid import EARTH_RADIUS
 
 CELL_SIZE = 0.25
 """Edge of a grid cell, in degrees."""
 
+SMALLEST_PIXEL = 0.02
+"""Edge, in inches on the page, from which a pixel that stands alone can be seen."""
+
 PIXELS_FROM = 2000
-"""Number of gridded cells from which a map shows pixels: fewer would be too small to see."""
+"""Number of gridded cells from which a map shows pixels whatever their size on the page."""
+
+WIDEST_WINDOW = (100.0, 150.0)
+"""Degrees of latitude and longitude above which cells count as spread over the globe."""
+
+SMALLEST_WINDOW = 900e3
+"""Height and width of a window, in metres, below which no coast would tell where it is."""
+
+WINDOW_SHAPES = (0.5, 1.2)
+"""Least and greatest height of a window over its width: it shows more around a narrow region."""
+
+TALL = 0.85
+"""Height over width from which maps of a region stand beside each other."""
+
+TALLEST_MAP = 4.6
+"""Greatest height of a map on the page, inches."""
+
+BESIDE_MAP, ABOVE_MAP, BELOW_MAP = 0.6, 0.4, 0.5
+"""Room for labels beside a map, for its title and labels, and for a bar beneath it; inches."""
 
 _SOUTH, _NORTH = -58.0, 84.0
 _GEODETIC = ccrs.PlateCarree()
+_DEGREE = 111.2e3
+"""Length of a degree along a meridian, in metres."""
+_MARGIN = 0.04
+_SPACINGS = (1, 2, 5, 10, 15, 20, 30)
+_MOST_LINES = 5
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of the Earth that holds the cells of a regional study, however it lies.
+
+    Attributes
+    ----------
+    latitude, longitude
+        Centre of the Lambert azimuthal equal-area projection, degrees north and east.
+    x, y
+        Least and greatest coordinate shown, in metres from the centre.
+    """
+
+    latitude: float
+    longitude: float
+    x: tuple[float, float]
+    y: tuple[float, float]
+
+    @property
+    def projection(self) -> ccrs.Projection:
+        """Equal areas, like the map of the globe, and little distortion around the centre."""
+        return ccrs.LambertAzimuthalEqualArea(self.longitude, self.latitude)
+
+    @property
+    def shape(self) -> float:
+        """Height over width."""
+        return (self.y[1] - self.y[0]) / (self.x[1] - self.x[0])
+
+
+def window_of(latitude: np.ndarray, longitude: np.ndarray) -> Window | None:
+    """Find the window that holds cells, or None where they are spread over the globe.
+
+    Parameters
+    ----------
+    latitude, longitude
+        Cell centres [cell], degrees. The window lies across the date line if the cells do.
+    """
+    latitude = np.asarray(latitude, dtype=float)
+    if latitude.size == 0:
+        return None
+    west, east = _arc(np.asarray(longitude, dtype=float))
+    south, north = float(latitude.min()), float(latitude.max())
+    if north - south > WIDEST_WINDOW[0] or east - west > WIDEST_WINDOW[1]:
+        return None
+    centre = ((south + north) / 2, (west + east) / 2)
+    projection = ccrs.LambertAzimuthalEqualArea(centre[1], centre[0])
+    # Corners of all cells, so that none is cut.
+    steps = np.array([-CELL_SIZE / 2, CELL_SIZE / 2])
+    y, x = np.meshgrid(steps, steps)
+    corners = projection.transform_points(
+        _GEODETIC,
+        (np.asarray(longitude, dtype=float)[:, None] + x.ravel()).ravel(),
+        np.clip(latitude[:, None] + y.ravel(), -90, 90).ravel(),
+    )
+    sides = [
+        (float(values.min()), float(values.max())) for values in (corners[:, 0], corners[:, 1])
+    ]
+    width, height = (max((1 + 2 * _MARGIN) * (high - low), SMALLEST_WINDOW) for low, high in sides)
+    width = max(width, height / WINDOW_SHAPES[1])
+    height = max(height, width * WINDOW_SHAPES[0])
+    (x0, x1), (y0, y1) = sides
+    return Window(
+        *centre,
+        ((x0 + x1 - width) / 2, (x0 + x1 + width) / 2),
+        ((y0 + y1 - height) / 2, (y0 + y1 + height) / 2),
+    )
+
+
+def _arc(longitude: np.ndarray) -> tuple[float, float]:
+    """Ends of the shortest arc that holds all longitudes, degrees east; the second may pass 180."""
+    around = np.unique((longitude + 180) % 360 - 180)
+    gaps = np.diff(around, append=around[0] + 360)
+    widest = int(gaps.argmax())
+    west = float(around[(widest + 1) % around.size])
+    return west, west + 360 - float(gaps[widest])
 
 
 @cache
-def land() -> shapely.MultiPolygon:
-    """Trace the outline of the land, without lakes and islands under one square degree.
+def land() -> shapely.Geometry:
+    """Trace the outline of the land, without seas, lakes and islands under one square degree.
 
     The source, at half a degree, is the public-domain Natural Earth raster that cartopy carries in
     its own package, so that no map ever needs the network. In that picture the sea alone is
@@ -43,40 +153,99 @@ def land() -> shapely.MultiPolygon:
     )
     redness = (picture[..., 0] - picture[..., 2])[::-1]
     rows, columns = redness.shape
-    longitude = (np.arange(columns) + 0.5) * 360 / columns - 180
+    # One column from beyond the date line on either side: outlines are to reach it.
+    redness = np.pad(redness, ((0, 0), (1, 1)), mode="wrap")
+    longitude = (np.arange(-1, columns + 1) + 0.5) * 360 / columns - 180
     latitude = (np.arange(rows) + 0.5) * 180 / rows - 90
     generator = contourpy.contour_generator(
         longitude, latitude, redness, fill_type=contourpy.FillType.OuterOffset
     )
     filled: Any = generator.filled(-0.2, np.inf)
-    polygons = [
-        shapely.Polygon(outline[bounds[0] : bounds[1]])
-        for outline, bounds in zip(*filled, strict=True)
-    ]
-    return shapely.MultiPolygon([polygon for polygon in polygons if polygon.area > 1.0])
+    polygons = []
+    for points, bounds in zip(*filled, strict=True):
+        outline, *holes = (points[first:last] for first, last in pairwise(bounds))
+        waters = [hole for hole in holes if shapely.Polygon(hole).area > 1.0]
+        polygons.append(shapely.Polygon(outline, waters))
+    return shapely.clip_by_rect(
+        shapely.MultiPolygon([polygon for polygon in polygons if polygon.area > 1.0]),
+        *(-180.0, -90.0, 180.0, 90.0),
+    )
 
 
-def add_map(figure: Figure, position: tuple[int, int, int]) -> GeoAxes:
-    """Add an empty Equal Earth map of all land but Antarctica, with labelled graticules.
+def figure_of_maps(window: Window | None, count: int = 1) -> tuple[Figure, list[GeoAxes]]:
+    """Make a full-page figure of empty maps: beside each other if they are tall, else a column.
 
     Parameters
     ----------
-    figure, position
-        Where: rows, columns and number of the panel, as `Figure.add_subplot` takes them.
+    window
+        What every map shows, as `add_map` takes it.
+    count
+        How many, at least one.
     """
-    projection = ccrs.EqualEarth()
-    axes: GeoAxes = figure.add_subplot(*position, projection=projection)
-    axes.set_global()
-    edges = projection.transform_points(_GEODETIC, np.zeros(2), np.array([_SOUTH, _NORTH]))
-    axes.set_ylim(edges[0, 1], edges[1, 1])
+    columns = 1 if window is None or window.shape < TALL else count
+    lines = count // columns
+    room = BELOW_MAP if lines == 1 else 0.0
+    height = map_height(window, style.WIDTH / columns - BESIDE_MAP) + ABOVE_MAP + room
+    figure = Figure(figsize=(style.WIDTH, height * lines))
+    places = figure.add_gridspec(lines, columns)
+    return figure, [add_map(figure, places[number], window) for number in range(count)]
+
+
+def map_height(window: Window | None, width: float) -> float:
+    """Height that a map of a width, or of the greatest height that fits a page, takes; inches."""
+    shape = 0.46 if window is None else window.shape
+    return min(width * shape, TALLEST_MAP)
+
+
+def add_colour_bar(axes: GeoAxes, colours: ScalarMappable, label: str) -> None:
+    """Add a colour bar to a map: beside it where maps form a column, else beneath it."""
+    beside = axes.get_subplotspec().get_gridspec().nrows > 1
+    axes.figure.colorbar(
+        colours,
+        ax=axes,
+        orientation="vertical" if beside else "horizontal",
+        shrink=0.8,
+        aspect=25 if beside else 40,
+        pad=0.02,
+        extend="both",
+        label=label,
+    )
+
+
+def add_map(figure: Figure, place: SubplotSpec, window: Window | None = None) -> GeoAxes:
+    """Add an empty map with coasts and labelled graticules.
+
+    Parameters
+    ----------
+    figure, place
+        Where.
+    window
+        What it shows: None for all land but Antarctica, on an Equal Earth map.
+    """
+    projection = ccrs.EqualEarth() if window is None else window.projection
+    axes: GeoAxes = figure.add_subplot(place, projection=projection)
+    if window is None:
+        axes.set_global()
+        edges = projection.transform_points(_GEODETIC, np.zeros(2), np.array([_SOUTH, _NORTH]))
+        axes.set_ylim(edges[0, 1], edges[1, 1])
+        meridians, parallels = range(-120, 121, 60), range(-30, 61, 30)
+    else:
+        axes.set_xlim(window.x)
+        axes.set_ylim(window.y)
+        meridians, parallels = _graticule(window)
     axes.add_geometries(
-        [land()], _GEODETIC, facecolor=style.LIGHT_GREY, edgecolor="0.6", linewidth=0.3, zorder=0
+        [land() if window is None else _land_in(window)],
+        _GEODETIC if window is None else projection,
+        facecolor=style.LIGHT_GREY,
+        edgecolor="0.6",
+        linewidth=0.3,
+        zorder=0,
     )
     axes.spines["geo"].set(linewidth=0.5, edgecolor="0.4")
     axes.gridlines(
         draw_labels={"left": "y", "bottom": "x"},
-        xlocs=range(-120, 121, 60),
-        ylocs=range(-30, 61, 30),
+        xlocs=meridians,
+        ylocs=parallels,
         linewidth=0.3,
         color="0.75",
         xlabel_style={"size": 7},
@@ -84,6 +253,43 @@ def add_map(figure: Figure, position: tuple[int, int, int]) -> GeoAxes:
         zorder=1,
     )
     return axes
+
+
+def _land_in(window: Window) -> shapely.Geometry:
+    """Land around a window, in its projection.
+
+    Land is clipped first: cartopy stumbles over polygons around the far side of the Earth.
+    """
+    reach = np.hypot(*(np.abs(side).max() for side in (window.x, window.y)))
+    radius = 2 * np.arcsin(min(float(reach) / (2 * EARTH_RADIUS), 1.0))
+    south, north = window.latitude + np.rad2deg(radius) * np.array([-1.0, 1.0])
+    across = 180.0
+    if max(-south, north) < 90:
+        across = float(np.rad2deg(np.arcsin(np.sin(radius) / np.cos(np.deg2rad(window.latitude)))))
+    west, east = window.longitude - across, window.longitude + across
+    copies = [
+        shapely.transform(land(), lambda points, turn=turn: points + np.array([turn, 0.0]))
+        for turn in (-360.0, 0.0, 360.0)
+    ]
+    clipped = [
+        shapely.clip_by_rect(copy, west, max(south, -90.0), east, min(north, 90.0))
+        for copy in copies
+    ]
+    return shapely.transform(
+        shapely.segmentize(shapely.union_all(clipped), 1.0),
+        lambda points: window.projection.transform_points(_GEODETIC, *points.T)[:, :2],
+    )
+
+
+def _graticule(window: Window) -> tuple[range, range]:
+    """Meridians and parallels of a window, all around the Earth: those outside are not seen."""
+    shrinkage = max(np.cos(np.deg2rad(window.latitude)), 0.1)
+    width, height = (high - low for low, high in (window.x, window.y))
+    across, along = (
+        next((step for step in _SPACINGS if extent / _DEGREE / step <= _MOST_LINES), _SPACINGS[-1])
+        for extent in (width / shrinkage, height)
+    )
+    return range(-180, 180, across), range(-90, 91, along)
 
 
 def is_gridded(latitude: np.ndarray, longitude: np.ndarray) -> bool:
@@ -102,7 +308,10 @@ def add_cells(
     colours: str | Colormap,
     norm: Normalize,
 ) -> ScalarMappable:
-    """Colour cells on a map by a value: pixels for a grid, markers for sites and small studies.
+    """Colour cells on a map by a value.
+
+    Cells of the grid are pixels of their true size where these can be seen, in a small region or
+    because they are many; flux-tower sites, and grids that are too sparse for pixels, are markers.
 
     Parameters
     ----------
@@ -125,22 +334,10 @@ def add_cells(
     latitude = np.asarray(latitude, dtype=float)[shown]
     longitude = (np.asarray(longitude, dtype=float)[shown] + 180) % 360 - 180
     values = values[shown]
-    if len(values) >= PIXELS_FROM and is_gridded(latitude, longitude):
-        picture = np.full((round(180 / CELL_SIZE), round(360 / CELL_SIZE)), np.nan)
-        rows = np.floor((latitude + 90) / CELL_SIZE).astype(int)
-        columns = np.floor((longitude + 180) / CELL_SIZE).astype(int)
-        picture[rows, columns] = values
-        return axes.imshow(
-            np.ma.masked_invalid(picture),
-            origin="lower",
-            extent=(-180, 180, -90, 90),
-            transform=_GEODETIC,
-            regrid_shape=picture.shape[0],
-            interpolation="nearest",
-            cmap=colours,
-            norm=norm,
-            zorder=2,
-        )
+    if is_gridded(latitude, longitude) and (
+        len(values) >= PIXELS_FROM or _cell_on_page(axes, latitude) >= SMALLEST_PIXEL
+    ):
+        return _add_pixels(axes, latitude, longitude, values, colours, norm)
     size = float(np.clip(4000 / max(len(values), 1), 3, 26))
     return axes.scatter(
         longitude,
@@ -153,6 +350,67 @@ def add_cells(
         edgecolors="0.15",
         linewidths=0.3 if size > 8 else 0.0,
         zorder=2,
+    )
+
+
+def _cell_on_page(axes: GeoAxes, latitude: np.ndarray) -> float:
+    """Edge of a square of the area that a cell has on the page, in inches."""
+    if latitude.size == 0:
+        return 0.0
+    width, height = (
+        axes.get_subplotspec().get_position(axes.figure).size * axes.figure.get_size_inches()
+    )
+    across, along = (
+        abs(high - low) / inches
+        for (low, high), inches in ((axes.get_xlim(), width), (axes.get_ylim(), height))
+    )
+    shrinkage = np.sqrt(np.cos(np.deg2rad(latitude)).mean())
+    return float(CELL_SIZE * _DEGREE * shrinkage / max(across, along))
+
+
+def _add_pixels(
+    axes: GeoAxes,
+    latitude: np.ndarray,
+    longitude: np.ndarray,
+    values: np.ndarray,
+    colours: str | Colormap,
+    norm: Normalize,
+) -> ScalarMappable:
+    rows = np.floor((latitude + 90) / CELL_SIZE).astype(int)
+    columns = np.floor((longitude + 180) / CELL_SIZE).astype(int)
+    if isinstance(axes.projection, ccrs.EqualEarth):
+        picture = np.full((round(180 / CELL_SIZE), round(360 / CELL_SIZE)), np.nan)
+        picture[rows, columns] = values
+        return axes.imshow(
+            np.ma.masked_invalid(picture),
+            origin="lower",
+            extent=(-180, 180, -90, 90),
+            transform=_GEODETIC,
+            regrid_shape=picture.shape[0],
+            interpolation="nearest",
+            cmap=colours,
+            norm=norm,
+            zorder=2,
+        )
+    # Each pixel is the quadrangle that its corners become, from the westernmost eastwards.
+    first = round((_arc(longitude)[0] + 180) / CELL_SIZE - 0.5)
+    columns = (columns - first) % round(360 / CELL_SIZE)
+    lowest = int(rows.min())
+    picture = np.full((int(rows.max()) - lowest + 1, int(columns.max()) + 1), np.nan)
+    picture[rows - lowest, columns] = values
+    east, north = np.meshgrid(
+        (first + np.arange(picture.shape[1] + 1)) * CELL_SIZE - 180,
+        (lowest + np.arange(picture.shape[0] + 1)) * CELL_SIZE - 90,
+    )
+    corners = axes.projection.transform_points(_GEODETIC, east, north)
+    return axes.pcolormesh(
+        corners[..., 0],
+        corners[..., 1],
+        np.ma.masked_invalid(picture),
+        cmap=colours,
+        norm=norm,
+        zorder=2,
+        rasterized=True,
     )
 
 
@@ -198,8 +456,7 @@ def draw_cells(dataset: xr.Dataset, variable: str) -> Figure:
     values = field.mean(others).to_numpy()
     latitude, longitude = coordinates(dataset)
 
-    figure = Figure(figsize=(style.WIDTH, 3.6))
-    axes = add_map(figure, (1, 1, 1))
+    figure, (axes,) = figure_of_maps(window_of(latitude, longitude))
     shown = int(np.isfinite(values).sum())
     means = f", mean over {' and '.join(str(name) for name in others)}" if others else ""
     axes.set_title(f"{style.capitalise(style.facts(variable)[0])}{means} (n = {shown:,} cells)")
@@ -214,14 +471,5 @@ def draw_cells(dataset: xr.Dataset, variable: str) -> Figure:
         style.colour_map(variable),
         style.colour_norm(variable, values),
     )
-    figure.colorbar(
-        colours,
-        ax=axes,
-        orientation="horizontal",
-        shrink=0.6,
-        aspect=40,
-        pad=0.02,
-        extend="both",
-        label=style.label(variable),
-    )
+    add_colour_bar(axes, colours, style.label(variable))
     return figure

@@ -107,8 +107,8 @@ def draw_partition_map(cells: xr.Dataset, target: str) -> Figure:
     latitude, longitude = maps.coordinates(cells)
     shown = dominant >= 0
 
-    figure = Figure(figsize=(style.WIDTH, 3.6))
-    axes = maps.add_map(figure, (1, 1, 1))
+    window = maps.window_of(latitude, longitude)
+    figure, (axes,) = maps.figure_of_maps(window)
     long_name, _ = style.facts(target)
     axes.set_title(
         f"Predictor group dominating {style.symbol(target)}: {long_name}"
@@ -125,13 +125,14 @@ def draw_partition_map(cells: xr.Dataset, target: str) -> Figure:
         ListedColormap([style.group_colour(group) for group in groups]),
         BoundaryNorm(np.arange(len(groups) + 1) - 0.5, len(groups)),
     )
-    _draw_fractions(axes, dominant[shown], groups)
+    # The globe has an empty corner in the South Pacific; a region need not have one.
+    place = (0.15, 0.17, 0.12, 0.25) if window is None else (1.1, 0.3, 0.22, 0.4)
+    _draw_fractions(axes.inset_axes(place), dominant[shown], groups)
     return figure
 
 
-def _draw_fractions(axes: Axes, dominant: np.ndarray, groups: Sequence[str]) -> None:
-    """Bars of the fraction of cells per group, in the empty South Pacific corner of the map."""
-    inset = axes.inset_axes((0.15, 0.17, 0.12, 0.25))
+def _draw_fractions(inset: Axes, dominant: np.ndarray, groups: Sequence[str]) -> None:
+    """Bars of the fraction of cells per group."""
     percent = 100 * np.bincount(dominant, minlength=len(groups)) / len(dominant)
     rows = np.arange(len(groups))
     inset.barh(rows, percent, 0.75, color=[style.group_colour(group) for group in groups])

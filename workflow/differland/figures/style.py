@@ -77,7 +77,7 @@ TRAIT_CATEGORIES: Mapping[str, str] = MappingProxyType(
     }
 )
 
-# Symbols of Fig. 3 for traits, and the usual abbreviations for fluxes and observations.
+# Symbols of Fig. 3 for traits, and the usual abbreviations of what else axes are about.
 SYMBOLS: Mapping[str, str] = MappingProxyType(
     {
         "sif": "SIF",
@@ -94,6 +94,15 @@ SYMBOLS: Mapping[str, str] = MappingProxyType(
         "nbe": "NBE",
         "ewt": "EWT",
         "fire": "Fire",
+        "soil_organic_carbon": "SOC",
+        "fire_emission": "Fire",
+        "t_min": r"$T_\mathrm{min}$",
+        "t_max": r"$T_\mathrm{max}$",
+        "vpd": "VPD",
+        "co2": "CO$_2$",
+        "mean_annual_temperature": "Temperature",
+        "mean_annual_precipitation": "Precipitation",
+        "srad": "Radiation",
         "canopy_efficiency": "$ce$",
         "underlying_water_use_efficiency": "uWUE",
         "q10": "$Q_{10}$",
@@ -185,6 +194,8 @@ def save(figure: Figure, png_path: str | Path, pdf_path: str | Path | None = Non
         Where to. Folders are made.
     """
     with matplotlib.rc_context(dict(RC)):
+        # Only once they are drawn is it known what room the labels of a map's graticule take.
+        figure.draw_without_rendering()
         with atomic_path(png_path) as temporary:
             figure.savefig(temporary, format="png")
         if pdf_path is not None:

@@ -1,0 +1,20 @@
+from differland.figures import partition, style
+from differland.files import read_netcdf
+from differland.logs import record
+
+
+def plot_partition_maps(cells: str, targets: list[str], pngs: list[str], pdfs: list[str]) -> None:
+    """Draw the predictor group that explains most in each cell, for each target."""
+    dataset = read_netcdf(cells)
+    for target, png, pdf in zip(targets, pngs, pdfs, strict=True):
+        style.save(partition.draw_partition_map(dataset, target), png, pdf)
+
+
+if __name__ == "__main__":
+    with record(snakemake.log[0]):
+        plot_partition_maps(
+            cells=snakemake.input.cells,
+            targets=snakemake.params.targets,
+            pngs=snakemake.output.png,
+            pdfs=snakemake.output.pdf,
+        )

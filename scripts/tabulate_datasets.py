@@ -1,0 +1,23 @@
+from typing import Any
+
+import pandas as pd
+
+from differland.datasets.catalogue import tabulate
+from differland.files import write_text
+from differland.logs import record
+
+
+def tabulate_datasets(products: dict[str, Any], years: dict[str, list[int]], table: str) -> None:
+    """List the raw datasets that the study uses, as a paper's section on data needs them."""
+    used = [name for name, settings in products.items() if settings is not None]
+    rows = tabulate(used, years, products)
+    write_text(pd.DataFrame(rows).to_csv(index=False), table)
+
+
+if __name__ == "__main__":
+    with record(snakemake.log[0]):
+        tabulate_datasets(
+            products=snakemake.params.products,
+            years=snakemake.params.years,
+            table=snakemake.output.table,
+        )

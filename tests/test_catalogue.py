@@ -1,0 +1,161 @@
+"""The catalogue of raw products, and which of their files a study needs."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from differland.datasets import products, sources
+from differland.datasets.catalogue import find_files, read_catalogue, tabulate
+from differland.errors import InputError
+from differland.tables import FORCING, OBSERVATIONS, PREDICTOR_GROUPS
+
+
+@pytest.fixture
+def raw(configuration: dict, tmp_path: Path) -> dict[str, Any]:
+    """The paper's section raw, of two years, in an empty folder."""
+    section = copy.deepcopy(configuration["raw"])
+    return section | {"folder": str(tmp_path), "first_year": 2020, "last_year": 2021}
+
+
+def touch(folder: Path, *names: str) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return [folder / name for name in names]
+
+
+def test_catalogue_and_configuration_have_the_same_products(configuration: dict):
+    assert set(read_catalogue()) == set(configuration["raw"]["products"])
+
+
+def test_every_variable_of_the_driver_has_a_product():
+    given = {name for product in read_catalogue().values() for name in product.gives}
+    studied = {name for group in ("PFT", "CLIM", "AGE", "SOIL") for name in PREDICTOR_GROUPS[group]}
+    assert studied | set(FORCING) | set(OBSERVATIONS) <= given
+
+
+def test_every_map_has_a_reader():
+    kinds = {name: product.kind for name, product in read_catalogue().items()}
+    assert {name for name, kind in kinds.items() if kind == "static"} == set(products._STATIC)
+    yearly = {"era5", "mcd64cmq", *products._YEARLY}
+    assert {name for name, kind in kinds.items() if kind == "yearly"} == yearly
+
+
+def test_a_file_of_the_catalogue_must_follow_the_schema(monkeypatch, tmp_path: Path):
+    text = Path("resources/datasets/gleam.yaml")
+    root = Path(__file__).resolve().parents[1]
+    (tmp_path / "gleam.yaml").write_text((root / text).read_text().replace("title:", "titel:"))
+    monkeypatch.setattr("differland.datasets.catalogue.CATALOGUE", tmp_path)
+    with pytest.raises(InputError, match="titel"):
+        read_catalogue.__wrapped__()
+
+
+def test_files_of_months_are_found_in_order(tmp_path: Path):
+    product = read_catalogue()["gfed5_burned_area"]
+    names = [f"BA/BA2019{month:02d}.nc" for month in range(12, 0, -1)]
+    touch(tmp_path, *names, "BA/BA202001.nc")
+    found = find_files(product, "burned_area", tmp_path, [2019])
+    assert [file.name for file in found] == [f"BA2019{month:02d}.nc" for month in range(1, 13)]
+
+
+def test_days_of_the_year_know_leap_years(tmp_path: Path):
+    starts = [1, 32, 61, 92, 122, 153, 183, 214, 245, 275, 306, 336]
+    touch(tmp_path, *(f"MCD64CMQ.A2020{day:03d}.061.2021.hdf" for day in starts))
+    found = find_files(read_catalogue()["mcd64cmq"], "burned_area", tmp_path, [2020])
+    assert len(found) == 12
+    with pytest.raises(InputError, match=r"MCD64CMQ\.A2021001"):
+        find_files(read_catalogue()["mcd64cmq"], "burned_area", tmp_path, [2021])
+
+
+def test_what_is_missing_is_told_with_product_pattern_folder_and_where_to_get_it(tmp_path: Path):
+    product = read_catalogue()["lcspp"]
+    touch(tmp_path, *(f"LCSPP_MODIS_v3.2_2015{month:02d}a.nc" for month in range(1, 12)))
+    with pytest.raises(InputError) as caught:
+        find_files(product, "halves", tmp_path, [2015])
+    for words in (str(tmp_path), "product lcspp", "v3.2*201512[ab].nc", "10.5281/zenodo.11658088"):
+        assert words in str(caught.value)
+
+
+def test_all_that_is_missing_is_told_by_product(raw: dict):
+    lines = sources.missing_files(raw)
+    used = [name for name, settings in raw["products"].items() if settings is not None]
+    # Xu et al. end in 2019, before this study.
+    assert len(lines) == len(used) - 1
+    assert any("in 2 of 2 years" in line and "gleam" in line for line in lines)
+    touch(Path(raw["folder"], "gleam"), *(f"E_{y}_GLEAM_v4.2a_MO.nc" for y in (2020, 2021)))
+    assert not any("gleam" in line for line in sources.missing_files(raw))
+
+
+def test_years_of_products(raw: dict):
+    assert sources.product_years("gleam", raw) == [2020, 2021]
+    assert sources.product_years("gfed5_burned_area", raw) == [2020]
+    assert sources.product_years("mcd64cmq", raw) == [2021]
+    assert sources.product_years("xu_biomass", raw) == []
+    assert list(sources.overlap_years(raw)) == list(range(2002, 2021))
+
+
+@pytest.mark.parametrize(
+    ("changes", "roles"),
+    [
+        ({}, {"monthly_means", "t_min", "t_max", "dewpoint_max"}),
+        ({"vapour_pressure_deficit": "magnus"}, {"monthly_means", "t_min", "t_max"}),
+        ({"extremes": "hour of day"}, {"monthly_means", "hour_of_day"}),
+    ],
+)
+def test_files_depend_on_choices(raw: dict, changes: dict, roles: set[str]):
+    raw["products"]["era5"] |= changes
+    for role in roles:
+        touch(
+            Path(raw["folder"], "era5"),
+            read_catalogue()["era5"].files[role].replace("{year}*", "2020.nc"),
+        )
+    assert set(sources.product_sources("era5", raw, 2020)) == roles
+
+
+def test_patterns_of_the_configuration_overrule_the_catalogue(raw: dict):
+    raw["patterns"] = {"era5": {"monthly_means": "all_years.nc"}}
+    raw["products"]["era5"] |= {"vapour_pressure_deficit": "magnus"}
+    names = ["all_years.nc", "era5_daily_t_min_2020.nc", "era5_daily_t_max_2020.nc"]
+    files = touch(Path(raw["folder"], "era5"), *names)
+    assert sources.product_sources("era5", raw, 2020)["monthly_means"] == [files[0]]
+
+
+def test_land_cover_is_that_of_the_chosen_years(raw: dict):
+    raw["products"]["mcd12c1"]["years"] = [2010]
+    (file,) = touch(Path(raw["folder"], "mcd12c1"), "MCD12C1.A2010001.061.2022.hdf")
+    assert sources.product_sources("mcd12c1", raw) == {"land_cover": [file]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "variable"),
+    [
+        ({"last_year": 2019}, "raw.last_year"),
+        ({"window": {"south": 10, "north": 10, "west": 0, "east": 10}}, "raw.window.north"),
+        ({"window": {"south": 0, "north": 10, "west": 10, "east": 10}}, "raw.window.east"),
+        ({"window": {"south": 0, "north": 10, "west": 0, "east": 361}}, "raw.window.east"),
+        ({"patterns": {"era6": {}}}, "raw.patterns.era6"),
+        ({"patterns": {"era5": {"tmin": "x"}}}, "raw.patterns.era5.tmin"),
+    ],
+)
+def test_contradictions_are_refused(raw: dict, changes: dict, variable: str):
+    with pytest.raises(InputError) as caught:
+        sources.check_raw(raw | changes, "study.yaml")
+    assert caught.value.variable == variable
+    assert caught.value.file == "study.yaml"
+
+
+def test_burned_area_must_reach_the_last_year(raw: dict):
+    raw["products"]["mcd64cmq"] = None
+    with pytest.raises(InputError, match=r"mcd64cmq: expected settings, since .* 2021 to 2021"):
+        sources.check_raw(raw, "study.yaml")
+
+
+def test_the_table_of_datasets_names_source_and_choices(raw: dict):
+    (row,) = tabulate(["gleam"], {"gleam": [2020, 2021]}, raw["products"])
+    assert row["years"] == "2020-2021"
+    assert row["configuration key"] == "raw.products.gleam"
+    assert "E (mm month-1)" in row["variables"]
+    assert row["choices"] == "units: stated"

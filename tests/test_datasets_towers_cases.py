@@ -1,0 +1,306 @@
+"""Flux towers: what is wrong with a file is told, for each network and step."""
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from differland.datasets.towers import plant_cover, put_on_cells, read_sites, read_towers
+from differland.errors import InputError
+from differland.grid import Grid
+
+PERIOD = pd.period_range("2001-01", "2023-12", freq="M")
+
+NAMES = {
+    "FLUXNET2015": "FLX_DE-Hai_FLUXNET2015_FULLSET_{}_2010-2011_1-4.csv",
+    "AmeriFlux": "AMF_US-Ha1_FLUXNET_FLUXMET_{}_2010-2011_v1.3_r1.csv",
+    "ICOS": "ICOSETC_BE-Bra_FLUXNET_{}_L2.csv",
+}
+COLUMNS = {
+    "LE_F_MDS": 80.0,
+    "LE_F_MDS_QC": 0.9,
+    "LE_CORR": 100.0,
+    "NEE_VUT_REF": -2.0,
+    "NEE_VUT_REF_QC": 0.8,
+    "NEE_CUT_REF_QC": 0.0,
+    "LE_CORR_QC": 0.0,
+    "RECO_NT_VUT_REF": 4.0,
+    "GPP_NT_VUT_REF": 6.0,
+    "RECO_DT_VUT_REF": 40.0,
+    "GPP_DT_VUT_REF": 50.0,
+    "RECO_NT_CUT_REF": 41.0,
+    "GPP_NT_CUT_REF": 51.0,
+}
+MONTHS = [f"{year}{month:02d}" for year in (2010, 2011) for month in range(1, 13)]
+
+every_network = pytest.mark.parametrize("network", NAMES)
+
+
+def table(months: list[str] = MONTHS, **changed: object) -> pd.DataFrame:
+    """Gross primary production is 6 and a hundredth more in each month."""
+    frame = pd.DataFrame(COLUMNS, index=pd.Index(months, name="TIMESTAMP"))
+    frame["GPP_NT_VUT_REF"] += np.arange(len(months)) / 100
+    return frame.assign(**changed)
+
+
+def write(folder: Path, network: str, frame: pd.DataFrame, step: str = "MM") -> Path:
+    path = folder / NAMES[network].format(step)
+    frame.to_csv(path)
+    return path
+
+
+@every_network
+@pytest.mark.parametrize("order", [list(COLUMNS), sorted(COLUMNS), list(COLUMNS)[::-1]])
+def test_columns_are_told_by_name(tmp_path, network, order):
+    write(tmp_path, network, table()[order])
+    towers = read_towers(tmp_path, PERIOD)
+    assert list(towers["month"].astype(str)) == [f"{m[:4]}-{m[4:]}" for m in MONTHS]
+    assert towers["gpp_site"].to_list() == pytest.approx([6 + k / 100 for k in range(24)])
+    assert (towers["reco_site"] == 4.0).all()
+    # 80 W m-2 are 6.912 MJ m-2 day-1; 2.45 MJ evaporate a kilogram.
+    assert towers["et_site"].to_list() == pytest.approx([6.912 / 2.45] * 24)
+    closed = read_towers(tmp_path, PERIOD, latent_heat="LE_CORR")
+    assert closed["et_site"].to_list() == pytest.approx([8.64 / 2.45] * 24)
+
+
+@every_network
+@pytest.mark.parametrize(
+    "column", ["LE_F_MDS", "LE_F_MDS_QC", "NEE_VUT_REF_QC", "RECO_NT_VUT_REF", "GPP_NT_VUT_REF"]
+)
+def test_wrong_variables(tmp_path, network, column):
+    write(tmp_path, network, table().drop(columns=column))
+    with pytest.raises(InputError, match=f"{column}: expected a column of this name"):
+        read_towers(tmp_path, PERIOD)
+
+
+@every_network
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        # Grams in a month, a year, or in milligrams; joules; percent.
+        ("GPP_NT_VUT_REF", 180.0, "gC m-2 day-1"),
+        ("RECO_NT_VUT_REF", 1500.0, "gC m-2 day-1"),
+        ("LE_F_MDS", 6.9e6, "mm day-1"),
+        ("NEE_VUT_REF_QC", 80.0, "a share"),
+        ("LE_F_MDS_QC", 90.0, "a share"),
+    ],
+)
+def test_wrong_units(tmp_path, network, column, value, message):
+    write(tmp_path, network, table(**{column: value}))
+    with pytest.raises(InputError, match=rf"{column}: expected values from .*{message}"):
+        read_towers(tmp_path, PERIOD)
+
+
+@every_network
+@pytest.mark.parametrize(
+    ("column", "lost"),
+    [
+        ("GPP_NT_VUT_REF", {"gpp_site"}),
+        ("RECO_NT_VUT_REF", {"reco_site"}),
+        ("LE_F_MDS", {"et_site"}),
+        ("NEE_VUT_REF_QC", {"gpp_site", "reco_site"}),
+        ("LE_F_MDS_QC", {"et_site"}),
+        ("GPP_DT_VUT_REF", set()),
+    ],
+)
+def test_missing_values(tmp_path, network, column, lost):
+    frame = table()
+    frame.loc["201003", column] = -9999
+    write(tmp_path, network, frame)
+    towers = read_towers(tmp_path, PERIOD).set_index("month")
+    march = towers.loc[pd.Period("2010-03", "M"), ["gpp_site", "reco_site", "et_site"]]
+    assert set(march.index[march.isna()]) == lost
+    assert len(towers) == 24
+
+
+@every_network
+@pytest.mark.parametrize("value", [-6999.0, -99999.0, 1e20])
+def test_fill_values_that_are_not_documented(tmp_path, network, value):
+    frame = table()
+    frame.loc["201003", "RECO_NT_VUT_REF"] = value
+    write(tmp_path, network, frame)
+    with pytest.raises(InputError, match="RECO_NT_VUT_REF: expected values from"):
+        read_towers(tmp_path, PERIOD)
+
+
+@every_network
+def test_a_missing_month_is_a_gap(tmp_path, network):
+    write(tmp_path, network, table().drop(index="201005"))
+    towers = read_towers(tmp_path, PERIOD).set_index("month")["gpp_site"]
+    assert pd.Period("2010-05", "M") not in towers.index
+    assert towers[pd.Period("2010-06", "M")] == pytest.approx(6.05)
+    assert towers[pd.Period("2010-04", "M")] == pytest.approx(6.03)
+
+
+@every_network
+def test_a_duplicate_month_is_refused(tmp_path, network):
+    months = [*MONTHS[:4], MONTHS[3], *MONTHS[5:]]
+    write(tmp_path, network, table(months))
+    with pytest.raises(InputError, match="TIMESTAMP: expected every month once, found 2010-04"):
+        read_towers(tmp_path, PERIOD)
+
+
+@every_network
+def test_truncated_within_a_row(tmp_path, network):
+    path = write(tmp_path, network, table())
+    text = path.read_text()
+    for kept in (len(text) - 20, len(text) // 2):
+        path.write_text(text[:kept].rsplit(",", 2)[0])
+        with pytest.raises(InputError, match=rf"{path.name}: \w+: expected"):
+            read_towers(tmp_path, PERIOD)
+
+
+@pytest.mark.parametrize("network", ["FLUXNET2015", "AmeriFlux"])
+@pytest.mark.parametrize("months", [MONTHS[:12], MONTHS[12:]])
+def test_truncated_between_rows(tmp_path, network, months):
+    """The names of ICOS do not tell the years."""
+    write(tmp_path, network, table(months))
+    with pytest.raises(InputError, match="expected 2010-2011, as the file is named, found 201"):
+        read_towers(tmp_path, PERIOD)
+
+
+@every_network
+def test_truncated_archive(tmp_path, network):
+    path = write(tmp_path, network, table())
+    archive = tmp_path / "site.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        file.write(path, path.name)
+    path.unlink()
+    assert len(read_towers(tmp_path, PERIOD)) == 24
+    archive.write_bytes(archive.read_bytes()[:-30])
+    with pytest.raises(InputError, match=r"site\.zip: file: expected a complete archive"):
+        read_towers(tmp_path, PERIOD)
+
+
+@every_network
+def test_quality_at_the_limit_is_enough(tmp_path, network):
+    """1 - 0.7 is a little more than 0.3 in binary."""
+    write(tmp_path, network, table(NEE_VUT_REF_QC=0.3, LE_F_MDS_QC=0.3))
+    assert len(read_towers(tmp_path, PERIOD, maximum_gap_filled=0.7)) == 24
+    assert read_towers(tmp_path, PERIOD, maximum_gap_filled=0.69).empty
+
+
+def test_the_record_that_ends_last_goes_before_the_younger_network(tmp_path):
+    later = "FLX_US-Ha1_FLUXNET2015_SUBSET_MM_2011-2012_1-3.csv"
+    months = [f"{year}{month:02d}" for year in (2011, 2012) for month in range(1, 13)]
+    table(months, GPP_NT_VUT_REF=1.0).to_csv(tmp_path / later)
+    table(GPP_NT_VUT_REF=2.0).to_csv(tmp_path / NAMES["AmeriFlux"].format("MM"))
+    towers = read_towers(tmp_path, PERIOD)
+    years = towers.groupby(towers["month"].dt.year)["gpp_site"].unique().map(list)
+    assert years.to_dict() == {2010: [2.0], 2011: [1.0], 2012: [1.0]}
+
+
+def records(step: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
+    """All records of two years, measured but for the first tenth of each month."""
+    times = pd.date_range("2010-01-01", "2011-12-31 23:59", freq="30min" if step == "HH" else "1h")
+    filled = (times.day - 1) < times.days_in_month / 10
+    flags = np.where(filled, 1, 0)
+    frame = pd.DataFrame(
+        {
+            "TIMESTAMP_END": (times + (times[1] - times[0])).strftime("%Y%m%d%H%M"),
+            "NEE_VUT_REF_QC": flags,
+            "LE_F_MDS_QC": flags,
+        },
+        index=pd.Index(times.strftime("%Y%m%d%H%M"), name="TIMESTAMP_START"),
+    )
+    return change(frame)
+
+
+def two_days_more(frame: pd.DataFrame) -> pd.DataFrame:
+    """Of which one flag is missing and the other that of a poor fill."""
+    later = pd.Series(frame.index).str[6:8].isin(["20", "21"]).to_numpy()
+    return frame.assign(
+        NEE_VUT_REF_QC=np.where(later, -9999, frame["NEE_VUT_REF_QC"]),
+        LE_F_MDS_QC=np.where(later, 3, frame["LE_F_MDS_QC"]),
+    )
+
+
+@every_network
+@pytest.mark.parametrize("step", ["HH", "HR"])
+def test_measured_records(tmp_path, network, step):
+    write(tmp_path, network, table())
+    write(tmp_path, network, records(step, lambda frame: frame), step)
+
+    def months(share: float) -> pd.DataFrame:
+        return read_towers(tmp_path, PERIOD, share, "half-hourly")
+
+    # 4 of 31, 3 of 28 and 3 of 30 days, as 10 % end within a day.
+    assert set(months(0.101)["month"].dt.days_in_month) == {30}
+    assert set(months(0.11)["month"].dt.days_in_month) == {28, 30}
+    assert len(months(0.13)) == 24
+    write(tmp_path, network, records(step, two_days_more), step)
+    assert months(0.13).empty
+    assert len(months(0.2)) == 24
+
+
+@every_network
+def test_duplicate_and_cut_records(tmp_path, network):
+    write(tmp_path, network, table())
+    twice = records("HH", lambda frame: pd.concat([frame[:1], frame]))
+    path = write(tmp_path, network, twice, "HH")
+    with pytest.raises(InputError, match="TIMESTAMP_START: expected every time once"):
+        read_towers(tmp_path, PERIOD, gap_rule="half-hourly")
+    text = path.read_text()
+    path.write_text(text[: len(text) - 4])
+    with pytest.raises(InputError, match=path.name):
+        read_towers(tmp_path, PERIOD, gap_rule="half-hourly")
+
+
+def test_swapped_coordinates_of_sites(tmp_path):
+    path = tmp_path / "sites.csv"
+    path.write_text("site_id,lon,lat,IGBP\nUS-Ha1,-72.1715,42.5378,DBF\n")
+    sites = read_sites([path])
+    assert sites.loc["US-Ha1", ["latitude", "longitude"]].to_list() == [42.5378, -72.1715]
+    path.write_text("site_id,lat,lon,IGBP\nJP-Tak,137.4231,36.1462,DBF\n")
+    with pytest.raises(InputError, match=r"latitude: expected degrees at JP-Tak, found 137\.4231"):
+        read_sites([path])
+
+
+@pytest.mark.parametrize(("longitude", "column"), [(-72.1715, 431), (287.8285, 431), (0.0, 720)])
+def test_sites_from_0_to_360_lie_in_the_same_cell(tmp_path, longitude, column):
+    path = tmp_path / "sites.csv"
+    path.write_text(f"site_id,lat,lon,IGBP\nBE-Bra,42.5378,{longitude},DBF\n")
+    write(tmp_path, "ICOS", table())
+    cells = put_on_cells(read_towers(tmp_path, PERIOD), read_sites([path]), PERIOD)
+    # 42.5378 N is 47.4622 south of the pole: 189 whole cells of a quarter degree.
+    assert (cells["row"].item(), cells["column"].item()) == (189, column)
+    first = cells["gpp_site"].sel(time="2010-01-01")
+    assert first.item() == pytest.approx(6.0)
+    assert cells["gpp_site"].count() == 24
+
+
+@pytest.mark.parametrize(
+    ("igbp", "name"),
+    [
+        ("ENF", "needleleaf_forest"),
+        ("DNF", "needleleaf_forest"),
+        ("EBF", "evergreen_broadleaf_forest"),
+        ("DBF", "deciduous_broadleaf_forest"),
+        ("MF", "mixed_forest"),
+        ("CSH", "shrubland"),
+        ("OSH", "shrubland"),
+        ("WSA", "savanna"),
+        ("SAV", "savanna"),
+        ("GRA", "grassland"),
+        ("WET", "wetland"),
+        ("CRO", "cropland"),
+        ("CVM", "cropland"),
+        ("URB", "nonvegetated"),
+        ("SNO", "nonvegetated"),
+        ("BSV", "nonvegetated"),
+    ],
+)
+def test_plant_type_of_each_class(igbp, name):
+    types = (
+        *("needleleaf_forest", "evergreen_broadleaf_forest", "deciduous_broadleaf_forest"),
+        *("mixed_forest", "shrubland", "savanna", "grassland", "wetland", "cropland"),
+        "nonvegetated",
+    )
+    cover = {other: np.array([[0.6 if other == name else 0.04]]) for other in types}
+    site = pd.DataFrame({"latitude": [0.5], "longitude": [0.5], "igbp": [igbp]}, ["AA-Aaa"])
+    assert (
+        plant_cover(site, cover, Grid(np.array([1.0, 0.0]), np.array([0.0, 1.0])))["AA-Aaa"] == 0.6
+    )

@@ -1,0 +1,196 @@
+"""The catalogue of raw products (``resources/datasets``): what they are, how files are named."""
+
+import calendar
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import jsonschema
+import yaml
+
+from differland.errors import InputError
+from differland.tables import RESOURCES
+
+CATALOGUE = RESOURCES / "datasets"
+SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "dataset.schema.yaml"
+
+MONTHS = range(1, 13)
+
+
+@dataclass(frozen=True)
+class NativeName:
+    """A variable in a provider's files: its units and meaning."""
+
+    units: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Product:
+    """One product, as its file in the catalogue describes it.
+
+    Attributes
+    ----------
+    name
+        Of the file, and in the configuration (``raw.products``).
+    title, role, provider, version, access, licence, citation, format, grid
+        What it is, what it is used for, and where it is to be had.
+    doi
+        Without the address; None if there is none.
+    first_year, last_year
+        Of the product; None where it is open or does not change with time.
+    kind
+        Whether it is put on the study's grid once (static) or year by year, or is no map (table).
+    files
+        Patterns of file names by role.
+    variables
+        That are read, by their native names.
+    gives
+        Variables of the driver that it gives, or part of them.
+    """
+
+    name: str
+    title: str
+    role: str
+    provider: str
+    version: str
+    doi: str | None
+    access: str
+    licence: str
+    citation: str
+    format: str
+    grid: str
+    first_year: int | None
+    last_year: int | None
+    kind: Literal["static", "yearly", "table"]
+    files: Mapping[str, str]
+    variables: Mapping[str, NativeName]
+    gives: tuple[str, ...]
+
+    @property
+    def where(self) -> str:
+        """Where to get it, for messages."""
+        doi = f", doi:{self.doi}" if self.doi else ""
+        return f"{self.provider}{doi}; {self.access}"
+
+
+@cache
+def read_catalogue() -> Mapping[str, Product]:
+    """Read and check all products, by name.
+
+    Raises
+    ------
+    InputError
+        A file of the catalogue does not follow its schema.
+    """
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    return {file.stem: _read_product(file, schema) for file in sorted(CATALOGUE.glob("*.yaml"))}
+
+
+def find_files(
+    product: Product, role: str, folder: Path, years: Iterable[int], pattern: str | None = None
+) -> list[Path]:
+    """Find the files of a product, all that its pattern promises.
+
+    Parameters
+    ----------
+    product, role
+        Whose files, and which of them.
+    folder
+        Of the product.
+    years
+        That are needed; without meaning where the pattern has none.
+    pattern
+        In place of the catalogue's.
+
+    Returns
+    -------
+    Files in the order of time, then of their names.
+
+    Raises
+    ------
+    InputError
+        No file matches, in a year or month that is needed; tells the product, the pattern, the
+        folder and where to get it.
+    """
+    pattern = pattern or product.files[role]
+    found: list[Path] = []
+    for period, glob in _globs(pattern, years):
+        matches = sorted(path for path in folder.glob(glob) if path.is_file())
+        if not matches:
+            expected = f"a file {glob}{period} of {product.title} (get it from {product.where})"
+            there = "no such folder" if not folder.is_dir() else "none"
+            raise InputError(folder, f"product {product.name}", expected, there)
+        found += matches
+    return list(dict.fromkeys(found))
+
+
+def tabulate(
+    names: Iterable[str], years: Mapping[str, list[int]], settings: Mapping[str, Any]
+) -> list[dict[str, str]]:
+    """Rows of a table of products, from which a section on data can be written.
+
+    Parameters
+    ----------
+    names
+        Of the products that the study uses.
+    years
+        Of the yearly ones, that the study takes from them.
+    settings
+        Choices of the configuration by product.
+    """
+    return [
+        {
+            "product": name,
+            "used for": product.role,
+            "title": product.title,
+            "version": product.version,
+            "provider": product.provider,
+            "citation": product.citation,
+            "doi": product.doi or "",
+            "licence": product.licence,
+            "grid": product.grid,
+            "years": f"{min(years[name])}-{max(years[name])}" if years.get(name) else "",
+            "variables": "; ".join(
+                f"{native} ({facts.units})" for native, facts in product.variables.items()
+            ),
+            "choices": "; ".join(
+                f"{key}: {value}" for key, value in settings[name].items() if key != "folder"
+            ),
+            "configuration key": f"raw.products.{name}",
+        }
+        for name, product in read_catalogue().items()
+        if name in names
+    ]
+
+
+def _globs(pattern: str, years: Iterable[int]) -> list[tuple[str, str]]:
+    """Glob patterns of every period that a pattern speaks of, and what to call the period."""
+    if "{year}" not in pattern:
+        return [("", pattern)]
+    globs = []
+    for year in years:
+        if "{month}" not in pattern and "{day_of_year}" not in pattern:
+            globs.append((f" for {year}", pattern.replace("{year}", str(year))))
+            continue
+        day = 1
+        for month in MONTHS:
+            filled = pattern.replace("{year}", str(year)).replace("{month}", f"{month:02d}")
+            globs.append(
+                (f" for {year}-{month:02d}", filled.replace("{day_of_year}", f"{day:03d}"))
+            )
+            day += calendar.monthrange(year, month)[1]
+    return globs
+
+
+def _read_product(file: Path, schema: dict[str, Any]) -> Product:
+    values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    for error in jsonschema.Draft202012Validator(schema).iter_errors(values):
+        place = ".".join(map(str, error.absolute_path)) or "the whole"
+        raise InputError(file, place, str(error.schema.get("description")), error.message)
+    variables = {name: NativeName(**facts) for name, facts in values["variables"].items()}
+    return Product(
+        name=file.stem, **{**values, "variables": variables, "gives": tuple(values["gives"])}
+    )

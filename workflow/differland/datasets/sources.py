@@ -1,0 +1,187 @@
+"""Which raw files a study needs, by its configuration (section ``raw``)."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from differland.datasets.catalogue import find_files, read_catalogue
+from differland.errors import InputError
+
+Raw = Mapping[str, Any]
+Sources = dict[str, list[Path]]
+
+LAND_COVER = "mcd12c1"
+BURNED_AREA, BURNED_AREA_EXTENSION = "gfed5_burned_area", "mcd64cmq"
+
+
+def study_years(raw: Raw) -> range:
+    """Calendar years of the study."""
+    return range(raw["first_year"], raw["last_year"] + 1)
+
+
+def products_of_kind(raw: Raw, kind: str) -> list[str]:
+    """Names of the products of a kind that the study uses."""
+    catalogue = read_catalogue()
+    return [
+        name
+        for name, settings in raw["products"].items()
+        if settings is not None and catalogue[name].kind == kind
+    ]
+
+
+def product_years(name: str, raw: Raw) -> list[int]:
+    """Years of the study that a yearly product has values of.
+
+    Burned area is that of GFED5 up to the last year that the configuration takes from it, and that
+    of MODIS afterwards.
+    """
+    product = read_catalogue()[name]
+    first = product.first_year or 0
+    last = product.last_year or raw["last_year"]
+    if name == BURNED_AREA:
+        last = raw["products"][name]["last_year"]
+    if name == BURNED_AREA_EXTENSION:
+        first = raw["products"][BURNED_AREA]["last_year"] + 1
+    return [year for year in study_years(raw) if first <= year <= last]
+
+
+def overlap_years(raw: Raw) -> range:
+    """Years in which burned area of MODIS is calibrated to that of GFED5."""
+    products = raw["products"]
+    first = products[BURNED_AREA_EXTENSION]["first_overlap_year"]
+    return range(first, products[BURNED_AREA]["last_year"] + 1)
+
+
+def product_folder(name: str, raw: Raw) -> Path:
+    """Folder of a product."""
+    return Path(raw["folder"], raw["products"][name]["folder"])
+
+
+def product_sources(name: str, raw: Raw, year: int | None = None) -> Sources:
+    """Find the files of a product by role.
+
+    Parameters
+    ----------
+    name
+        Of the product.
+    raw
+        The section of the configuration.
+    year
+        Of a yearly product; None for a static one and for tables.
+
+    Raises
+    ------
+    InputError
+        Files are missing; tells which product, what was looked for, where, and where to get it.
+    """
+    settings = raw["products"][name]
+    years = [year] if year is not None else list(study_years(raw))
+    if name == LAND_COVER and settings["years"] != "all":
+        years = settings["years"]
+    sources = {role: _find(name, role, raw, years) for role in _roles(name, settings)}
+    if name == BURNED_AREA_EXTENSION:
+        sources["burnable_area"] = _find(BURNED_AREA, "burnable_area", raw, [])
+    return sources
+
+
+def calibration_sources(raw: Raw) -> Sources:
+    """Find the files that burned area of MODIS is calibrated with.
+
+    Raises
+    ------
+    InputError
+        As :func:`product_sources`.
+    """
+    years = list(overlap_years(raw))
+    return {
+        "reference": _find(BURNED_AREA, "burned_area", raw, years),
+        "other": _find(BURNED_AREA_EXTENSION, "burned_area", raw, years),
+        "burnable_area": _find(BURNED_AREA, "burnable_area", raw, []),
+    }
+
+
+def missing_files(raw: Raw) -> list[str]:
+    """Tell what is missing, one line for each product: of its first year, and how many years."""
+    lines = []
+    catalogue = read_catalogue()
+    for name, settings in raw["products"].items():
+        if settings is None:
+            continue
+        years = product_years(name, raw) if catalogue[name].kind == "yearly" else [None]
+        errors = []
+        for year in years:
+            try:
+                product_sources(name, raw, year)
+            except InputError as error:
+                errors.append(str(error))
+        if errors:
+            more = f" (so in {len(errors)} of {len(years)} years)" if len(years) > 1 else ""
+            lines.append(errors[0] + more)
+    return lines
+
+
+def check_raw(raw: Raw, source: str) -> None:
+    """Refuse a section ``raw`` whose keys contradict each other.
+
+    Parameters
+    ----------
+    raw
+        The section.
+    source
+        What to name as the place of the configuration.
+
+    Raises
+    ------
+    InputError
+        The years run backwards, the window is empty or more than the globe, a burned area or a
+        calibration has no years, or patterns are given for what is no product or role.
+    """
+    if raw["last_year"] < raw["first_year"]:
+        expected = f"a year from raw.first_year = {raw['first_year']} on"
+        raise InputError(source, "raw.last_year", expected, str(raw["last_year"]))
+    window = raw["window"]
+    if not window["south"] < window["north"]:
+        expected = f"more than raw.window.south = {window['south']}"
+        raise InputError(source, "raw.window.north", expected, str(window["north"]))
+    if not 0 < window["east"] - window["west"] <= 360:
+        expected = f"up to 360 more than raw.window.west = {window['west']}"
+        raise InputError(source, "raw.window.east", expected, str(window["east"]))
+    products, last = raw["products"], raw["products"][BURNED_AREA]["last_year"]
+    if raw["last_year"] > last and products[BURNED_AREA_EXTENSION] is None:
+        expected = (
+            f"settings, since burned area of {last + 1} to {raw['last_year']} is of this product"
+        )
+        raise InputError(source, f"raw.products.{BURNED_AREA_EXTENSION}", expected, "null")
+    if raw["last_year"] > last and not overlap_years(raw):
+        name = f"raw.products.{BURNED_AREA_EXTENSION}.first_overlap_year"
+        first = products[BURNED_AREA_EXTENSION]["first_overlap_year"]
+        raise InputError(source, name, f"at most {last}, so that there is an overlap", str(first))
+    catalogue = read_catalogue()
+    for name, patterns in raw["patterns"].items():
+        if name not in catalogue:
+            expected = f"one of {', '.join(catalogue)}"
+            raise InputError(source, f"raw.patterns.{name}", expected, "an unknown product")
+        for role in patterns:
+            if role not in catalogue[name].files:
+                expected = f"one of {', '.join(catalogue[name].files)}"
+                raise InputError(source, f"raw.patterns.{name}.{role}", expected, "an unknown role")
+
+
+def _find(name: str, role: str, raw: Raw, years: list[int]) -> list[Path]:
+    pattern = raw["patterns"].get(name, {}).get(role)
+    product = read_catalogue()[name]
+    return find_files(product, role, product_folder(name, raw), years, pattern)
+
+
+def _roles(name: str, settings: Mapping[str, Any]) -> list[str]:
+    """Roles of the files that are read with these settings."""
+    if name == "era5":
+        if settings["extremes"] == "hour of day":
+            return ["monthly_means", "hour_of_day"]
+        wet = ["dewpoint_max"] if settings["vapour_pressure_deficit"] == "cardamom" else []
+        return ["monthly_means", "t_min", "t_max", *wet]
+    if name == "canopy_height":
+        return [settings["layout"]]
+    if name == "cms_flux_nbe":
+        return ["nbe" if settings["release"] == "V3" else "nbe_2020"]
+    return list(read_catalogue()[name].files)

@@ -1,0 +1,230 @@
+"""Raw products on the study's grid: fields of any native grid, regridded band by band."""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from tqdm import tqdm
+
+from differland.datasets.fields import Field, check_months, is_annual
+from differland.esmf import EsmfBand, EsmfRegridder
+from differland.grid import STUDY_GRID, Grid
+from differland.regrid import Band, Regridder
+from differland.tables import FORCING, INTERMEDIATES, OBSERVATIONS, PREDICTORS, Variable
+
+logger = logging.getLogger(__name__)
+
+Method = Literal["exact", "conservative", "bilinear"]
+
+
+@dataclass(frozen=True)
+class Gridding:
+    """How fields get to the study's grid.
+
+    Attributes
+    ----------
+    target
+        The grid.
+    method
+        ``exact``: the product of two one-dimensional conservative operators; ``conservative``:
+        the operator of ESMF, as a check; ``bilinear``: that of ESMF between nodes.
+    minimum_coverage
+        Share of a cell's area, 0 to 1, that must have values.
+    weights
+        Folder in which weights of ESMF are kept.
+    """
+
+    target: Grid
+    method: Method
+    minimum_coverage: float
+    weights: Path
+
+    @classmethod
+    def from_settings(
+        cls, settings: Mapping[str, Any], product: Mapping[str, Any], weights: Path | str
+    ) -> Self:
+        """Take the choices of the configuration.
+
+        Parameters
+        ----------
+        settings
+            Its keys window, method and minimum_coverage.
+        product
+            Those of the product, of which ``nodes: bilinear`` asks for interpolation.
+        weights
+            Folder in which weights of ESMF are kept.
+        """
+        method: Method = "exact" if settings["method"] == "exact" else "conservative"
+        if product.get("nodes") == "bilinear":
+            method = "bilinear"
+        return cls(
+            study_window(**settings["window"]), method, settings["minimum_coverage"], Path(weights)
+        )
+
+
+def study_window(south: float, north: float, west: float, east: float) -> Grid:
+    """Cells of the study's grid within a window, north-up.
+
+    Parameters
+    ----------
+    south, north, west, east
+        Edges, degrees, multiples of 0.25; from 170 to 190 east is a window across the date line.
+    """
+    rows, columns = STUDY_GRID.shape
+    row = np.arange(round((90 - north) * rows / 180), round((90 - south) * rows / 180) + 1)
+    column = np.arange(round((west + 180) * columns / 360), round((east + 180) * columns / 360) + 1)
+    # As for the whole globe, every edge is the double closest to the true one.
+    return Grid((rows - 2 * row) * 90 / rows, (2 * column - columns) * 180 / columns)
+
+
+def grid_static(variables: Mapping[str, Field], gridding: Gridding) -> xr.Dataset:
+    """Put fields that do not change with time on the study's grid.
+
+    Parameters
+    ----------
+    variables
+        Fields by the name that they get.
+    gridding
+        How.
+
+    Returns
+    -------
+    Each of shape (lat, lon), float32, NaN where too little of a cell has values.
+    """
+    gridder = _Gridder(gridding)
+    dataset = _empty(gridding.target)
+    for name, field in tqdm(variables.items(), "static fields", disable=None):
+        _put(dataset, name, ("lat", "lon"), gridder.regrid(field), str(field.file.name))
+    return dataset
+
+
+def grid_year(
+    variables: Mapping[str, Iterable[Field]], year: int, gridding: Gridding, gaps: bool
+) -> xr.Dataset:
+    """Put the fields of one year on the study's grid.
+
+    Parameters
+    ----------
+    variables
+        Fields by the name that they get: those of the months of the year, or parts of months with
+        their weights, or one field of the whole year.
+    year
+        Fields of other years are passed over.
+    gridding
+        How.
+    gaps
+        Whether months may be missing, which become NaN.
+
+    Returns
+    -------
+    Monthly variables of shape (time, lat, lon), annual ones of (lat, lon); float32, NaN where too
+    little of a cell has values. A month of several parts is the mean of those that a cell has,
+    weighted by their days.
+
+    Raises
+    ------
+    InputError
+        A month is missing although none may, or is there twice.
+    """
+    gridder = _Gridder(gridding)
+    months = pd.period_range(f"{year}-01", f"{year}-12", freq="M")
+    dataset = _empty(gridding.target)
+    half = pd.to_timedelta(months.days_in_month / 2, unit="D")
+    time = {"standard_name": "time", "long_name": "middle of the month"}
+    for name, all_fields in variables.items():
+        fields = [f for f in all_fields if f.month is not None and f.month.year == year]
+        if len(fields) == 1 and is_annual(fields[0]):
+            _put(dataset, name, ("lat", "lon"), gridder.regrid(fields[0]), fields[0].file.name)
+            continue
+        if not gaps:
+            check_months(fields, name, months)
+        if "time" not in dataset.coords:
+            dataset = dataset.assign_coords(time=("time", months.to_timestamp() + half, time))
+        values = np.full((12, *gridding.target.shape), np.nan, np.float32)
+        for number, month in enumerate(tqdm(months, f"{name} {year}", unit="month", disable=None)):
+            values[number] = _mean(gridder, [field for field in fields if field.month == month])
+        files = ", ".join(dict.fromkeys(field.file.name for field in fields))
+        _put(dataset, name, ("time", "lat", "lon"), values, files)
+    return dataset
+
+
+def _mean(gridder: "_Gridder", parts: list[Field]) -> np.ndarray:
+    """Mean of the parts of a month that a cell has, weighted by their days."""
+    total = np.zeros(gridder.gridding.target.shape)
+    weight = np.zeros_like(total)
+    for field in parts:
+        values = gridder.regrid(field)
+        there = np.isfinite(values)
+        total += field.weight * np.where(there, values, 0)
+        weight += field.weight * there
+    return np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)
+
+
+class _Gridder:
+    """Operators to one target, kept for the fields that share a grid."""
+
+    def __init__(self, gridding: Gridding) -> None:
+        self.gridding = gridding
+        self.operators: dict[bytes, list[Band] | list[EsmfBand]] = {}
+
+    def regrid(self, field: Field) -> np.ndarray:
+        """Values of a field on the target; shape (rows, columns), double precision."""
+        key = field.grid.latitude_edges.tobytes() + field.grid.longitude_edges.tobytes()
+        if key not in self.operators:
+            logger.info("from %d x %d cells: %s", *field.grid.shape, field.file.name)
+            self.operators[key] = self._bands(field.grid, hashlib.sha256(key).hexdigest()[:8])
+        values = np.empty(self.gridding.target.shape)
+        for band in self.operators[key]:
+            values[band.target] = band.regridder.apply(
+                field.read(band.source), self.gridding.minimum_coverage, field.quantity
+            )
+        return values
+
+    def _bands(self, source: Grid, digest: str) -> list[Band] | list[EsmfBand]:
+        target, method = self.gridding.target, self.gridding.method
+        if method == "exact":
+            return list(Regridder.between(source, target).bands())
+        rows, columns = source.shape
+        weights = self.gridding.weights / f"{method}_{rows}x{columns}_{digest}.nc"
+        operator = EsmfRegridder.between(source, target, method, weights, "raw.method")
+        return list(operator.bands())
+
+
+def _empty(target: Grid) -> xr.Dataset:
+    """A CF data set of the target's cells."""
+    edges = {
+        "lat": (target.latitude_edges, target.latitude, "latitude", "degrees_north", "Y"),
+        "lon": (target.longitude_edges, target.longitude, "longitude", "degrees_east", "X"),
+    }
+    dataset = xr.Dataset(attrs={"title": "Raw products on the study's grid"})
+    for name, (bounds, centres, standard_name, units, axis) in edges.items():
+        attributes = {"standard_name": standard_name, "units": units, "axis": axis}
+        dataset.coords[name] = (name, centres, attributes | {"bounds": f"{name}_bnds"})
+        dataset[f"{name}_bnds"] = ((name, "bnds"), np.stack([bounds[:-1], bounds[1:]], axis=1))
+    return dataset
+
+
+def _put(
+    dataset: xr.Dataset, name: str, dimensions: tuple[str, ...], values: np.ndarray, source: str
+) -> None:
+    row = table_row(name)
+    attributes = {"units": row.units, "long_name": row.long_name, "source": source}
+    if row.standard_name:
+        attributes["standard_name"] = row.standard_name
+    attributes["cell_methods"] = "area: mean"
+    dataset[name] = (dimensions, values.astype(np.float32), attributes)
+
+
+def table_row(name: str) -> Variable:
+    """Facts of a gridded variable; those of ``lai_copernicus`` are those of ``lai``."""
+    for table in (PREDICTORS, FORCING, OBSERVATIONS, INTERMEDIATES):
+        if name in table:
+            return table[name]
+    stem = max((row for row in OBSERVATIONS if name.startswith(f"{row}_")), key=len)
+    return OBSERVATIONS[stem]

@@ -1,0 +1,209 @@
+"""The truth of the synthetic planet: every parameter as a known function of the predictors."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+
+from differland.ensemble import traits
+from differland.errors import InputError
+from differland.model.parameters import Parameters
+from differland.tables import PARAMETERS, PREDICTOR_GROUPS
+
+TRUE_SENSITIVITIES: dict[str, dict[str, float]] = {
+    "canopy_efficiency": {"mean_annual_temperature": 0.9, "cropland": 0.5, "canopy_height": -0.4},
+    "leaf_carbon_mass_per_area": {
+        "evergreen_broadleaf_forest": 0.6,
+        "needleleaf_forest": 0.6,
+        "grassland": -0.5,
+        "mean_annual_temperature": 0.3,
+    },
+    "leaf_lifespan": {
+        "evergreen_broadleaf_forest": 0.7,
+        "needleleaf_forest": 0.5,
+        "cropland": -0.5,
+        "mean_annual_temperature": 0.3,
+    },
+    "underlying_water_use_efficiency": {
+        "mean_annual_precipitation": 0.5,
+        "mean_annual_temperature": -0.3,
+        "sand": -0.3,
+    },
+    "autotrophic_fraction": {"mean_annual_temperature": 0.5, "forest_age": 0.4},
+    "root_fraction": {"mean_annual_precipitation": -0.5, "grassland": 0.5},
+    "wood_turnover_rate": {"forest_age": -0.7, "canopy_height": -0.4},
+    "litter_turnover_rate": {"clay": -0.4, "mean_annual_temperature": 0.4},
+    "som_turnover_rate": {"clay": -0.6, "mean_annual_temperature": 0.4},
+    "field_capacity": {"clay": 0.6, "sand": -0.5},
+    "runoff_focal_point": {"clay": 0.4, "bulk_density": -0.3},
+    "boese_r": {"sand": 0.3, "canopy_height": -0.3},
+    "labile_fraction": {"deciduous_broadleaf_forest": 0.5, "mean_annual_temperature": -0.4},
+    "foliar_fraction": {"evergreen_broadleaf_forest": 0.4, "grassland": 0.3},
+}
+"""Slope of a parameter's place between its bounds on each standardised predictor."""
+
+TRUE_CENTRES: dict[str, float] = {
+    "decomposition_rate": 1e-3,
+    "autotrophic_fraction": 0.45,
+    "foliar_fraction": 0.12,
+    "root_fraction": 0.4,
+    "leaf_lifespan": 1.6,
+    "wood_turnover_rate": 1e-4,
+    "root_turnover_rate": 2e-3,
+    "litter_turnover_rate": 2e-3,
+    "som_turnover_rate": 3e-5,
+    "temperature_sensitivity": 0.04,
+    "canopy_efficiency": 18.0,
+    "labile_fraction": 0.12,
+    "leaf_carbon_mass_per_area": 60.0,
+    "runoff_focal_point": 3000.0,
+    "field_capacity": 300.0,
+    "foliar_combustion_factor": 0.7,
+    "ligneous_combustion_factor": 0.2,
+    "dead_organic_combustion_factor": 0.03,
+    "fire_resilience": 0.5,
+    "labile_lifespan": 1.5,
+    "moisture_factor": 0.2,
+    "underlying_water_use_efficiency": 10.0,
+    "boese_r": 0.03,
+    "wilting_point_fraction": 0.1,
+    "sif_alpha": 12.0,
+    "sif_beta_plus_three": 3.2,
+    "vod_foliar_coefficient": 1e-3,
+    "vod_wood_coefficient": 2e-5,
+    "initial_som": 8000.0,
+    "initial_water": 300.0,
+}
+"""Where a parameter lies in an average cell, in its units; in the middle (log) if not named."""
+
+SENSITIVITY_SCALE = 0.12
+"""Share of a parameter's logarithmic range that a slope of one standard deviation moves it."""
+
+LEAF_ONSET, LEAF_FALL = 120.0, 285.0
+"""Days of year in the north; half a year later in the south."""
+
+
+STUDIED_PREDICTORS: tuple[str, ...] = tuple(
+    name for group in ("PFT", "CLIM", "AGE", "SOIL") for name in PREDICTOR_GROUPS[group]
+)
+"""Predictors that the truth may depend on."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrueField:
+    """True parameters as a function of predictors and latitude.
+
+    Attributes
+    ----------
+    mean, standard_deviation
+        By which predictors are standardised, by name, in their units.
+    """
+
+    mean: Mapping[str, float]
+    standard_deviation: Mapping[str, float]
+
+    @classmethod
+    def of_cells(cls, predictors: xr.Dataset) -> Self:
+        """Standardise by the mean and standard deviation over the cells of a planet."""
+        values = {name: predictors[name].to_numpy().astype(float) for name in STUDIED_PREDICTORS}
+        return cls(
+            {name: float(v.mean()) for name, v in values.items()},
+            {name: float(v.std()) for name, v in values.items()},
+        )
+
+    @classmethod
+    def read_from(cls, truth: xr.Dataset) -> Self:
+        """Take the function from a file of truth (:meth:`write_into`).
+
+        Raises
+        ------
+        InputError
+            It holds none.
+        """
+        source = truth.encoding.get("source", "truth")
+        for name in ("predictor_mean", "predictor_standard_deviation"):
+            if name not in truth:
+                raise InputError(source, name, "a variable (predictor)", "no such variable")
+        names = truth["predictor"].to_numpy().tolist()
+        return cls(
+            dict(zip(names, truth["predictor_mean"].to_numpy().tolist(), strict=True)),
+            dict(
+                zip(names, truth["predictor_standard_deviation"].to_numpy().tolist(), strict=True)
+            ),
+        )
+
+    def write_into(self, truth: xr.Dataset) -> None:
+        """Add the function to a file of truth, along the dimension ``predictor``."""
+        truth.coords["predictor"] = list(self.mean)
+        for name, values in (
+            ("predictor_mean", self.mean),
+            ("predictor_standard_deviation", self.standard_deviation),
+        ):
+            truth[name] = (
+                "predictor",
+                list(values.values()),
+                {"long_name": f"{name.replace('_', ' ')}, in the units of the predictor"},
+            )
+
+    @property
+    def active_predictors(self) -> tuple[str, ...]:
+        """Names of the predictors, in the order of :meth:`traits_of`."""
+        return tuple(self.mean)
+
+    def parameters(
+        self, predictors: Mapping[str, np.ndarray], latitude: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Every parameter of cells.
+
+        Parameters
+        ----------
+        predictors
+            By name, in their units, each of shape (cell,).
+        latitude
+            degrees_north, shape (cell,).
+
+        Returns
+        -------
+        The 40 parameters by name, in their units, each of shape (cell,).
+        """
+        standard = {
+            name: (predictors[name] - self.mean[name]) / self.standard_deviation[name]
+            for name in self.mean
+        }
+        result = {}
+        for name, row in PARAMETERS.items():
+            centre = TRUE_CENTRES.get(name, math.sqrt(row.minimum * row.maximum))
+            place = np.full(
+                latitude.shape, np.log(centre / row.minimum) / np.log(row.maximum / row.minimum)
+            )
+            for predictor, slope in TRUE_SENSITIVITIES.get(name, {}).items():
+                place = place + SENSITIVITY_SCALE * slope * np.tanh(standard[predictor])
+            share = np.clip(place, 0.02, 0.98)
+            result[name] = row.minimum * (row.maximum / row.minimum) ** share
+        north = 1 / (1 + np.exp(-latitude))
+        for name, day in (("leaf_onset_day", LEAF_ONSET), ("leaf_fall_day", LEAF_FALL)):
+            result[name] = 2 * 365.25 + day + 365.25 / 2 * (1 - north)
+        return result
+
+    def traits_of(self, predictors: np.ndarray, latitude: np.ndarray) -> np.ndarray:
+        """True traits, as an ensemble gives its own.
+
+        Parameters
+        ----------
+        predictors
+            Shape (cell, predictor), in the order of :attr:`active_predictors` and their units.
+        latitude
+            degrees_north, shape (cell,).
+
+        Returns
+        -------
+        Shape (cell, 13), in the order and units of the table of traits.
+        """
+        columns = dict(zip(self.mean, np.asarray(predictors, float).T, strict=True))
+        values = self.parameters(columns, np.asarray(latitude, float))
+        parameters = Parameters(*(jnp.asarray(values[name]) for name in Parameters._fields))
+        return np.stack([np.asarray(v) for v in traits(parameters).values()], axis=1)

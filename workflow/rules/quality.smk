@@ -1,0 +1,86 @@
+# What the driver holds, variable by variable, and what looks wrong about it: to be looked at before training.
+
+PLOTTED = list(
+    dict.fromkeys(
+        [
+            *(name for names in config["predictors"].values() for name in names),
+            *tables.FORCING,
+            *OBSERVED.values(),
+        ]
+    )
+)
+
+
+rule quality:
+    input:
+        "<results>/driver/quality.csv",
+        expand("<results>/figures/driver/{variable}.png", variable=PLOTTED),
+
+
+rule check_quality:
+    input:
+        library("quality.py"),
+        driver="<results>/driver/driver.nc",
+        patches="<results>/driver/patches.nc",
+    output:
+        table=report(
+            "<results>/driver/quality.csv",
+            caption="../report/quality.rst",
+            category="Driver",
+            labels={
+                "variable": "all",
+                "content": "statistics and remarks",
+            },
+        ),
+    log:
+        "<logs>/check_quality.log",
+    benchmark:
+        "<benchmarks>/check_quality.tsv"
+    conda:
+        "../../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(6000),
+        runtime=growing(60),
+    params:
+        variables=PLOTTED,
+    message:
+        "Checking the quality of the driver"
+    script:
+        "../../scripts/check_quality.py"
+
+
+rule plot_quality:
+    input:
+        library(
+            "quality.py", "figures/quality.py", "figures/maps.py", "figures/style.py"
+        ),
+        driver="<results>/driver/driver.nc",
+        table="<results>/driver/quality.csv",
+    output:
+        png=report(
+            "<results>/figures/driver/{variable}.png",
+            caption="../report/quality_variable.rst",
+            category="Driver",
+            labels={
+                "variable": "{variable}",
+                "content": "in space and time",
+            },
+        ),
+        pdf="<results>/figures/driver/{variable}.pdf",
+    log:
+        "<logs>/plot_quality/{variable}.log",
+    benchmark:
+        "<benchmarks>/plot_quality/{variable}.tsv"
+    wildcard_constraints:
+        variable=any_of(PLOTTED),
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(20),
+    message:
+        "Drawing {wildcards.variable} of the driver"
+    script:
+        "../../scripts/plot_quality.py"

@@ -1,0 +1,245 @@
+# From the providers' files to gridded products on the study's window, and from these to the driver.
+# Which products and years there are is known from the configuration; files are looked for when a job needs them.
+
+RAW = config["raw"]
+STATIC = sources.products_of_kind(RAW, "static")
+YEARLY = {
+    product: sources.product_years(product, RAW)
+    for product in sources.products_of_kind(RAW, "yearly")
+}
+GRIDDED = [
+    *(f"<results>/gridded/{product}.nc" for product in STATIC),
+    *(
+        f"<results>/gridded/{product}/{year}.nc"
+        for product, years in YEARLY.items()
+        for year in years
+    ),
+]
+WITH_TOWERS = RAW["products"]["flux_towers"] is not None
+
+
+def raw_files(find):
+    """An input function that finds raw files; if some are missing, all that are missing are told."""
+
+    def files(wildcards):
+        try:
+            return {
+                role: list(map(str, paths)) for role, paths in find(wildcards).items()
+            }
+        except InputError:
+            lines = sources.missing_files(RAW)
+            raise WorkflowError(
+                f"raw files are missing of {len(lines)} products:\n" + "\n".join(lines)
+            ) from None
+
+    return files
+
+
+def product_settings(wildcards):
+    """The choices that the configuration makes for a product."""
+    return RAW["products"][wildcards.product]
+
+
+def window():
+    """Where the study is, and how fields get there."""
+    return {key: RAW[key] for key in ["window", "method", "minimum_coverage"]}
+
+
+# Weights of ESMF take much more memory than those of the exact operator.
+REGRIDDING_MEMORY = (
+    3000
+    if RAW["method"] == "exact" and RAW["products"]["era5"]["nodes"] == "conservative"
+    else 16000
+)
+
+
+rule gridded:
+    input:
+        GRIDDED,
+
+
+rule regrid_static:
+    input:
+        unpack(
+            raw_files(
+                lambda wildcards: sources.product_sources(wildcards.product, RAW)
+            )
+        ),
+    output:
+        gridded="<results>/gridded/{product}.nc",
+    log:
+        "<logs>/regrid_static/{product}.log",
+    benchmark:
+        "<benchmarks>/regrid_static/{product}.tsv"
+    conda:
+        "../../envs/regrid.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(REGRIDDING_MEMORY),
+        runtime=growing(240),
+    params:
+        folder=lambda wildcards: str(sources.product_folder(wildcards.product, RAW)),
+        settings=product_settings,
+        window=window(),
+        weights=f"{RESULTS}/weights",
+    message:
+        "Putting {wildcards.product} on the study's grid"
+    script:
+        "../../scripts/regrid_static.py"
+
+
+rule regrid_year:
+    input:
+        unpack(
+            raw_files(
+                lambda wildcards: sources.product_sources(
+                    wildcards.product, RAW, int(wildcards.year)
+                )
+            )
+        ),
+        calibration=lambda wildcards: (
+            ["<results>/gridded/burned_area_calibration.csv"]
+            if wildcards.product == sources.BURNED_AREA_EXTENSION
+            else []
+        ),
+    output:
+        gridded="<results>/gridded/{product}/{year}.nc",
+    log:
+        "<logs>/regrid_year/{product}/{year}.log",
+    benchmark:
+        "<benchmarks>/regrid_year/{product}/{year}.tsv"
+    conda:
+        "../../envs/regrid.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(REGRIDDING_MEMORY),
+        runtime=growing(240),
+    params:
+        settings=product_settings,
+        window=window(),
+        weights=f"{RESULTS}/weights",
+    message:
+        "Putting {wildcards.product} of {wildcards.year} on the study's grid"
+    script:
+        "../../scripts/regrid_year.py"
+
+
+rule calibrate_burned_area:
+    input:
+        unpack(raw_files(lambda wildcards: sources.calibration_sources(RAW))),
+    output:
+        table=report(
+            "<results>/gridded/burned_area_calibration.csv",
+            caption="../report/calibration.rst",
+            category="Driver",
+            labels={"table": "burned area of MODIS calibrated to GFED5"},
+        ),
+    log:
+        "<logs>/calibrate_burned_area.log",
+    benchmark:
+        "<benchmarks>/calibrate_burned_area.tsv"
+    conda:
+        "../../envs/regrid.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(60),
+    params:
+        settings=RAW["products"][sources.BURNED_AREA_EXTENSION],
+    message:
+        "Calibrating burned area of MODIS to that of GFED5"
+    script:
+        "../../scripts/calibrate_burned_area.py"
+
+
+rule read_towers:
+    input:
+        unpack(raw_files(lambda wildcards: sources.product_sources("flux_towers", RAW))),
+    output:
+        fluxes="<results>/gridded/towers.csv",
+        sites="<results>/gridded/sites.csv",
+    log:
+        "<logs>/read_towers.log",
+    benchmark:
+        "<benchmarks>/read_towers.tsv"
+    conda:
+        "../../envs/regrid.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(60),
+    params:
+        folder=(
+            str(sources.product_folder("flux_towers", RAW)) if WITH_TOWERS else None
+        ),
+        settings=RAW["products"]["flux_towers"],
+        years=[RAW["first_year"], RAW["last_year"]],
+    message:
+        "Reading flux towers"
+    script:
+        "../../scripts/read_towers.py"
+
+
+rule assemble_driver:
+    input:
+        unpack(
+            raw_files(
+                lambda wildcards: {
+                    "co2": sources.product_sources("noaa_co2", RAW)["table"]
+                }
+            )
+        ),
+        GRIDDED,
+        library("assembly.py"),
+        towers="<results>/gridded/towers.csv" if WITH_TOWERS else [],
+        sites="<results>/gridded/sites.csv" if WITH_TOWERS else [],
+    output:
+        driver=ASSEMBLED,
+    log:
+        "<logs>/assemble_driver.log",
+    benchmark:
+        "<benchmarks>/assemble_driver.tsv"
+    conda:
+        "../../envs/regrid.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(120),
+    params:
+        static={product: f"{RESULTS}/gridded/{product}.nc" for product in STATIC},
+        yearly={
+            product: {year: f"{RESULTS}/gridded/{product}/{year}.nc" for year in years}
+            for product, years in YEARLY.items()
+        },
+        raw={key: value for key, value in RAW.items() if key != "patterns"},
+    message:
+        "Assembling the driver from gridded products"
+    script:
+        "../../scripts/assemble_driver.py"
+
+
+rule tabulate_datasets:
+    output:
+        table=report(
+            "<results>/tables/datasets.csv",
+            caption="../report/datasets.rst",
+            category="Driver",
+            labels={"table": "raw datasets"},
+        ),
+    log:
+        "<logs>/tabulate_datasets.log",
+    benchmark:
+        "<benchmarks>/tabulate_datasets.tsv"
+    conda:
+        "../../envs/regrid.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(5),
+    params:
+        products=RAW["products"],
+        years=YEARLY,
+    message:
+        "Listing the raw datasets"
+    script:
+        "../../scripts/tabulate_datasets.py"

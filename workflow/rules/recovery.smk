@@ -1,0 +1,228 @@
+# True against recovered, for studies of a planet whose parameters are known (`truth` of the configuration).
+
+
+def known_truth(wildcards):
+    """The file of the true parameters, which a study of real data does not have."""
+    if config["truth"] is None:
+        raise WorkflowError(
+            "truth: expected the file of the true parameters, found none in the configuration"
+        )
+    return config["truth"]
+
+
+rule recovery:
+    input:
+        expand(
+            "<results>/analysis/{setup}/{file}",
+            setup=REFERENCE,
+            file=["recovery.csv", "importance.csv"],
+        )
+        if config["truth"]
+        else [],
+        expand(
+            "<results>/figures/{setup}/{figure}.png",
+            setup=REFERENCE,
+            figure=[
+                "recovery",
+                "recovered_traits",
+                "importance",
+                *(f"recovered_maps/{trait}" for trait in TRAITS),
+            ],
+        )
+        if config["truth"]
+        else [],
+
+
+rule compare_parameters:
+    input:
+        library("analysis/recovery.py"),
+        parameters="<results>/maps/{setup}/parameters.nc",
+        identifiability="<results>/analysis/{setup}/identifiability.csv",
+        truth=known_truth,
+    output:
+        table=report(
+            "<results>/analysis/{setup}/recovery.csv",
+            caption="../report/recovery_table.rst",
+            category="Truth",
+            subcategory="{setup}",
+            labels={
+                "content": "table: recovery of parameters",
+            },
+        ),
+        cells="<results>/analysis/{setup}/recovery.nc",
+    log:
+        "<logs>/compare_parameters/{setup}.log",
+    benchmark:
+        "<benchmarks>/compare_parameters/{setup}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(16000),
+        runtime=growing(20),
+    message:
+        "Comparing the parameters of {wildcards.setup} with the truth"
+    script:
+        "../../scripts/compare_parameters.py"
+
+
+rule compare_importance:
+    input:
+        library("analysis/recovery.py", "analysis/attribution.py"),
+        library("synthetic/truth.py"),
+        table="<results>/analysis/{setup}/attribution.csv",
+        driver="<results>/driver/driver.nc",
+        patches="<results>/driver/patches.nc",
+        components="<results>/analysis/{setup}/components.nc",
+        truth=known_truth,
+    output:
+        table=report(
+            "<results>/analysis/{setup}/importance.csv",
+            caption="../report/importance_table.rst",
+            category="Truth",
+            subcategory="{setup}",
+            labels={
+                "content": "table: importance of predictors",
+            },
+        ),
+    log:
+        "<logs>/compare_importance/{setup}.log",
+    benchmark:
+        "<benchmarks>/compare_importance/{setup}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 2
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(240),
+    params:
+        settings=config["analysis"]["attribution"],
+    message:
+        "Attributing the true traits to predictors, and comparing {wildcards.setup} with it"
+    script:
+        "../../scripts/compare_importance.py"
+
+
+rule plot_recovery:
+    input:
+        library("figures/recovery.py", "figures/style.py"),
+        table="<results>/analysis/{setup}/recovery.csv",
+    output:
+        png=report(
+            "<results>/figures/{setup}/recovery.png",
+            caption="../report/recovery.rst",
+            category="Truth",
+            subcategory="{setup}",
+            labels={
+                "content": "correlation of all parameters",
+            },
+        ),
+        pdf="<results>/figures/{setup}/recovery.pdf",
+    log:
+        "<logs>/plot_recovery/{setup}.log",
+    benchmark:
+        "<benchmarks>/plot_recovery/{setup}.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(10),
+    message:
+        "Drawing how well {wildcards.setup} recovered each parameter"
+    script:
+        "../../scripts/plot_recovery.py"
+
+
+rule plot_recovered_traits:
+    input:
+        library("figures/recovery.py", "figures/style.py"),
+        table="<results>/analysis/{setup}/recovery.csv",
+        cells="<results>/analysis/{setup}/recovery.nc",
+    output:
+        png=report(
+            "<results>/figures/{setup}/recovered_traits.png",
+            caption="../report/recovered_traits.rst",
+            category="Truth",
+            subcategory="{setup}",
+            labels={
+                "content": "traits, cell by cell",
+            },
+        ),
+        pdf="<results>/figures/{setup}/recovered_traits.pdf",
+    log:
+        "<logs>/plot_recovered_traits/{setup}.log",
+    benchmark:
+        "<benchmarks>/plot_recovered_traits/{setup}.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(10),
+    message:
+        "Drawing true and recovered traits of {wildcards.setup}"
+    script:
+        "../../scripts/plot_recovered_traits.py"
+
+
+rule plot_recovered_map:
+    input:
+        library("figures/recovery.py", "figures/maps.py", "figures/style.py"),
+        cells="<results>/analysis/{setup}/recovery.nc",
+    output:
+        png=report(
+            "<results>/figures/{setup}/recovered_maps/{trait}.png",
+            caption="../report/recovered_map.rst",
+            category="Truth",
+            subcategory="{setup}",
+            labels={
+                "content": "map of {trait}",
+            },
+        ),
+        pdf="<results>/figures/{setup}/recovered_maps/{trait}.pdf",
+    log:
+        "<logs>/plot_recovered_map/{setup}/{trait}.log",
+    benchmark:
+        "<benchmarks>/plot_recovered_map/{setup}/{trait}.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(20),
+    message:
+        "Drawing maps of true and recovered {wildcards.trait} by {wildcards.setup}"
+    script:
+        "../../scripts/plot_recovered_map.py"
+
+
+rule plot_importance:
+    input:
+        library("figures/recovery.py", "figures/style.py"),
+        table="<results>/analysis/{setup}/importance.csv",
+    output:
+        png=report(
+            "<results>/figures/{setup}/importance.png",
+            caption="../report/importance.rst",
+            category="Truth",
+            subcategory="{setup}",
+            labels={
+                "content": "importance of predictors",
+            },
+        ),
+        pdf="<results>/figures/{setup}/importance.pdf",
+    log:
+        "<logs>/plot_importance/{setup}.log",
+    benchmark:
+        "<benchmarks>/plot_importance/{setup}.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(10),
+    message:
+        "Drawing true and estimated importance of predictors for {wildcards.setup}"
+    script:
+        "../../scripts/plot_importance.py"
