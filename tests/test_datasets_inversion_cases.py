@@ -174,3 +174,14 @@ def test_one_coordinate_is_not_enough(tmp_path, absent):
         dataset.renameVariable(absent, "other")
     with pytest.raises(InputError, match="coordinates that tell where the boxes lie"):
         first(file)
+
+
+@pytest.mark.parametrize("months", [[0, *range(11)], [*range(1, 13)]])
+def test_months_that_are_not_those_of_the_year_are_refused(tmp_path: Path, months: list[int]):
+    file = write(tmp_path)
+    with netCDF4.Dataset(file, "a") as dataset:
+        time = dataset.createVariable("time", "f8", ("time",))
+        time.units = "days since 2015-01-01"
+        time[:] = 30.5 * np.array(months)
+    with pytest.raises(InputError, match="time: expected the 12 months from 2015-01 to 2015-12"):
+        first(file)

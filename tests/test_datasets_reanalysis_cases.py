@@ -1,5 +1,6 @@
 """ERA5: what is wrong with a file is told in every layout, for daily files as for monthly ones."""
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -278,3 +279,17 @@ def test_deficit_of_two_grids(tmp_path: Path) -> None:
         moist = list(read_monthly_means([turned], "dewpoint_mean"))
         with pytest.raises(InputError, match="vpd: expected one grid"):
             list(vapour_pressure_deficit(warm, moist, "magnus"))
+
+
+def test_a_damaged_archive_is_named_however_often_it_is_read(tmp_path: Path):
+    kelvin = np.random.default_rng(0).uniform(280, 290, (3, LATITUDE.size, LONGITUDE.size))
+    member = write(tmp_path / "avgua.nc", "valid_time", kelvin, MONTHS)
+    archive = tmp_path / "download.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.write(member, member.name)
+    content = bytearray(archive.read_bytes())
+    content[400:460] = b"\xff" * 60
+    archive.write_bytes(content)
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"download\.zip: file: expected a complete archive"):
+            list(read_monthly_means([archive], "t_mean", tmp_path / "scratch"))

@@ -304,3 +304,17 @@ def test_plant_type_of_each_class(igbp, name):
     assert (
         plant_cover(site, cover, Grid(np.array([1.0, 0.0]), np.array([0.0, 1.0])))["AA-Aaa"] == 0.6
     )
+
+
+@every_network
+def test_damaged_archive(tmp_path, network):
+    path = write(tmp_path, network, table())
+    archive = tmp_path / "site.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        file.write(path, path.name)
+    path.unlink()
+    content = bytearray(archive.read_bytes())
+    content[200:260] = b"\xff" * 60
+    archive.write_bytes(content)
+    with pytest.raises(InputError, match=r"site\.zip"):
+        read_towers(tmp_path, PERIOD)

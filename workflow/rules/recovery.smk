@@ -1,13 +1,8 @@
 # True against recovered, for studies of a planet whose parameters are known (`truth` of the configuration).
 
 
-def known_truth(wildcards):
-    """The file of the true parameters, which a study of real data does not have."""
-    if config["truth"] is None:
-        raise WorkflowError(
-            "truth: expected the file of the true parameters, found none in the configuration"
-        )
-    return config["truth"]
+# What is missing is told by this name if a study without truth is asked for what needs it.
+TRUTH = config["truth"] or "file of true parameters (truth of the configuration)"
 
 
 rule recovery:
@@ -38,7 +33,7 @@ rule compare_parameters:
         library("analysis/recovery.py"),
         parameters="<results>/maps/{setup}/parameters.nc",
         identifiability="<results>/analysis/{setup}/identifiability.csv",
-        truth=known_truth,
+        truth=TRUTH,
     output:
         table=report(
             "<results>/analysis/{setup}/recovery.csv",
@@ -74,7 +69,7 @@ rule compare_importance:
         driver="<results>/driver/driver.nc",
         patches="<results>/driver/patches.nc",
         components="<results>/analysis/{setup}/components.nc",
-        truth=known_truth,
+        truth=TRUTH,
     output:
         table=report(
             "<results>/analysis/{setup}/importance.csv",

@@ -17,6 +17,7 @@ from differland.datasets.native import (
     find_variable,
     match_name,
     open_netcdf,
+    read_months,
 )
 from differland.errors import InputError
 from differland.grid import Grid
@@ -309,6 +310,7 @@ def _find_boxes(
     if latitude is None or longitude is None:
         expected = "coordinates that tell where the boxes lie"
         raise InputError(file, "lat, lon", expected, f"only {', '.join(dataset.variables)}")
+    _check_times(dataset, time, months, file)
     units = getattr(variable, "units", None)
     native = NativeVariable(
         file,
@@ -321,6 +323,19 @@ def _find_boxes(
         frozenset(variable.ncattrs()),
     )
     return native, time
+
+
+def _check_times(
+    dataset: netCDF4.Dataset, name: str, months: pd.PeriodIndex, file: Path
+) -> None:
+    """Refuse other months than those of the layout, where the file tells its months."""
+    time = dataset.variables.get(name)
+    if time is None or " since " not in str(getattr(time, "units", "")):
+        return
+    found = read_months(dataset, name, file)
+    if found != list(months):
+        expected = f"the {len(months)} months from {months[0]} to {months[-1]}, in order"
+        raise InputError(file, name, expected, ", ".join(map(str, found)))
 
 
 def _read_centres(dataset: netCDF4.Dataset, kind: str, size: int, file: Path) -> np.ndarray | None:

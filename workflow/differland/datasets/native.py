@@ -3,6 +3,7 @@
 import math
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -89,7 +90,7 @@ class NativeVariable:
         index
             Position along each other dimension; those of size 1 may be left out.
         missing_value
-            Value that stands for missing although the file does not say so.
+            Value, after unpacking, that stands for missing although the file does not say so.
 
         Returns
         -------
@@ -152,7 +153,7 @@ def open_netcdf(file: Source) -> netCDF4.Dataset:
         raise InputError(file, "file", "a NetCDF file", "no such file")
     try:
         content = None if isinstance(file, Path) else file.read_bytes()
-    except (OSError, zipfile.BadZipFile, EOFError) as error:
+    except (OSError, zipfile.BadZipFile, EOFError, zlib.error) as error:
         raise InputError(file, "file", "a complete archive", str(error)) from error
     size = file.stat().st_size if isinstance(file, Path) else len(content or b"")
     try:

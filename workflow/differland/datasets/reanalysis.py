@@ -6,7 +6,9 @@ Files of all layouts that the Climate Data Store has given out are read: the cla
 """
 
 import re
+import shutil
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +28,7 @@ from differland.datasets.native import (
     time_dimension,
 )
 from differland.errors import InputError
+from differland.files import atomic_path
 
 ZERO_CELSIUS = 273.15
 
@@ -455,7 +458,8 @@ def _members(file: Path, scratch: Path | None) -> list[Path]:
                 raise InputError(file, "file", "NetCDF or GRIB files in the archive", found)
             for name in names:
                 if not (folder / name).is_file():
-                    archive.extract(name, folder)
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
+                    with atomic_path(folder / name) as temporary, temporary.open("wb") as output:
+                        shutil.copyfileobj(archive.open(name), output)
+    except (zipfile.BadZipFile, EOFError, OSError, zlib.error) as error:
         raise InputError(file, "file", "a complete archive", str(error)) from error
     return [part for name in names for part in _members(folder / name, folder)]

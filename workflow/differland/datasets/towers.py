@@ -6,6 +6,7 @@ FLUXNET, and the archives of the ICOS Ecosystem Thematic Centre. And those of Oz
 
 import re
 import zipfile
+import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -485,7 +486,7 @@ def _read_table(file: TowerFile, time: str, columns: list[str]) -> pd.DataFrame:
                 dtype={time: str},
                 skipinitialspace=True,
             )
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
+    except (ValueError, OSError, zipfile.BadZipFile, EOFError, zlib.error) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(source, "file", "comma-separated numbers", str(error)) from error
@@ -592,7 +593,7 @@ def _read_sites_of(source: Source) -> pd.DataFrame:
     except ImportError as error:
         expected = "openpyxl to be installed, or the table as CSV"
         raise InputError(source, "file", expected, str(error)) from error
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, zipfile.BadZipFile, EOFError, zlib.error) as error:
         raise InputError(source, "file", "a table of sites", str(error)) from error
     if {"SITE_ID", "GROUP_ID", "VARIABLE", "DATAVALUE"} <= set(table):
         sites = _sites_of_badm(table)
