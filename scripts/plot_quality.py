@@ -5,12 +5,15 @@ from differland.logs import record
 from differland.quality import open_driver
 
 
-def plot_quality(driver: str, table: str, variable: str, png: str, pdf: str) -> None:
-    """Draw one variable of the driver in space and time, with what was remarked about it."""
+def plot_quality(
+    driver: str, table: str, variables: list[str], pngs: list[str], pdfs: list[str]
+) -> None:
+    """Draw the variables of the driver in space and time, with what was remarked about each."""
     remarks = pd.read_csv(table, keep_default_na=False).set_index("variable")["remark"]
     with open_driver(driver) as opened:
-        figure = quality.draw_variable(opened, variable, remarks[variable])
-    style.save(figure, png, pdf)
+        for variable, png, pdf in zip(variables, pngs, pdfs, strict=True):
+            figure = quality.draw_variable(opened, variable, remarks[variable])
+            style.save(figure, png, pdf)
 
 
 if __name__ == "__main__":
@@ -18,7 +21,7 @@ if __name__ == "__main__":
         plot_quality(
             driver=snakemake.input.driver,
             table=snakemake.input.table,
-            variable=snakemake.wildcards.variable,
-            png=snakemake.output.png,
-            pdf=snakemake.output.pdf,
+            variables=snakemake.params.variables,
+            pngs=snakemake.output.png,
+            pdfs=snakemake.output.pdf,
         )

@@ -45,6 +45,7 @@ POPULATIONS = ["all", *config["predictors"]["PFT"]]
 REFERENCE = config["analysis"]["reference_setup"]
 PARTITIONED = configuration.subsets(config["analysis"]["groups"])
 
+RAW = config["raw"]
 ASSEMBLED = f"{RESULTS}/driver/assembled.nc"
 PUBLISHED = f"{RESULTS}/driver/published.nc"
 SOURCES = {
@@ -109,3 +110,30 @@ def members(stage, setup):
 def members_root(wildcards, input):
     """The folder that holds the members of all stages and setups."""
     return str(Path(input.ensemble).parents[2] / "members")
+
+
+def raw_files(find):
+    """An input function that finds raw files; if some are missing, all that are missing are told."""
+
+    def files(wildcards):
+        try:
+            return {
+                role: list(map(str, paths)) for role, paths in find(wildcards).items()
+            }
+        except InputError:
+            lines = sources.missing_files(RAW)
+            raise WorkflowError(
+                f"raw files are missing of {len(lines)} products:\n" + "\n".join(lines)
+            ) from None
+
+    return files
+
+
+def product_settings(wildcards):
+    """The choices that the configuration makes for a product."""
+    return RAW["products"][wildcards.product]
+
+
+def window():
+    """Where the study is, and how fields get there."""
+    return {key: RAW[key] for key in ["window", "method", "minimum_coverage"]}

@@ -58,29 +58,32 @@ rule plot_quality:
         driver="<results>/driver/driver.nc",
         table="<results>/driver/quality.csv",
     output:
-        png=report(
-            "<results>/figures/driver/{variable}.png",
-            caption="../report/quality_variable.rst",
-            category="Driver",
-            labels={
-                "variable": "{variable}",
-                "content": "in space and time",
-            },
-        ),
-        pdf="<results>/figures/driver/{variable}.pdf",
+        png=[
+            report(
+                f"<results>/figures/driver/{variable}.png",
+                caption="../report/quality_variable.rst",
+                category="Driver",
+                labels={
+                    "variable": variable,
+                    "content": "in space and time",
+                },
+            )
+            for variable in PLOTTED
+        ],
+        pdf=[f"<results>/figures/driver/{variable}.pdf" for variable in PLOTTED],
     log:
-        "<logs>/plot_quality/{variable}.log",
+        "<logs>/plot_quality.log",
     benchmark:
-        "<benchmarks>/plot_quality/{variable}.tsv"
-    wildcard_constraints:
-        variable=any_of(PLOTTED),
+        "<benchmarks>/plot_quality.tsv"
     conda:
         "../../envs/figures.yaml"
     threads: 1
     resources:
         mem_mb=growing(4000),
-        runtime=growing(20),
+        runtime=growing(60),
+    params:
+        variables=PLOTTED,
     message:
-        "Drawing {wildcards.variable} of the driver"
+        "Drawing the variables of the driver"
     script:
         "../../scripts/plot_quality.py"

@@ -1,7 +1,6 @@
 # From the providers' files to gridded products on the study's window, and from these to the driver.
 # Which products and years there are is known from the configuration; files are looked for when a job needs them.
 
-RAW = config["raw"]
 STATIC = sources.products_of_kind(RAW, "static")
 YEARLY = {
     product: sources.product_years(product, RAW)
@@ -16,33 +15,6 @@ GRIDDED = [
     ),
 ]
 WITH_TOWERS = RAW["products"]["flux_towers"] is not None
-
-
-def raw_files(find):
-    """An input function that finds raw files; if some are missing, all that are missing are told."""
-
-    def files(wildcards):
-        try:
-            return {
-                role: list(map(str, paths)) for role, paths in find(wildcards).items()
-            }
-        except InputError:
-            lines = sources.missing_files(RAW)
-            raise WorkflowError(
-                f"raw files are missing of {len(lines)} products:\n" + "\n".join(lines)
-            ) from None
-
-    return files
-
-
-def product_settings(wildcards):
-    """The choices that the configuration makes for a product."""
-    return RAW["products"][wildcards.product]
-
-
-def window():
-    """Where the study is, and how fields get there."""
-    return {key: RAW[key] for key in ["window", "method", "minimum_coverage"]}
 
 
 # Weights of ESMF take much more memory than those of the exact operator.

@@ -161,35 +161,43 @@ rule plot_recovered_traits:
         "../../scripts/plot_recovered_traits.py"
 
 
-rule plot_recovered_map:
+rule plot_recovered_maps:
     input:
         library("figures/recovery.py", "figures/maps.py", "figures/style.py"),
         cells="<results>/analysis/{setup}/recovery.nc",
     output:
-        png=report(
-            "<results>/figures/{setup}/recovered_maps/{trait}.png",
-            caption="../report/recovered_map.rst",
-            category="Truth",
-            subcategory="{setup}",
-            labels={
-                "content": "map of {trait}",
-            },
-        ),
-        pdf="<results>/figures/{setup}/recovered_maps/{trait}.pdf",
+        png=[
+            report(
+                f"<results>/figures/{{setup}}/recovered_maps/{trait}.png",
+                caption="../report/recovered_map.rst",
+                category="Truth",
+                subcategory="{setup}",
+                labels={
+                    "content": f"map of {trait}",
+                },
+            )
+            for trait in TRAITS
+        ],
+        pdf=[
+            f"<results>/figures/{{setup}}/recovered_maps/{trait}.pdf"
+            for trait in TRAITS
+        ],
     log:
-        "<logs>/plot_recovered_map/{setup}/{trait}.log",
+        "<logs>/plot_recovered_maps/{setup}.log",
     benchmark:
-        "<benchmarks>/plot_recovered_map/{setup}/{trait}.tsv"
+        "<benchmarks>/plot_recovered_maps/{setup}.tsv"
     conda:
         "../../envs/figures.yaml"
     threads: 1
     resources:
         mem_mb=growing(4000),
         runtime=growing(20),
+    params:
+        traits=TRAITS,
     message:
-        "Drawing maps of true and recovered {wildcards.trait} by {wildcards.setup}"
+        "Drawing maps of true and recovered traits of {wildcards.setup}"
     script:
-        "../../scripts/plot_recovered_map.py"
+        "../../scripts/plot_recovered_maps.py"
 
 
 rule plot_importance:
