@@ -17,10 +17,15 @@ from differland.quality import area_weights, known_variable, monthly_statistics
 SERIES_HEIGHT = 1.7
 BINS = 50
 
+ANOMALIES = frozenset({"ewt"})
+"""Observations whose mean over time is zero, so that a map of it says nothing."""
+
 
 @style.styled
 def draw_variable(driver: xr.Dataset, name: str, remark: str = "") -> Figure:
-    """Map the mean over time of a variable, and draw it over time, or its distribution.
+    """Map a variable, and draw it over time, or its distribution.
+
+    The map has the mean over time, or the standard deviation of what is an anomaly.
 
     Patch-level values are shown in all cells of their patch.
 
@@ -65,7 +70,20 @@ def draw_variable(driver: xr.Dataset, name: str, remark: str = "") -> Figure:
         places = figure.add_gridspec(2, 1, height_ratios=[height, SERIES_HEIGHT])
         values = variable.to_numpy()
         mean = _mean_over_time(values) if over_time else values.astype(float)
-        _draw_map(figure, places[0], driver, window, variable.dims[0], mean, base, title, label)
+        shown, statistic = mean, ", mean over time" if over_time else ""
+        if base in ANOMALIES:
+            shown, statistic = _deviation_over_time(values, mean), ", standard deviation over time"
+        _draw_map(
+            figure,
+            places[0],
+            driver,
+            window,
+            variable.dims[0],
+            shown,
+            base,
+            title + statistic,
+            label,
+        )
         series = figure.add_subplot(places[1])
         if not over_time:
             _draw_distribution(series, mean, area_weights(driver, str(variable.dims[0])))
@@ -85,27 +103,33 @@ def _mean_over_time(values: np.ndarray) -> np.ndarray:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
+def _deviation_over_time(values: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    return np.sqrt(_mean_over_time((values - mean[:, None]) ** 2))
+
+
 def _draw_map(
     figure: Figure,
     place: SubplotSpec,
     driver: xr.Dataset,
     window: maps.Window | None,
     dimension: object,
-    mean: np.ndarray,
+    values: np.ndarray,
     base: str,
     title: str,
     label: str,
 ) -> None:
     axes = maps.add_map(figure, place, window)
     places = "patches" if dimension == PATCH_DIMENSION else "cells"
-    axes.set_title(f"{title} (n = {np.isfinite(mean).sum():,} of {mean.size:,} {places})")
-    shown = mean[driver[PATCH_DIMENSION].to_numpy()] if dimension == PATCH_DIMENSION else mean
+    axes.set_title(f"{title}\n(n = {np.isfinite(values).sum():,} of {values.size:,} {places})")
+    shown = values[driver[PATCH_DIMENSION].to_numpy()] if dimension == PATCH_DIMENSION else values
+    # A deviation has no sign; it has the colours of what else is water.
+    scale = "precipitation" if base in ANOMALIES else base
     colours = maps.add_cells(
         axes,
         *maps.coordinates(driver),
         shown,
-        style.colour_map(base),
-        style.colour_norm(base, shown),
+        style.colour_map(scale),
+        style.colour_norm(scale, shown),
     )
     maps.add_colour_bar(axes, colours, label)
 
