@@ -38,7 +38,8 @@ from differland.tables import PREDICTOR_GROUPS
 LANDSCAPE = Landscape(
     wave_numbers=(8.0, 30.0),
     poleward_cooling=0.0085,
-    moisture=1.4,
+    moisture=1.8,
+    moisture_contrast=0.2,
     niche_noise=2.0,
     contrast=4.0,
     advantage={
@@ -73,8 +74,8 @@ BURNABLE_SHARE = 0.95
 OBSERVED_SIF_SHARE = 0.9
 """Of the months."""
 
-SATURATED_LEAF_AREA = 7.0
-"""Above which satellites do not see more leaves, m2 m-2."""
+LARGEST_LEAF_AREA = 9.0
+"""Monthly means above which there is no value: the range of the product ends at 10 m2 m-2."""
 
 LAST_BIOMASS_YEAR = 2019
 
@@ -131,7 +132,7 @@ class RawPlanetSettings:
     first_year: int = 2018
     years: int = 4
     cells_per_patch: int = 40
-    sites: int = 30
+    sites: int = 60
     seed: int = 0
     noise: float = 0.1
 
@@ -279,7 +280,7 @@ def make_raw_planet(settings: RawPlanetSettings) -> RawPlanet:
         if name == "sif":
             values[rng.uniform(size=values.shape) > OBSERVED_SIF_SHARE] = np.nan
         if name == "lai":
-            values = values.clip(0, SATURATED_LEAF_AREA)
+            values = np.where(values > LARGEST_LEAF_AREA, np.nan, values.clip(0))
         put(driver, name, ("cell", "time"), values)
     carbon = observed("soc", series, patch, settings.noise, rng)
     put(driver, "soil_organic_carbon", ("cell",), carbon[:, 0])

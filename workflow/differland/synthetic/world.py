@@ -28,8 +28,8 @@ class Landscape:
         Lowest and highest of the waves that fields are made of, per radian and axis.
     poleward_cooling
         By which the mean temperature falls with the square of latitude, K per square degree.
-    moisture
-        Factor of precipitation.
+    moisture, moisture_contrast
+        Factor of precipitation, and the standard deviation of its logarithm around the zonal mean.
     niche_noise
         Standard deviation of what the cover of a plant type owes to chance, over that which it
         owes to climate.
@@ -42,6 +42,7 @@ class Landscape:
     wave_numbers: tuple[float, float] = (2.0, 8.0)
     poleward_cooling: float = 0.011
     moisture: float = 1.0
+    moisture_contrast: float = 0.35
     niche_noise: float = 1.2
     contrast: float = 2.0
     advantage: Mapping[str, float] = field(default_factory=dict)
@@ -93,7 +94,8 @@ def draw_predictors(
     elevation = 150 + 500 * np.exp(0.8 * draw() - 0.5)
     temperature = 28 - landscape.poleward_cooling * latitude**2 - 0.0055 * elevation + 1.5 * draw()
     wet = np.exp(-((latitude / 18) ** 2)) + 0.5 * np.exp(-(((np.abs(latitude) - 50) / 18) ** 2))
-    precipitation = landscape.moisture * (250 + 1500 * wet) * np.exp(0.35 * draw())
+    precipitation = landscape.moisture * (250 + 1500 * wet)
+    precipitation *= np.exp(landscape.moisture_contrast * draw())
 
     warm, moist = (temperature - 12) / 12, np.log(precipitation / 800)
     niche = {
