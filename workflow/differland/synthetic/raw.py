@@ -74,7 +74,7 @@ BURNABLE_SHARE = 0.95
 OBSERVED_SIF_SHARE = 0.9
 """Of the months."""
 
-LARGEST_LEAF_AREA = 9.0
+LARGEST_LEAF_AREA = 8.5
 """Monthly means above which there is no value: the range of the product ends at 10 m2 m-2."""
 
 LAST_BIOMASS_YEAR = 2019
