@@ -37,6 +37,7 @@ from differland.tables import PREDICTOR_GROUPS
 
 LANDSCAPE = Landscape(
     wave_numbers=(8.0, 30.0),
+    roughness=1.0,
     poleward_cooling=0.0085,
     moisture=1.8,
     moisture_contrast=0.2,
@@ -80,7 +81,8 @@ LARGEST_LEAF_AREA = 8.5
 LAST_BIOMASS_YEAR = 2019
 
 HERBACEOUS = ("grassland", "cropland")
-RESPIRED_SHARE = 0.5
+RESPIRED_SHARE = 0.9
+"""Of production by herbs: all plants of this planet are small."""
 AVERAGE_MONTHS = np.array([31, 28.25, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 """Days."""
 
@@ -131,7 +133,7 @@ class RawPlanetSettings:
     east: int = 90
     first_year: int = 2018
     years: int = 4
-    cells_per_patch: int = 40
+    cells_per_patch: int = 24
     sites: int = 60
     seed: int = 0
     noise: float = 0.1

@@ -16,20 +16,20 @@ from differland.tables import PARAMETERS, PREDICTOR_GROUPS
 
 TRUE_SENSITIVITIES: dict[str, dict[str, float]] = {
     "canopy_efficiency": {
-        "grassland": 1.7,
-        "bulk_density": -1.1,
-        "gravel": 1.5,
-        "needleleaf_forest": 1.0,
+        "grassland": 1.3,
+        "bulk_density": -0.9,
+        "gravel": 1.4,
+        "needleleaf_forest": 0.9,
     },
     "leaf_carbon_mass_per_area": {
-        "gravel": 1.0,
-        "needleleaf_forest": 0.6,
-        "forest_age": 0.5,
-        "elevation": -0.28,
+        "gravel": 0.85,
+        "needleleaf_forest": 0.55,
+        "forest_age": 0.95,
+        "elevation": -0.5,
         "mean_annual_precipitation": 0.3,
         "mean_annual_temperature": 0.3,
     },
-    "leaf_lifespan": {"forest_age": 1.3, "elevation": -0.65},
+    "leaf_lifespan": {"forest_age": 1.6, "elevation": -0.8},
     "underlying_water_use_efficiency": {"sand": 0.8, "mean_annual_precipitation": -0.5},
     "autotrophic_fraction": {"forest_age": 0.1},
     "root_fraction": {"grassland": 0.2},
@@ -41,25 +41,26 @@ TRUE_SENSITIVITIES: dict[str, dict[str, float]] = {
 
 Leaves that live longer are heavier, and heavy leaves are efficient: else the feedback of leaves
 on production would leave cells without any leaves, and others with more than satellites see. What
-observations cannot tell from these traits (allocation, respiration) varies little.
+observations cannot tell from these traits (allocation, respiration) varies little. Plants are small
+and hold much of their carbon in leaves, so that biomass tells what leaves weigh.
 """
 
 TRUE_CENTRES: dict[str, float] = {
     "decomposition_rate": 1.7e-5,
     "autotrophic_fraction": 0.72,
     "foliar_fraction": 0.03,
-    "root_fraction": 0.7,
+    "root_fraction": 0.95,
     "leaf_lifespan": 1.75,
-    "wood_turnover_rate": 1.2e-4,
-    "root_turnover_rate": 5.3e-3,
+    "wood_turnover_rate": 0.0009,
+    "root_turnover_rate": 0.009,
     "litter_turnover_rate": 1.45e-3,
     "som_turnover_rate": 2.4e-5,
     "temperature_sensitivity": 0.05,
-    "canopy_efficiency": 17.0,
+    "canopy_efficiency": 22.0,
     "labile_fraction": 0.43,
     "labile_release_period": 60.0,
     "leaf_fall_period": 125.0,
-    "leaf_carbon_mass_per_area": 62.0,
+    "leaf_carbon_mass_per_area": 76.0,
     "inherent_water_use_efficiency": 28.5,
     "runoff_focal_point": 7800.0,
     "field_capacity": 60.0,

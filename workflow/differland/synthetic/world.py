@@ -26,6 +26,9 @@ class Landscape:
     ----------
     wave_numbers
         Lowest and highest of the waves that fields are made of, per radian and axis.
+    roughness
+        Standard deviation of what varies from place to place without any pattern; that of the
+        waves is 2.4.
     poleward_cooling
         By which the mean temperature falls with the square of latitude, K per square degree.
     moisture, moisture_contrast
@@ -40,6 +43,7 @@ class Landscape:
     """
 
     wave_numbers: tuple[float, float] = (2.0, 8.0)
+    roughness: float = 0.3
     poleward_cooling: float = 0.011
     moisture: float = 1.0
     moisture_contrast: float = 0.35
@@ -53,6 +57,7 @@ def smooth_field(
     longitude: np.ndarray,
     rng: np.random.Generator,
     wave_numbers: tuple[float, float],
+    roughness: float = 0.3,
     waves: int = 12,
 ) -> np.ndarray:
     """Sum of plane waves on the sphere and a little noise.
@@ -65,6 +70,8 @@ def smooth_field(
         Of the waves and the noise.
     wave_numbers
         Lowest and highest, per radian and axis.
+    roughness
+        Standard deviation of the noise; that of the waves together is 2.4.
     waves
         How many.
 
@@ -76,7 +83,7 @@ def smooth_field(
     place = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
     direction = rng.normal(size=(waves, 3)) * rng.uniform(*wave_numbers, size=(waves, 1))
     field = np.sin(direction @ place + rng.uniform(0, 2 * np.pi, size=(waves, 1))).sum(axis=0)
-    field = field + 0.3 * rng.normal(size=field.size)
+    field = field + roughness * rng.normal(size=field.size)
     return (field - field.mean()) / field.std()
 
 
@@ -89,7 +96,7 @@ def draw_predictors(
     """All 20 predictors of places, in their units, each of shape (place,)."""
 
     def draw() -> np.ndarray:
-        return smooth_field(latitude, longitude, rng, landscape.wave_numbers)
+        return smooth_field(latitude, longitude, rng, landscape.wave_numbers, landscape.roughness)
 
     elevation = 150 + 500 * np.exp(0.8 * draw() - 0.5)
     temperature = 28 - landscape.poleward_cooling * latitude**2 - 0.0055 * elevation + 1.5 * draw()
