@@ -283,6 +283,9 @@ def make_raw_planet(settings: RawPlanetSettings) -> RawPlanet:
             values[rng.uniform(size=values.shape) > OBSERVED_SIF_SHARE] = np.nan
         if name == "lai":
             values = np.where(values > LARGEST_LEAF_AREA, np.nan, values.clip(0))
+        if name == "et":
+            # Pixels across the edges of cells overshoot what cells have.
+            values = values.clip(0)
         put(driver, name, ("cell", "time"), values)
     carbon = observed("soc", series, patch, settings.noise, rng)
     put(driver, "soil_organic_carbon", ("cell",), carbon[:, 0])
