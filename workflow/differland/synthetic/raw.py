@@ -37,7 +37,7 @@ from differland.tables import PREDICTOR_GROUPS
 
 LANDSCAPE = Landscape(
     wave_numbers=(8.0, 30.0),
-    roughness=0.7,
+    roughness=1.0,
     poleward_cooling=0.0085,
     moisture=1.8,
     moisture_contrast=0.2,

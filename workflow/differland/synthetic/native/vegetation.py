@@ -21,6 +21,8 @@ HALF_CHANGE = 0.2
 LATE_GAPS = 0.05
 """Share of the months of which only the first half was seen."""
 
+ROUNDS = 20
+
 TEXTURE = 0.1
 """By which columns of pixels within a cell differ from its mean."""
 
@@ -135,7 +137,11 @@ def write_evaporation(planet: RawPlanet, folder: Path) -> None:
     row = np.floor((settings.north - pixels.latitude) / 0.25).astype(int)
     column = np.floor((pixels.longitude - settings.west) / 0.25).astype(int)
     rates = monthly[:, row][:, :, column]
-    rates += np.linalg.pinv(down) @ (monthly - down @ rates @ along.T) @ np.linalg.pinv(along).T
+    up, back = np.linalg.pinv(down), np.linalg.pinv(along).T
+    # What is not negative and what has the means of the cells, in turn, until both nearly hold.
+    for _ in range(ROUNDS):
+        rates = rates.clip(0)
+        rates += up @ (monthly - down @ rates @ along.T) @ back
     touched = (down > 0).T.astype(float) @ planet.valid @ (along > 0)
     rates[:, touched == 0] = np.nan
     totals = rates * planet.months.days_in_month.to_numpy()[:, None, None]
