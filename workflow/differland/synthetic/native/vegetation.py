@@ -86,12 +86,13 @@ def eight_day_values(months: np.ndarray, year: int) -> np.ndarray:
     """Values of 8-day periods whose means over the days of each month are those of the months.
 
     A period that reaches into another month has the value of the month of which it has more days,
-    but not so much more than the other one that this could not make up for it.
+    but not so much more than the other one that this could not make up for it. It has none where
+    one of them has none.
 
     Parameters
     ----------
     months
-        Not negative, months first, from January on.
+        Not negative, months first, from January on; NaN where there is no value.
     year
         Calendar year.
 
@@ -107,8 +108,11 @@ def eight_day_values(months: np.ndarray, year: int) -> np.ndarray:
     for period in np.setdiff1d(np.arange(shares.shape[1]), own):
         less, more = np.argsort(shares[:, period], kind="stable")[-2:]
         periods[period] = np.minimum(months[more], 2 * months[less])
+    known = np.isfinite(periods)
+    shared = np.where(known, periods, 0)
     for month in range(MONTHS_PER_YEAR):
-        left = shares[month].sum() * months[month] - np.tensordot(shares[month], periods, axes=1)
+        days_seen = np.tensordot(shares[month], known, axes=1)
+        left = days_seen * months[month] - np.tensordot(shares[month], shared, axes=1)
         mine = own[shares[month, own] > 0]
         periods[mine] = left / shares[month, mine].sum()
     return periods
