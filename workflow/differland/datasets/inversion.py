@@ -325,9 +325,7 @@ def _find_boxes(
     return native, time
 
 
-def _check_times(
-    dataset: netCDF4.Dataset, name: str, months: pd.PeriodIndex, file: Path
-) -> None:
+def _check_times(dataset: netCDF4.Dataset, name: str, months: pd.PeriodIndex, file: Path) -> None:
     """Refuse other months than those of the layout, where the file tells its months."""
     time = dataset.variables.get(name)
     if time is None or " since " not in str(getattr(time, "units", "")):
