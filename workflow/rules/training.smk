@@ -25,7 +25,8 @@ MADE_OF = {
 MADE_OF["training"] = {
     key: value
     for key, value in config["training"].items()
-    if key not in ["members_per_job", "checkpoint_interval", "maximum_restarts"]
+    if key
+    not in ["members_per_job", "threads", "checkpoint_interval", "maximum_restarts"]
 }
 
 for name, block in zip(TRAINING, BLOCKS):
@@ -54,7 +55,7 @@ for name, block in zip(TRAINING, BLOCKS):
             f"<benchmarks>/train/{job}.tsv"
         conda:
             "../../envs/model.yaml"
-        threads: 2
+        threads: config["training"]["threads"]
         resources:
             mem_mb=growing(8000 + 200 * len(block)),
             runtime=growing(720),
