@@ -97,6 +97,36 @@ def test_killed_training_resumes_to_the_same_weights(
         assert one.losses.round(9).equals(two.losses.round(9))
 
 
+@pytest.mark.parametrize(
+    ("decay", "expected"),
+    [("none", [1, 1, 1, 1, 1]), ("cosine", [1, 0.5 + 0.5**1.5, 0.5, 0.5 - 0.5**1.5, 0])],
+)
+def test_learning_rate_over_the_training(settings, decay, expected):
+    settings = replace(settings, epochs=8, learning_rate=0.1, learning_rate_decay=decay)
+    optimizer = settings.optimizer(training_patches=5)
+    weight, state, steps = jnp.zeros(1), optimizer.init(jnp.zeros(1)), []
+    for _ in range(41):
+        # Adam's step along a gradient that stays is the learning rate.
+        step, state = optimizer.update(jnp.ones(1), state, weight)
+        steps.append(-float(step[0]))
+    assert np.array(steps)[::10] == pytest.approx(0.1 * np.array(expected), rel=1e-5, abs=1e-8)
+
+
+def test_killed_training_resumes_at_its_learning_rate(
+    driver, patches, settings, tmp_path, monkeypatch
+):
+    falling = replace(settings, learning_rate_decay="cosine")
+    one = train_block(driver, patches, MEMBERS[:1], "develop", falling, tmp_path / "one")[0]
+    with monkeypatch.context() as patch:
+        killed_after(2, patch)
+        with pytest.raises(Killed):
+            train_block(driver, patches, MEMBERS[:1], "develop", falling, tmp_path / "two")
+    two = train_block(driver, patches, MEMBERS[:1], "develop", falling, tmp_path / "two")[0]
+    stays = train_block(driver, patches, MEMBERS[:1], "develop", settings, tmp_path / "three")[0]
+    assert same(one, two)
+    assert not same(one, stays)
+
+
 def test_members_that_are_behind_catch_up_to_the_same_weights(
     driver, patches, settings, trained, tmp_path
 ):

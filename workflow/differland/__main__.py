@@ -18,8 +18,8 @@ PLANET_OPTIONS = {
     "east": "eastern edge (default: 90)",
     "first_year": "first year (default: 2018)",
     "years": "how many years (default: 4)",
-    "cells_per_patch": "vegetated cells in each patch of 4 x 5 degrees (default: 40)",
-    "sites": "flux towers (default: 30)",
+    "cells_per_patch": "vegetated cells in each patch of 4 x 5 degrees (default: 16)",
+    "sites": "flux towers (default: 60)",
     "seed": "of all random numbers (default: 0)",
     "noise": "of the observations, over their standard deviation (default: 0.1)",
 }

@@ -71,6 +71,9 @@ class Settings:
         Share of the patches outside the test set that stage develop holds back.
     epochs, learning_rate
         Of Adam.
+    learning_rate_decay
+        ``"none"``: the learning rate stays (paper). ``"cosine"``: it falls to zero over the
+        training, along half a cosine.
     gradient_clip_norm
         Gradients of a larger global norm are scaled down to it; None: never.
     order_seed
@@ -91,6 +94,7 @@ class Settings:
     development_fraction: float
     epochs: int
     learning_rate: float
+    learning_rate_decay: Literal["none", "cosine"]
     gradient_clip_norm: float | None
     order_seed: int
     checkpoint_interval: int
@@ -118,6 +122,7 @@ class Settings:
             development_fraction=config["patches"]["development_fraction"],
             epochs=training["epochs"],
             learning_rate=training["learning_rate"],
+            learning_rate_decay=training["learning_rate_decay"],
             gradient_clip_norm=training["gradient_clip_norm"],
             order_seed=training["order_seed"],
             checkpoint_interval=training["checkpoint_interval"],
@@ -133,9 +138,12 @@ class Settings:
         text = json.dumps(values, sort_keys=True, default=str)
         return hashlib.sha256(f"{differland.MODEL_VERSION} {text}".encode()).hexdigest()
 
-    def optimizer(self) -> optax.GradientTransformation:
-        """Adam."""
-        return optax.adam(self.learning_rate)
+    def optimizer(self, training_patches: int) -> optax.GradientTransformation:
+        """Adam, for a member that makes an update at each of its training patches."""
+        if self.learning_rate_decay == "none":
+            return optax.adam(self.learning_rate)
+        updates = self.epochs * training_patches
+        return optax.adam(optax.cosine_decay_schedule(self.learning_rate, updates))
 
 
 @dataclass
@@ -235,7 +243,8 @@ class _Block:
             hashlib.sha256(f"{data} {how} {stage} {setup} {seed}".encode()).hexdigest()
             for setup, seed in members
         ]
-        self.optimizer = settings.optimizer()
+        # The splits of all members are of the same size.
+        self.optimizer = settings.optimizer(int(self.splits[0].train.sum()))
         self.progress = [Progress(0, 0, [], []) for _ in members]
         loaded = [self._resume(index) for index in range(len(members))]
         weights, moments = zip(*loaded, strict=True)

@@ -133,7 +133,7 @@ class RawPlanetSettings:
     east: int = 90
     first_year: int = 2018
     years: int = 4
-    cells_per_patch: int = 24
+    cells_per_patch: int = 16
     sites: int = 60
     seed: int = 0
     noise: float = 0.1
