@@ -108,7 +108,7 @@ rule attribute_predictors:
         "<benchmarks>/attribute_predictors/{setup}.tsv"
     conda:
         "../../envs/analysis.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=growing(8000),
         runtime=growing(240),

@@ -25,7 +25,7 @@ rule apply_ensemble:
         "<benchmarks>/apply_ensemble/{name}/{setup}.tsv"
     conda:
         "../../envs/model.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=growing(32000),
         runtime=growing(120),

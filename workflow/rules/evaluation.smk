@@ -30,7 +30,7 @@ rule evaluate_ensemble:
         "<benchmarks>/evaluate_ensemble/{stage}/{setup}.tsv"
     conda:
         "../../envs/model.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=growing(32000),
         runtime=growing(120),
@@ -59,7 +59,7 @@ rule map_parameters:
         "<benchmarks>/map_parameters/{setup}.tsv"
     conda:
         "../../envs/model.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=growing(16000),
         runtime=growing(30),

@@ -86,7 +86,7 @@ rule compare_importance:
         "<benchmarks>/compare_importance/{setup}.tsv"
     conda:
         "../../envs/analysis.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=growing(8000),
         runtime=growing(240),
