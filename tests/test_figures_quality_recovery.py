@@ -182,7 +182,7 @@ class TestRecoveredTraits:
         pearson = table.set_index(["quantity", "cells"])["pearson"]
         for axes, trait in zip(figure.axes, recovery.HEADLINE, strict=False):
             assert style.symbol(trait) in axes.get_title(loc="left")
-            numbers = axes.get_title(loc="right").replace("\N{MINUS SIGN}", "-")
+            numbers = axes.texts[-1].get_text().replace("\N{MINUS SIGN}", "-")
             assert numbers == f"{pearson[trait, 'all']:.2f} | {pearson[trait, 'test']:.2f}"
             assert axes.get_xlabel() == style.format_units(TRAITS[trait].units)
         titles = [axes.get_title(loc="left") for axes in figure.axes if axes.get_title(loc="left")]

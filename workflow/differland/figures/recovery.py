@@ -80,7 +80,18 @@ def draw_recovered_traits(recovered: xr.Dataset, table: pd.DataFrame) -> Figure:
             text = f"{rows['pearson'][trait]:.2f}"
             if trait in held_out.index and np.isfinite(held_out["pearson"][trait]):
                 text += f" | {held_out['pearson'][trait]:.2f}"
-        axes.set_title(text.replace("-", "\N{MINUS SIGN}"), loc="right", fontsize=7)
+        # Beside the title there is no room for it, where symbols are long.
+        axes.text(
+            0.97,
+            0.03,
+            text.replace("-", "\N{MINUS SIGN}"),
+            transform=axes.transAxes,
+            ha="right",
+            va="bottom",
+            fontsize=7,
+            zorder=5,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+        )
     figure.supxlabel("True, in the units below each panel", fontsize=8)
     figure.supylabel("Recovered, in the same units", fontsize=8)
     for axes in panels[len(traits) :]:
@@ -126,7 +137,8 @@ def _draw_points(axes: Axes, trait: xr.Dataset, test: np.ndarray) -> None:
     axes.plot(limits, limits, color="0.3", linewidth=0.8, linestyle=(0, (5, 3)), zorder=4)
     axes.set(xlim=limits, ylim=limits)
     axes.set_box_aspect(1)
-    axes.locator_params(nbins=4)
+    axes.locator_params(axis="x", nbins=3)
+    axes.locator_params(axis="y", nbins=4)
 
 
 @style.styled
