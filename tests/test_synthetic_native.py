@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from differland.datasets.biomass import (
     herbaceous_biomass,
@@ -258,7 +259,10 @@ def test_evaporation(planet, raw):
 def test_biomass(planet, raw):
     annual = mapped(read_gpp_climatology(sorted((raw / "fluxcom").glob("*.nc"))))[planet.valid]
     cover = {name: planet.driver[name].to_numpy() for name in PREDICTOR_GROUPS["PFT"]}
-    herbs = herbaceous_biomass(herbaceous_fraction(cover), annual)
+    # The demo reads the planet, so that its configuration has to say what the planet does.
+    demo = yaml.safe_load(Path(__file__).parents[1].joinpath("config/demo.yaml").read_text())
+    respired = demo["raw"]["biomass"]["respired_fraction"]
+    herbs = herbaceous_biomass(herbaceous_fraction(cover), annual, respired_fraction=respired)
     assert (herbs > 100).any()
     (file,) = (raw / "xu_biomass").iterdir()
     woody = {field.month.year: field for field in read_woody_biomass(file)}
