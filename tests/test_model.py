@@ -21,12 +21,21 @@ from differland.model.photosynthesis import day_length, gross_primary_production
 from differland.model.rates import monthly_rates
 from differland.model.simulate import MODEL_OUTPUTS, simulate
 from differland.model.water import runoff
+from differland.model.weather import weather_of
 from differland.objective import POOL_FLUXES
 from differland.tables import PARAMETERS
 
 pytestmark = pytest.mark.usefixtures("x64")
 
-run = jax.jit(simulate, static_argnames="outputs")
+
+@partial(jax.jit, static_argnames="outputs")
+def run(
+    parameters: Parameters,
+    initial: Pools,
+    forcing: Forcing,
+    outputs: tuple[str, ...] = MODEL_OUTPUTS,
+) -> tuple[Pools, dict[str, jax.Array]]:
+    return simulate(parameters, initial, weather_of(forcing), outputs)
 
 
 def draw(seed: int, cells: int, edge: float = 0.0) -> tuple[Parameters, Pools]:
@@ -203,7 +212,7 @@ def test_gradient_agrees_with_finite_differences(forcing):
 
     def objective(logarithms: tuple[Parameters, Pools]) -> jax.Array:
         parameters, pools = jax.tree.map(jnp.exp, logarithms)
-        _, o = simulate(parameters, pools, forcing, MODEL_OUTPUTS)
+        _, o = run(parameters, pools, forcing)
         return sum(
             jnp.mean(o[name] / scale)
             for name, scale in {
@@ -249,7 +258,7 @@ def test_gradients_are_finite_over_the_whole_bounds(forcing):
         parameters, initial = draw(seed, forcing.t_min.shape[1], 0.3)
 
         def total(arguments):
-            _, outputs = simulate(*arguments, forcing)
+            _, outputs = run(*arguments, forcing)
             return sum(values.mean() for values in outputs.values())
 
         for leaf in jax.tree.leaves(jax.jit(jax.grad(total))((parameters, initial))):
@@ -292,7 +301,7 @@ def test_loop_is_the_readable_step_month_by_month(forcing):
     forcing = jax.tree.map(jnp.asarray, forcing)
     parameters, pools = draw(8, forcing.t_min.shape[1])
     _, outputs = run(parameters, pools, forcing, ("nbe", "water"))
-    rates = monthly_rates(parameters, forcing)
+    rates = monthly_rates(parameters, weather_of(forcing))
     step = jax.jit(month)
     for number in range(12):
         at = partial(lambda number, v: v[number] if v.shape[0] > 1 else v[0], number)

@@ -20,6 +20,7 @@ from differland.objective import (
     nbe_annual_term,
     needed_outputs,
     patch_term,
+    trajectory_of,
     water_anomaly,
 )
 
@@ -86,7 +87,11 @@ def test_padding_and_gaps_add_exactly_nothing():
     )
 
     def total(outputs, initial, observed):
-        return sum(loss_terms(PAPER_WEIGHTS, outputs, initial, observed).values())
+        return sum(
+            loss_terms(
+                PAPER_WEIGHTS, trajectory_of(PAPER_WEIGHTS, outputs), initial, observed
+            ).values()
+        )
 
     value, gradients = jax.value_and_grad(total)(outputs, initial, observed)
     for name, gradient in gradients.items():
@@ -99,9 +104,9 @@ def test_padding_and_gaps_add_exactly_nothing():
         }
     )
     assert total(other, initial, hidden) == value
-    per_month = jax.grad(lambda o: loss_terms({"lai": 10.0}, o, initial, observed)["lai"])(outputs)[
-        "lai"
-    ]
+    per_month = jax.grad(
+        lambda o: loss_terms({"lai": 10.0}, trajectory_of(["lai"], o), initial, observed)["lai"]
+    )(outputs)["lai"]
     assert (per_month[observed.weight["lai"] == 0] == 0).all()
     assert (per_month[observed.weight["lai"] > 0] != 0).all()
 
@@ -116,8 +121,12 @@ def test_half_full_patch_weighs_less():
         in_equilibrium=jnp.zeros(4),
     )
     # ((3 + 5) / 4 - 1 * 2 / 4)^2 * 2 / 4
-    np.testing.assert_allclose(patch_term("nbe", outputs, observed), 1.5**2 * 0.5)
-    np.testing.assert_allclose(nbe_annual_term(outputs, observed), 1.5**2 * 0.5)
+    np.testing.assert_allclose(
+        patch_term("nbe", trajectory_of(["nbe"], outputs), observed), 1.5**2 * 0.5
+    )
+    np.testing.assert_allclose(
+        nbe_annual_term(trajectory_of(["nbe"], outputs), observed), 1.5**2 * 0.5
+    )
 
 
 def test_annual_term_compares_means_of_twelve_months():
@@ -129,7 +138,9 @@ def test_annual_term_compares_means_of_twelve_months():
         valid=jnp.ones(1),
         in_equilibrium=jnp.ones(1),
     )
-    np.testing.assert_allclose(annual_term("biomass", outputs, observed), 0.5**2)
+    np.testing.assert_allclose(
+        annual_term("biomass", trajectory_of(["biomass"], outputs), observed), 0.5**2
+    )
 
 
 def test_water_anomaly_is_from_the_mean_of_observed_months():
@@ -154,10 +165,14 @@ def test_equilibrium_is_zero_at_equilibrium_and_counts_doublings():
         "som": 4 / 2,
     }
     expected = sum(np.log2(ratio + 1e-3) ** 2 for ratio in ratios.values())
-    np.testing.assert_allclose(equilibrium_term(outputs, initial, observed), expected)
+    np.testing.assert_allclose(
+        equilibrium_term(trajectory_of(["equilibrium"], outputs), initial, observed), expected
+    )
     doubled = initial._replace(som=0.5 * jnp.ones(1))
     expected += np.log2(4 + 1e-3) ** 2 - np.log2(2 + 1e-3) ** 2
-    np.testing.assert_allclose(equilibrium_term(outputs, doubled, observed), expected)
+    np.testing.assert_allclose(
+        equilibrium_term(trajectory_of(["equilibrium"], outputs), doubled, observed), expected
+    )
 
 
 def test_loss_command_names_what_is_wrong_with_a_case(reference, tmp_path, capsys):

@@ -13,6 +13,7 @@ from differland.files import write_netcdf
 from differland.model.forcing import Forcing, forcing_of_driver
 from differland.model.parameters import Parameters, Pools
 from differland.model.simulate import simulate
+from differland.model.weather import weather_of
 from differland.observables import OBSERVED_VARIABLES
 from differland.synthetic.planet import PlanetSettings, make_planet
 from differland.synthetic.raw import RawPlanetSettings, make_raw_planet
@@ -41,7 +42,7 @@ def test_observations_are_the_models_own_output(planet):
     _, outputs = simulate(
         Parameters(*(jnp.asarray(truth[n].to_numpy(), jnp.float32) for n in Parameters._fields)),
         Pools(*(jnp.asarray(truth[f"initial_{n}"].to_numpy(), jnp.float32) for n in Pools._fields)),
-        forcing,
+        weather_of(forcing),
         ("lai", "et"),
     )
     for name, modelled in outputs.items():

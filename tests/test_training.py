@@ -301,7 +301,7 @@ def test_padding_repeats_a_cell_and_weighs_nothing(driver, patches, settings):
         if (weight.shape[-1] == padding.shape[1] and weight.ndim > 2) or name == "soc":
             moved = np.moveaxis(np.asarray(weight), -1, 1)
             assert (moved[padding] == 0).all(), name
-    srad = np.asarray(batches.forcing["srad"])
+    srad = np.asarray(batches.weather["srad"])
     for patch, slot in np.argwhere(padding):
         np.testing.assert_array_equal(srad[patch, :, slot], srad[patch, :, 0])
 

@@ -16,6 +16,7 @@ from differland.files import read_netcdf
 from differland.model.forcing import Forcing
 from differland.model.parameters import Parameters, Pools
 from differland.model.simulate import MODEL_OUTPUTS, simulate
+from differland.model.weather import weather_of
 from differland.objective import (
     PAPER_WEIGHTS,
     Observations,
@@ -23,6 +24,7 @@ from differland.objective import (
     complete_years,
     loss_terms,
     needed_outputs,
+    trajectory_of,
 )
 from differland.observables import OBSERVABLES
 from differland.tables import OUTPUTS
@@ -66,7 +68,7 @@ def simulate_cases(path: Path) -> xr.Dataset:
     )
     initial = Pools(*(jnp.asarray(_column(case_file, path, f"initial_{n}")) for n in Pools._fields))
     _, outputs = jax.jit(simulate)(
-        parameters, initial, Forcing(*(forcing(n) for n in Forcing._fields))
+        parameters, initial, weather_of(Forcing(*(forcing(n) for n in Forcing._fields)))
     )
     result = xr.Dataset(attrs={"title": "DALEC trajectories", "source": f"cases of {path.name}"})
     for name in MODEL_OUTPUTS:
@@ -128,10 +130,13 @@ def loss_of_case(path: Path) -> dict[str, float]:
     }
     terms = loss_terms(
         weights,
-        {
-            name: jnp.asarray(_column(case, path, f"model_{name}").T)
-            for name in needed_outputs(weights)
-        },
+        trajectory_of(
+            weights,
+            {
+                name: jnp.asarray(_column(case, path, f"model_{name}").T)
+                for name in needed_outputs(weights)
+            },
+        ),
         Pools(*(jnp.asarray(_column(case, path, f"initial_{n}")) for n in Pools._fields)),
         Observations(value, weight, valid=ones, in_equilibrium=ones),
     )

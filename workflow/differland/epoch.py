@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int
 
-from differland.minibatches import Minibatches
-from differland.model.simulate import simulate
+from differland.engine import Engine, Simulate, simulator
+from differland.minibatches import SHARED, Minibatch, Minibatches
+from differland.model.parameters import Parameters, Pools
+from differland.model.simulate import Kept
 from differland.network import SpatializationNetwork, Weights, predict
-from differland.objective import loss_terms, needed_outputs
+from differland.objective import Trajectory, keep_for, loss_terms
 
 
 class State(NamedTuple):
@@ -41,14 +43,17 @@ class Visit(NamedTuple):
 Epoch = Callable[[State, Array, Array], tuple[State, Visit, Array]]
 
 
-def patch_loss(
+def patch_losses(
     network: SpatializationNetwork,
     term_weights: Mapping[str, float],
+    simulate: Simulate,
     weights: Weights,
     scaling: Scaling,
-    minibatch: tuple[Any, Array, Any],
-) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
-    """Loss of one member on one patch, and its terms.
+    minibatch: Minibatch,
+) -> tuple[Float[Array, ""], dict[str, Float[Array, " member"]]]:
+    """Loss of all members on one patch, added up, and the terms of each.
+
+    A member's weights enter its own loss alone, so that the gradient of the sum is that of each.
 
     Parameters
     ----------
@@ -56,17 +61,25 @@ def patch_loss(
         Shape of the network.
     term_weights
         Weight of each term that is on.
+    simulate
+        Of :func:`differland.engine.simulator`, for :func:`keep_for` these terms.
     weights, scaling
-        Of the member, without the leading axis.
+        With a leading axis of members.
     minibatch
-        Forcing, predictors and observations of the patch.
+        The patch.
     """
-    forcing, predictors, observations = minibatch
-    standardised = (predictors - scaling.mean) / scaling.standard_deviation * scaling.active
-    parameters, initial = predict(network, weights, standardised, forcing.latitude[0])
-    _, outputs = simulate(parameters, initial, forcing, needed_outputs(term_weights))
-    terms = loss_terms(term_weights, outputs, initial, observations)
-    return sum(terms.values(), start=jnp.zeros(())), terms
+
+    def of_member(weights: Weights, scaling: Scaling) -> tuple[Parameters, Pools]:
+        standardised = (minibatch.predictors - scaling.mean) / scaling.standard_deviation
+        return predict(network, weights, standardised * scaling.active, minibatch.latitude)
+
+    def terms_of(run: Kept, initial: Pools) -> dict[str, Float[Array, ""]]:
+        trajectory = Trajectory(run.series, run.totals, minibatch.weather.time.shape[0])
+        return loss_terms(term_weights, trajectory, initial, minibatch.observations)
+
+    parameters, initial = jax.vmap(of_member)(weights, scaling)
+    terms = jax.vmap(terms_of)(simulate(parameters, initial, minibatch.weather), initial)
+    return sum((values.sum() for values in terms.values()), start=jnp.zeros(())), terms
 
 
 def global_norm(gradients: Weights) -> Float[Array, ""]:
@@ -85,6 +98,7 @@ def compile_epoch(
     optimizer: optax.GradientTransformation,
     clip_norm: float | None,
     terms: Mapping[str, float],
+    engine: Engine,
     order_seed: int,
     batches: Minibatches,
     scaling: Scaling,
@@ -101,6 +115,8 @@ def compile_epoch(
         Gradients of a larger norm are scaled down to it; None: never.
     terms
         Weights of the terms of the loss that are on.
+    engine
+        How members are simulated.
     order_seed
         Of the order of patches and cells.
     batches, scaling
@@ -116,8 +132,8 @@ def compile_epoch(
     active stay as they are. It gives the new state, the records, and the order of the patches.
     """
     slots = batches.predictors.shape[1]
-    gradient = jax.value_and_grad(partial(patch_loss, network, terms), has_aux=True)
-    of_members = jax.vmap(gradient, in_axes=(0, 0, None))
+    simulate = simulator(engine, keep_for(terms), slots, batches.predictors.dtype, SHARED)
+    gradient = jax.grad(partial(patch_losses, network, terms, simulate), has_aux=True)
 
     # Whatever differs between members or is large is an argument: as a constant it would be
     # copied into the program, and every setup would compile its own.
@@ -139,7 +155,8 @@ def compile_epoch(
             # paper permutes them, and so does this.
             shuffled = jax.random.permutation(jax.random.fold_in(key, patch), slots)
             minibatch = batches.patch(patch, shuffled)
-            (loss, values), gradients = of_members(state.weights, scaling, minibatch)
+            gradients, values = gradient(state.weights, scaling, minibatch)
+            loss = sum(values.values())
             norm = jax.vmap(global_norm)(gradients)
             finite = jnp.isfinite(loss) & jnp.isfinite(norm)
             if clip_norm is not None:

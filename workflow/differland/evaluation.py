@@ -18,6 +18,7 @@ from differland.metrics import SKILLS, Target, skill, targets_of_driver
 from differland.model.forcing import Forcing, forcing_of_driver
 from differland.model.parameters import Parameters, Pools
 from differland.model.simulate import simulate
+from differland.model.weather import weather_of
 from differland.objective import water_anomaly
 from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
 from differland.tables import OUTPUTS
@@ -78,7 +79,7 @@ def simulate_members(
     def run(
         parameters: Parameters, initial: Pools, forcing: Forcing, weight: jax.Array
     ) -> dict[str, jax.Array]:
-        _, series = simulate(parameters, initial, forcing, outputs)
+        _, series = simulate(parameters, initial, weather_of(forcing), outputs)
         quantities = {o.quantity: o.of(series) for o in OBSERVABLES.values()}
         quantities["soc"] = quantities["soc"].mean(axis=0, keepdims=True)
         quantities["ewt"] = jax.vmap(_cell_anomaly, in_axes=1, out_axes=1)(series["water"], weight)

@@ -10,7 +10,8 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float
 
-from differland.model.forcing import Forcing, forcing_of_driver
+from differland.model.forcing import forcing_of_driver
+from differland.model.weather import Weather, weather_of
 from differland.objective import Observations, annual_mean, complete_years
 from differland.observables import OBSERVABLES
 from differland.patches import PADDING
@@ -18,6 +19,9 @@ from differland.tables import PREDICTORS
 
 BULK_TARGETS = ("nbe", "ewt")
 """Patch targets that count only where most of the patch is valid (paper, Methods)."""
+
+SHARED = ("time", "dt", "december", "co2")
+"""Fields of the weather that are the same for all cells."""
 
 ANNUAL_SUFFIX = "_annual"
 
@@ -73,10 +77,12 @@ class Minibatches(NamedTuple):
     Attributes
     ----------
     shared
-        Forcing that is the same for all cells, each of shape (time, 1).
-    forcing
-        The other fields of :class:`Forcing`, each of shape (patch, time or 1, slot). A slot
-        that pads a patch repeats the patch's first cell, so that nothing in it can blow up.
+        Weather that is the same for all cells, each of shape (time, 1).
+    weather
+        The other fields of :class:`Weather`, each of shape (patch, time, slot). A slot that
+        pads a patch repeats the patch's first cell, so that nothing in it can blow up.
+    latitude
+        degrees_north, shape (patch, slot).
     predictors
         Every predictor of ``resources/variables.csv``, not standardised, zero where the driver
         has none; shape (patch, slot, predictor).
@@ -85,34 +91,41 @@ class Minibatches(NamedTuple):
     """
 
     shared: Mapping[str, Float[Array, "time 1"]]
-    forcing: Mapping[str, Float[Array, "patch time slot"]]
+    weather: Mapping[str, Float[Array, "patch time slot"]]
+    latitude: Float[Array, "patch slot"]
     predictors: Float[Array, "patch slot predictor"]
     observations: Observations
 
-    def patch(
-        self, index: Array, slots: Array
-    ) -> tuple[Forcing, Float[Array, "slot predictor"], Observations]:
+    def patch(self, index: Array, slots: Array) -> "Minibatch":
         """One minibatch, its cells in the order of `slots`."""
 
         def take(values: Array, per_cell: bool) -> Array:
             chosen = jax.lax.dynamic_index_in_dim(values, index, keepdims=False)
             return jnp.take(chosen, slots, axis=-1) if per_cell else chosen
 
-        forcing = Forcing(
-            **self.shared, **{name: take(values, True) for name, values in self.forcing.items()}
-        )
-        predictors = jax.lax.dynamic_index_in_dim(self.predictors, index, keepdims=False)[slots]
         observed = self.observations
-        return (
-            forcing,
-            predictors,
-            Observations(
+        return Minibatch(
+            weather=Weather(
+                **self.shared, **{name: take(v, True) for name, v in self.weather.items()}
+            ),
+            latitude=take(self.latitude, True),
+            predictors=take(self.predictors, False)[slots],
+            observations=Observations(
                 value={name: take(v, _per_cell(name)) for name, v in observed.value.items()},
                 weight={name: take(v, _per_cell(name)) for name, v in observed.weight.items()},
                 valid=take(observed.valid, True),
                 in_equilibrium=take(observed.in_equilibrium, True),
             ),
         )
+
+
+class Minibatch(NamedTuple):
+    """One patch; see :class:`Minibatches` for the fields, here without their first axis."""
+
+    weather: Weather
+    latitude: Float[Array, " slot"]
+    predictors: Float[Array, "slot predictor"]
+    observations: Observations
 
 
 def _per_cell(term: str) -> bool:
@@ -175,15 +188,14 @@ def build_minibatches(
         """From (..., cell) to (patch, ..., slot)."""
         return jnp.asarray(np.moveaxis(values[..., filled], -2, 0), jnp.float32)
 
+    forcing = forcing_of_driver(driver, model.step_length, model.moisture_reference)
     shared: dict[str, jax.Array] = {}
-    forcing: dict[str, jax.Array] = {}
-    cells = driver.sizes["cell"]
-    whole = forcing_of_driver(driver, model.step_length, model.moisture_reference)
-    for name, values in whole._asdict().items():
-        if values.shape[1] == cells and name not in ("time", "dt", "doy", "co2"):
-            forcing[name] = by_patch(values)
-        else:
+    weather: dict[str, jax.Array] = {}
+    for name, values in weather_of(forcing)._asdict().items():
+        if name in SHARED:
             shared[name] = jnp.asarray(values, jnp.float32)
+        else:
+            weather[name] = by_patch(np.asarray(values))
 
     value: dict[str, jax.Array] = {}
     weight: dict[str, jax.Array] = {}
@@ -220,7 +232,8 @@ def build_minibatches(
     matrix = predictor_matrix(driver)
     return Minibatches(
         shared=shared,
-        forcing=forcing,
+        weather=weather,
+        latitude=by_patch(np.asarray(forcing.latitude[0])),
         predictors=jnp.asarray(matrix[filled], jnp.float32),
         observations=Observations(
             value=value,

@@ -4,7 +4,7 @@ Paper, equation 4. All terms are of one patch. A slot that only pads the patch, 
 without an observation, contribute exactly nothing to value or gradient.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import jax.numpy as jnp
@@ -13,9 +13,10 @@ from jaxtyping import Array, Float
 
 from differland.driver import MONTHS_PER_YEAR
 from differland.model.parameters import Pools
-from differland.observables import OBSERVABLES
+from differland.model.simulate import Keep, Kept
+from differland.observables import OBSERVABLES, Observable
 
-Outputs = Mapping[str, Float[Array, "time cell"]]
+Outputs = Mapping[str, Float[Array, "..."]]
 
 EPSILON = 1e-3
 """Keeps divisions and logarithms finite, as in the published loss: the reference needs it."""
@@ -41,6 +42,24 @@ class Observations(NamedTuple):
     weight: Mapping[str, Float[Array, "..."]]
     valid: Float[Array, " cell"]
     in_equilibrium: Float[Array, " cell"]
+
+
+class Trajectory(NamedTuple):
+    """What was kept of a run.
+
+    Attributes
+    ----------
+    series
+        By name, each of shape (time, cell).
+    totals
+        By name, each of shape (cell,).
+    months
+        How many there are.
+    """
+
+    series: Mapping[str, Float[Array, "time cell"]]
+    totals: Mapping[str, Float[Array, " cell"]]
+    months: int
 
 
 AnyArray = TypeVar("AnyArray", Array, np.ndarray)
@@ -79,42 +98,50 @@ def patch_squared_error(
     return squared_error(patch_mean, observed * coverage, weight * coverage)
 
 
-def monthly_term(target: str, outputs: Outputs, observations: Observations) -> Float[Array, ""]:
+def _observable(term: str) -> Observable:
+    return OBSERVABLES[term.removesuffix("_annual")]
+
+
+def _series(target: str, run: Trajectory) -> Float[Array, "time cell"]:
+    return run.series[_observable(target).quantity]
+
+
+def monthly_term(target: str, run: Trajectory, observations: Observations) -> Float[Array, ""]:
     """Squared error of a monthly cell or site target."""
     return squared_error(
-        OBSERVABLES[target].of(outputs), observations.value[target], observations.weight[target]
+        _series(target, run), observations.value[target], observations.weight[target]
     )
 
 
-def annual_term(target: str, outputs: Outputs, observations: Observations) -> Float[Array, ""]:
+def annual_term(target: str, run: Trajectory, observations: Observations) -> Float[Array, ""]:
     """Squared error of the annual means of a cell target."""
     return squared_error(
-        annual_mean(OBSERVABLES[target].of(outputs)),
+        annual_mean(_series(target, run)),
         observations.value[target],
         observations.weight[target],
     )
 
 
-def soc_term(outputs: Outputs, observations: Observations) -> Float[Array, ""]:
+def soc_term(run: Trajectory, observations: Observations) -> Float[Array, ""]:
     """Squared error of the time-mean soil pool."""
-    modelled = OBSERVABLES["soc"].of(outputs).mean(axis=0)
+    modelled = run.totals["soc"] / run.months
     return squared_error(modelled, observations.value["soc"], observations.weight["soc"])
 
 
-def patch_term(target: str, outputs: Outputs, observations: Observations) -> Float[Array, ""]:
+def patch_term(target: str, run: Trajectory, observations: Observations) -> Float[Array, ""]:
     """Squared error of the monthly patch mean."""
     return patch_squared_error(
-        OBSERVABLES[target].of(outputs),
+        _series(target, run),
         observations.value[target],
         observations.weight[target],
         observations.valid,
     )
 
 
-def nbe_annual_term(outputs: Outputs, observations: Observations) -> Float[Array, ""]:
+def nbe_annual_term(run: Trajectory, observations: Observations) -> Float[Array, ""]:
     """Squared error of the annual patch mean of net biosphere exchange."""
     return patch_squared_error(
-        annual_mean(OBSERVABLES["nbe"].of(outputs)),
+        annual_mean(_series("nbe", run)),
         observations.value["nbe_annual"],
         observations.weight["nbe_annual"],
         observations.valid,
@@ -130,16 +157,16 @@ def water_anomaly(
     return water - mean
 
 
-def ewt_term(outputs: Outputs, observations: Observations) -> Float[Array, ""]:
+def ewt_term(run: Trajectory, observations: Observations) -> Float[Array, ""]:
     """Squared error of the monthly patch mean of the water anomaly."""
     weight = observations.weight["ewt"]
-    anomaly = water_anomaly(OBSERVABLES["ewt"].of(outputs), weight)
+    anomaly = water_anomaly(_series("ewt", run), weight)
     return patch_squared_error(anomaly, observations.value["ewt"], weight, observations.valid)
 
 
-def violation_term(outputs: Outputs, observations: Observations) -> Float[Array, ""]:
+def violation_term(run: Trajectory, observations: Observations) -> Float[Array, ""]:
     """Sum of the reported shortfall of water: keeps the bucket from being emptied."""
-    return jnp.sum(outputs["water_violation"] * observations.valid)
+    return jnp.sum(run.totals["water_violation"] * observations.valid)
 
 
 class PoolFluxes(NamedTuple):
@@ -190,7 +217,7 @@ POOL_FLUXES: Mapping[str, PoolFluxes] = {
 
 
 def equilibrium_term(
-    outputs: Outputs, initial: Pools, observations: Observations
+    run: Trajectory, initial: Pools, observations: Observations
 ) -> Float[Array, ""]:
     """Distance of the six carbon pools from equilibrium (after Bloom & Williams 2015).
 
@@ -198,33 +225,32 @@ def equilibrium_term(
     the initial state; the squared binary logarithm of that, summed over pools and cells.
     """
     total = jnp.zeros_like(initial.labile)
-    for pool, fluxes in POOL_FLUXES.items():
-        inflow = sum(outputs[name].sum(axis=0) for name in fluxes.inflow)
-        outflow = sum(outputs[name].sum(axis=0) for name in fluxes.outflow)
-        december = outputs[pool][MONTHS_PER_YEAR - 1 :: MONTHS_PER_YEAR].mean(axis=0)
+    for pool in POOL_FLUXES:
+        inflow, outflow = run.totals[f"{pool}_inflow"], run.totals[f"{pool}_outflow"]
+        december = run.totals[f"{pool}_in_december"] / (run.months // MONTHS_PER_YEAR)
         ratio = inflow / jnp.maximum(outflow, EPSILON) * december / getattr(initial, pool)
         # Refilling a pool that fire left below its bound counts as negative outflow elsewhere.
         total = total + jnp.log2(jnp.maximum(ratio, 0) + EPSILON) ** 2
     return jnp.sum(total * observations.in_equilibrium)
 
 
-Term = Callable[[Outputs, Pools, Observations], Float[Array, ""]]
+Term = Callable[[Trajectory, Pools, Observations], Float[Array, ""]]
 
 TERMS: Mapping[str, Term] = {
-    "sif": lambda outputs, _, observed: monthly_term("sif", outputs, observed),
-    "lai": lambda outputs, _, observed: monthly_term("lai", outputs, observed),
-    "et": lambda outputs, _, observed: monthly_term("et", outputs, observed),
-    "gpp_site": lambda outputs, _, observed: monthly_term("gpp_site", outputs, observed),
-    "reco_site": lambda outputs, _, observed: monthly_term("reco_site", outputs, observed),
-    "et_site": lambda outputs, _, observed: monthly_term("et_site", outputs, observed),
-    "biomass": lambda outputs, _, observed: annual_term("biomass", outputs, observed),
-    "vod": lambda outputs, _, observed: annual_term("vod", outputs, observed),
-    "soc": lambda outputs, _, observed: soc_term(outputs, observed),
-    "nbe": lambda outputs, _, observed: patch_term("nbe", outputs, observed),
-    "nbe_annual": lambda outputs, _, observed: nbe_annual_term(outputs, observed),
-    "fire": lambda outputs, _, observed: patch_term("fire", outputs, observed),
-    "ewt": lambda outputs, _, observed: ewt_term(outputs, observed),
-    "violation": lambda outputs, _, observed: violation_term(outputs, observed),
+    "sif": lambda run, _, observed: monthly_term("sif", run, observed),
+    "lai": lambda run, _, observed: monthly_term("lai", run, observed),
+    "et": lambda run, _, observed: monthly_term("et", run, observed),
+    "gpp_site": lambda run, _, observed: monthly_term("gpp_site", run, observed),
+    "reco_site": lambda run, _, observed: monthly_term("reco_site", run, observed),
+    "et_site": lambda run, _, observed: monthly_term("et_site", run, observed),
+    "biomass": lambda run, _, observed: annual_term("biomass", run, observed),
+    "vod": lambda run, _, observed: annual_term("vod", run, observed),
+    "soc": lambda run, _, observed: soc_term(run, observed),
+    "nbe": lambda run, _, observed: patch_term("nbe", run, observed),
+    "nbe_annual": lambda run, _, observed: nbe_annual_term(run, observed),
+    "fire": lambda run, _, observed: patch_term("fire", run, observed),
+    "ewt": lambda run, _, observed: ewt_term(run, observed),
+    "violation": lambda run, _, observed: violation_term(run, observed),
     "equilibrium": equilibrium_term,
 }
 """Every term of the loss, before its weight."""
@@ -249,7 +275,7 @@ PAPER_WEIGHTS: Mapping[str, float] = {
 """Weight of each term in the paper (Table S3), per squared unit of the observation."""
 
 
-def needed_outputs(terms: Mapping[str, float]) -> tuple[str, ...]:
+def needed_outputs(terms: Iterable[str]) -> tuple[str, ...]:
     """Names of the model outputs that these terms are made of, sorted."""
     names: set[str] = set()
     for term in terms:
@@ -259,12 +285,56 @@ def needed_outputs(terms: Mapping[str, float]) -> tuple[str, ...]:
             for pool, fluxes in POOL_FLUXES.items():
                 names.update((pool, *fluxes.inflow, *fluxes.outflow))
         else:
-            names.update(OBSERVABLES[term.removesuffix("_annual")].outputs)
+            names.update(_observable(term).outputs)
     return tuple(sorted(names))
 
 
+def keep_for(terms: Iterable[str]) -> Keep:
+    """What these terms need of each month: observed quantities, and totals of the rest."""
+    observables = [_observable(t) for t in terms if t not in ("violation", "equilibrium")]
+
+    def keep(outputs: Outputs, december: Float[Array, "..."]) -> Kept:
+        series: dict[str, Array] = {}
+        totals: dict[str, Array] = {}
+        for observable in observables:
+            kept = totals if observable.resolution == "static" else series
+            kept[observable.quantity] = observable.of(outputs)
+        if "violation" in terms:
+            totals["water_violation"] = outputs["water_violation"]
+        if "equilibrium" in terms:
+            for pool, fluxes in POOL_FLUXES.items():
+                totals[f"{pool}_inflow"] = sum_of(outputs, fluxes.inflow)
+                totals[f"{pool}_outflow"] = sum_of(outputs, fluxes.outflow)
+                totals[f"{pool}_in_december"] = outputs[pool] * december
+        return Kept(series, totals)
+
+    return keep
+
+
+def sum_of(outputs: Outputs, names: Sequence[str]) -> Float[Array, "..."]:
+    """Sum of the outputs with these names."""
+    return sum((outputs[name] for name in names[1:]), start=outputs[names[0]])
+
+
+def trajectory_of(terms: Iterable[str], outputs: Outputs) -> Trajectory:
+    """What these terms need, from outputs that are known for whole years already.
+
+    Parameters
+    ----------
+    terms
+        Names of terms.
+    outputs
+        Model outputs by name, each of shape (time, cell); see :func:`needed_outputs`.
+    """
+    months = next(iter(outputs.values())).shape[0]
+    december = jnp.arange(months)[:, None] % MONTHS_PER_YEAR == MONTHS_PER_YEAR - 1
+    kept = keep_for(terms)(outputs, december.astype(float))
+    totals = {name: values.sum(axis=0) for name, values in kept.totals.items()}
+    return Trajectory(kept.series, totals, months)
+
+
 def loss_terms(
-    weights: Mapping[str, float], outputs: Outputs, initial: Pools, observations: Observations
+    weights: Mapping[str, float], run: Trajectory, initial: Pools, observations: Observations
 ) -> dict[str, Float[Array, ""]]:
     """Weighted value of each term for one patch.
 
@@ -272,14 +342,13 @@ def loss_terms(
     ----------
     weights
         Weight by term; a term that is absent is off.
-    outputs
-        Model outputs by name, each of shape (time, cell); see :func:`needed_outputs`.
+    run
+        What :func:`keep_for` keeps for these terms.
     initial
         Initial pools, gC m-2 and mm, each of shape (cell,).
     observations
         Of the same patch.
     """
     return {
-        term: weight * TERMS[term](outputs, initial, observations)
-        for term, weight in weights.items()
+        term: weight * TERMS[term](run, initial, observations) for term, weight in weights.items()
     }

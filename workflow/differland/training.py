@@ -28,6 +28,7 @@ from tqdm import tqdm
 
 import differland
 from differland.driver import check_predictors, predictors_of_setup
+from differland.engine import choose_engine
 from differland.epoch import Epoch, Scaling, State, Visit, compile_epoch
 from differland.errors import InputError
 from differland.members import (
@@ -85,6 +86,8 @@ class Settings:
     initial_weights
         ``"seed"``: drawn from the member's seed. ``"fresh"``: new at every run (published
         code).
+    engine
+        See :func:`differland.engine.choose_engine`; changes rounding alone.
     """
 
     predictors: Mapping[str, Sequence[str]]
@@ -100,6 +103,7 @@ class Settings:
     checkpoint_interval: int
     maximum_restarts: int
     initial_weights: Literal["seed", "fresh"]
+    engine: Literal["auto", "xla", "kernel"]
 
     @classmethod
     def from_configuration(cls, config: Mapping[str, Any]) -> "Settings":
@@ -128,12 +132,13 @@ class Settings:
             checkpoint_interval=training["checkpoint_interval"],
             maximum_restarts=training["maximum_restarts"],
             initial_weights=training["initial_weights"],
+            engine=training["engine"],
         )
 
     def digest(self) -> str:
         """Digest of everything here that changes the weights."""
         values = asdict(self)
-        for name in ("checkpoint_interval", "maximum_restarts"):
+        for name in ("checkpoint_interval", "maximum_restarts", "engine"):
             del values[name]
         text = json.dumps(values, sort_keys=True, default=str)
         return hashlib.sha256(f"{differland.MODEL_VERSION} {text}".encode()).hexdigest()
@@ -229,6 +234,7 @@ class _Block:
         self.checkpoints = checkpoints
         self.patches = patches
         self.terms = settings.loss.active(driver)
+        self.engine = choose_engine(settings.engine)
         self.batches = build_minibatches(driver, patches, settings.model, settings.loss)
         self.splits = [
             draw_split(patches, int(seed), settings.development_fraction, stage)
@@ -375,6 +381,7 @@ class _Block:
                     "python": platform.python_version(),
                 },
                 "device": f"{device.platform} {device.device_kind}",
+                "engine": self.engine,
             },
         )
 
@@ -392,6 +399,7 @@ class _Block:
             self.optimizer,
             self.settings.gradient_clip_norm,
             self.terms,
+            self.engine,
             self.settings.order_seed,
             self.batches,
             stacked,

@@ -14,7 +14,14 @@ rule ensembles:
 
 
 # What a member is made of besides its inputs: a change here trains it again. How members are put into
-# jobs, and how often they are saved, is no part of it.
+# jobs, computed and saved is no part of it.
+HOW = [
+    "members_per_job",
+    "engine",
+    "threads",
+    "checkpoint_interval",
+    "maximum_restarts",
+]
 MADE_OF = {
     **{
         key: config[key]
@@ -23,10 +30,7 @@ MADE_OF = {
     "development_fraction": config["patches"]["development_fraction"],
 }
 MADE_OF["training"] = {
-    key: value
-    for key, value in config["training"].items()
-    if key
-    not in ["members_per_job", "threads", "checkpoint_interval", "maximum_restarts"]
+    key: value for key, value in config["training"].items() if key not in HOW
 }
 
 for name, block in zip(TRAINING, BLOCKS):

@@ -17,6 +17,15 @@ OFFSET_COEFFICIENTS = (
 """Polynomial in log(lifespan - 1), from the sixth power down, that centres the peak."""
 
 
+def offset_of_peak(logarithm: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Distance of the peak from the middle, in widths, from log(lifespan - 1)."""
+    # jnp.polyval is a loop, which takes longer than all that it does.
+    result: float | Float[Array, ...] = OFFSET_COEFFICIENTS[0]
+    for coefficient in OFFSET_COEFFICIENTS[1:]:
+        result = result * logarithm + coefficient
+    return jnp.asarray(result)
+
+
 def day_of_year_factor(
     time: Float[Array, "..."],
     lifespan: Float[Array, "..."],
@@ -39,6 +48,6 @@ def day_of_year_factor(
     shed = (jnp.log(lifespan) - jnp.log(lifespan - 1)) / 2
     width = period * jnp.sqrt(2.0) / 2
     scale = DAYS_PER_YEAR / jnp.pi
-    offset = width * jnp.polyval(jnp.asarray(OFFSET_COEFFICIENTS), jnp.log(lifespan - 1))
+    offset = width * offset_of_peak(jnp.log(lifespan - 1))
     phase = jnp.sin((time - day + offset) / scale) * scale / width
     return 2 / jnp.sqrt(jnp.pi) * shed / width * jnp.exp(-(phase**2))

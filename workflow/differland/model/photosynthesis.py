@@ -63,12 +63,13 @@ def canopy_conductance(
 
 
 def carboxylation_per_leaf_area(
-    canopy_efficiency: Float[Array, "..."],
-    t_max: Float[Array, "..."],
-    conductance: Float[Array, "..."],
+    t_max: Float[Array, "..."], conductance: Float[Array, "..."]
 ) -> Float[Array, "..."]:
-    """Nitrogen-limited demand for CO2 of one unit of leaf area over its conductance, ppm."""
-    return canopy_efficiency * jnp.exp(NITROGEN_TEMPERATURE_COEFFICIENT * t_max) / conductance
+    """Nitrogen-limited demand for CO2 over conductance, ppm.
+
+    Of one unit of leaf area with a canopy efficiency of 1 gC m-2 leaf day-1.
+    """
+    return jnp.exp(NITROGEN_TEMPERATURE_COEFFICIENT * t_max) / conductance
 
 
 def day_length_factor(hours: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -91,7 +92,7 @@ def gross_primary_production(
     lai
         Leaf area index, m2 m-2.
     carboxylation
-        :func:`carboxylation_per_leaf_area`, ppm.
+        Canopy efficiency times :func:`carboxylation_per_leaf_area`, ppm.
     conductance
         :func:`canopy_conductance`, gC m-2 day-1 ppm-1.
     srad

@@ -5,19 +5,17 @@ Worked out for all months at once, before the loop over time.
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from differland.model import photosynthesis
 from differland.model.carbon import Turnover, loss_per_day
-from differland.model.forcing import Forcing
 from differland.model.parameters import Parameters
 from differland.model.phenology import day_of_year_factor
+from differland.model.weather import Weather
 
 
 class Rates(NamedTuple):
-    """State-free factors of each month, each of shape (time, cell).
+    """State-free factors of each month, each of shape (time, cell) or, of one month, (cell,).
 
     Attributes
     ----------
@@ -62,69 +60,59 @@ class Rates(NamedTuple):
 
 
 def decomposition_factor(
-    forcing: Forcing,
+    weather: Weather,
     temperature_sensitivity: Float[Array, "..."],
     moisture_factor: Float[Array, "..."],
-) -> Float[Array, "time cell"]:
+) -> Float[Array, "..."]:
     """Factor of temperature and moisture on decomposition, 1 at the cell's mean climate.
 
     Parameters
     ----------
-    forcing
-        Temperatures in degC, precipitation in mm day-1, and their long-term means.
+    weather
+        Its anomalies are used.
     temperature_sensitivity
         K-1.
     moisture_factor
         Sensitivity to relative anomalies of precipitation, 1.
     """
-    temperature = (forcing.t_min + forcing.t_max) / 2
-    warming = jnp.exp(temperature_sensitivity * (temperature - forcing.mean_temperature))
-    # Where it never rains there is no anomaly of rain.
-    rains = forcing.mean_precipitation > 0
-    mean = jnp.where(rains, forcing.mean_precipitation, 1)
-    anomaly = jnp.where(rains, forcing.precipitation / mean - 1, 0)
-    return warming * (anomaly * moisture_factor + 1)
+    warming = jnp.exp(temperature_sensitivity * weather.temperature_anomaly)
+    return warming * (weather.precipitation_anomaly * moisture_factor + 1)
 
 
-def monthly_rates(parameters: Parameters, forcing: Forcing) -> Rates:
-    """State-free factors of every month.
+def monthly_rates(parameters: Parameters, weather: Weather) -> Rates:
+    """State-free factors of any number of months.
 
     Parameters
     ----------
     parameters
         Each of shape (cell,).
-    forcing
-        Each of shape (time, cell), (time, 1) or (1, cell).
+    weather
+        Each of shape (time, cell) or (time, 1); or of one month, without the first axis.
 
     Returns
     -------
     Each of shape (time, cell), but for those that no parameter enters: they keep the shape
-    that the forcing gives them.
+    that the weather gives them.
     """
-    p: Parameters = jax.tree.map(lambda values: values[None, :], parameters)
-    dt = forcing.dt
-    decomposition = decomposition_factor(forcing, p.temperature_sensitivity, p.moisture_factor)
-    conductance = photosynthesis.canopy_conductance(forcing.t_min, forcing.t_max)
-    hours = photosynthesis.day_length(forcing.latitude, forcing.doy)
+    p, dt = parameters, weather.dt
+    decomposition = decomposition_factor(weather, p.temperature_sensitivity, p.moisture_factor)
     leaf_fall = day_of_year_factor(
-        forcing.time, p.leaf_lifespan, p.leaf_fall_period, p.leaf_fall_day
+        weather.time, p.leaf_lifespan, p.leaf_fall_period, p.leaf_fall_day
     )
     labile_release = day_of_year_factor(
-        forcing.time, p.labile_lifespan, p.labile_release_period, p.leaf_onset_day
+        weather.time, p.labile_lifespan, p.labile_release_period, p.leaf_onset_day
     )
     return Rates(
         dt=dt,
-        precipitation=forcing.precipitation,
-        burned_fraction=forcing.burned_fraction,
-        co2=forcing.co2,
-        srad=forcing.srad,
-        conductance=conductance,
-        carboxylation=photosynthesis.carboxylation_per_leaf_area(
-            p.canopy_efficiency, forcing.t_max, conductance
-        ),
-        day_factor=photosynthesis.day_length_factor(hours),
-        evapotranspiration_per_gpp=jnp.sqrt(forcing.vpd) / p.underlying_water_use_efficiency,
-        radiation_driven_evapotranspiration=forcing.srad * p.boese_r,
+        precipitation=weather.precipitation,
+        burned_fraction=weather.burned_fraction,
+        co2=weather.co2,
+        srad=weather.srad,
+        conductance=weather.conductance,
+        carboxylation=p.canopy_efficiency * weather.carboxylation,
+        day_factor=weather.day_factor,
+        evapotranspiration_per_gpp=weather.root_of_vpd / p.underlying_water_use_efficiency,
+        radiation_driven_evapotranspiration=weather.srad * p.boese_r,
         temperature_moisture_factor=decomposition,
         leaf_fall_factor=leaf_fall,
         labile_release_factor=labile_release,

@@ -17,9 +17,10 @@ import xarray as xr
 from differland.driver import MONTHS_PER_YEAR, PATCH_DIMENSION
 from differland.ensemble import traits
 from differland.errors import InputError
-from differland.model.forcing import Forcing, forcing_of_driver
+from differland.model.forcing import forcing_of_driver
 from differland.model.parameters import POOL_BOUNDS, Parameters, Pools
 from differland.model.simulate import simulate
+from differland.model.weather import Weather, weather_of
 from differland.objective import annual_mean
 from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
 from differland.synthetic.truth import TrueField
@@ -137,9 +138,10 @@ def live(driver: xr.Dataset) -> tuple[xr.Dataset, dict[str, Any]]:
         driver["lat"].to_numpy(),
     )
     forcing = jax.tree.map(jnp.asarray, forcing_of_driver(driver, "calendar", "forcing"))
+    weather = weather_of(forcing)
     parameters = Parameters(*(jnp.asarray(values[name]) for name in Parameters._fields))
     initial = _spin_up(
-        parameters, Pools(*(jnp.asarray(values[f"initial_{n}"]) for n in Pools._fields)), forcing
+        parameters, Pools(*(jnp.asarray(values[f"initial_{n}"]) for n in Pools._fields)), weather
     )
     values |= {f"initial_{n}": np.asarray(pool) for n, pool in initial._asdict().items()}
     truth = xr.Dataset(
@@ -158,7 +160,7 @@ def live(driver: xr.Dataset) -> tuple[xr.Dataset, dict[str, Any]]:
     outputs = tuple(
         dict.fromkeys(n for observable in OBSERVABLES.values() for n in observable.outputs)
     )
-    _, series = jax.jit(simulate, static_argnames="outputs")(parameters, initial, forcing, outputs)
+    _, series = jax.jit(simulate, static_argnames="outputs")(parameters, initial, weather, outputs)
     return truth, {name: np.asarray(output, float) for name, output in series.items()}
 
 
@@ -260,11 +262,11 @@ def _cells(settings: PlanetSettings, rng: np.random.Generator) -> xr.Dataset:
     )
 
 
-def _spin_up(parameters: Parameters, initial: Pools, forcing: Forcing) -> Pools:
-    """Pools after the forcing was repeated many times, away from their bounds."""
+def _spin_up(parameters: Parameters, initial: Pools, weather: Weather) -> Pools:
+    """Pools after the weather was repeated many times, away from their bounds."""
 
     def cycle(pools: Pools, _: None) -> tuple[Pools, None]:
-        return simulate(parameters, pools, forcing, outputs=())[0], None
+        return simulate(parameters, pools, weather, outputs=())[0], None
 
     pools, _ = jax.jit(lambda pools: jax.lax.scan(cycle, pools, None, SPIN_UP_CYCLES))(initial)
     return Pools(

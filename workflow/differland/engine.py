@@ -1,0 +1,77 @@
+"""How a block of members is simulated: with XLA's loop over months, or with the compiled kernel.
+
+Both are the same function of the readable model, to rounding.
+"""
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Literal
+
+import jax
+import numpy as np
+
+from differland.errors import InputError
+from differland.model.parameters import Parameters, Pools
+from differland.model.simulate import Keep, Kept, simulate_keeping
+from differland.model.weather import Weather
+
+Engine = Literal["xla", "kernel"]
+
+Simulate = Callable[[Parameters, Pools, Weather], Kept]
+"""Runs members side by side: parameters and pools of shape (member, cell), weather of shape
+(time, cell) or (time, 1). Series come in the shape (member, time, cell), totals in (member, cell).
+"""
+
+
+def choose_engine(wanted: Literal["auto", "xla", "kernel"]) -> Engine:
+    """The engine for the device that JAX uses.
+
+    Parameters
+    ----------
+    wanted
+        ``training.engine`` of the configuration. ``auto`` is the kernel on CPUs, if llvmlite is
+        installed, and XLA on all other devices.
+
+    Raises
+    ------
+    InputError
+        The kernel is wanted where it cannot run.
+    """
+    possible = jax.default_backend() == "cpu" and importlib.util.find_spec("llvmlite") is not None
+    if wanted == "auto":
+        return "kernel" if possible else "xla"
+    if wanted == "kernel" and not possible:
+        found = f"the device {jax.default_backend()}"
+        if jax.default_backend() == "cpu":
+            found = "no such package"
+        raise InputError(
+            "configuration", "training.engine", "a CPU and the package llvmlite, or auto", found
+        )
+    return wanted
+
+
+def simulator(
+    engine: Engine, keep: Keep, cells: int, dtype: np.dtype, shared: Sequence[str]
+) -> Simulate:
+    """Make the function that simulates a block of members.
+
+    Parameters
+    ----------
+    engine
+        Of :func:`choose_engine`.
+    keep
+        What is kept of each month.
+    cells
+        Number of cells.
+    dtype
+        Of all numbers, float32 or float64.
+    shared
+        Fields of the weather that are the same in all cells.
+    """
+    if engine == "xla":
+        return jax.vmap(partial(simulate_keeping, keep=keep), in_axes=(0, 0, None))
+    # Here, so that whoever has no llvmlite can use the other engine.
+    from differland.kernel.months import Loop
+
+    return Loop(keep, cells, dtype, tuple(name in shared for name in Weather._fields))

@@ -1,0 +1,1 @@
+"""The loop over months compiled for vectors of cells, derived from the readable model."""
