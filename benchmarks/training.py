@@ -1,0 +1,351 @@
+"""Time and memory of training: one update, one epoch, and how they grow, for every engine.
+
+Run ``python benchmarks/training.py TABLE.csv``. Everything is done on full patches (320 cells, 276
+months, all loss terms on) of a synthetic planet. With ``--reference PATH``, a checkout of the
+published code (github.com/JianingFang/DifferLand_Global), its own update is timed on the same
+forcing, predictors and observations. The implementations take turns, so that what else the machine
+does meets all of them; the table has the median of the runs, in seconds, for all members together.
+
+- ``update``: loss, gradient and Adam of one patch.
+- ``update, N months``, ``update, N cells``: the same with fewer, to see that cost grows linearly.
+- ``epoch, N patches``: an epoch over patches that are visited one after another, per call.
+- ``start``: a new process imports, builds the minibatches of 3 patches, and has made the first
+  update, with an empty cache of compiled programs (``cold``) and again (``warm``).
+
+``temporary_mib`` is what XLA sets aside beyond arguments and results, for all members together.
+"""
+
+import argparse
+import csv
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import xarray as xr
+import yaml
+
+from differland.engine import Engine, simulator
+from differland.epoch import Scaling, State, compile_epoch, patch_losses
+from differland.minibatches import SHARED, Minibatch, Minibatches, build_minibatches
+from differland.network import SpatializationNetwork, initial_weights
+from differland.objective import keep_for
+from differland.patches import draw_patches
+from differland.synthetic.planet import PlanetSettings, make_planet
+from differland.training import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+CELLS, FIRST_YEAR, YEARS = 320, 1998, 23
+ENGINES: tuple[Engine, ...] = ("xla", "kernel")
+
+PUBLISHED_LABELS = (
+    "sif", "nbe", "lai", "ewt", "biomass", "fire_emission", "soil_organic_carbon", "vod",
+    "gpp_site", "reco_site", "et_site", "et",
+)  # fmt: skip
+"""Observations in the order that the published loss expects; each is followed by its mask."""
+
+
+class Study(NamedTuple):
+    """Data and settings of a benchmark."""
+
+    settings: Settings
+    driver: xr.Dataset
+    patches: xr.Dataset
+    batches: Minibatches
+    terms: dict[str, float]
+
+
+class Row(NamedTuple):
+    """A row of the table."""
+
+    work: str
+    implementation: str
+    members: int
+    median_s: float
+    runs: int
+    temporary_mib: float | str
+
+
+def make_study(patches: int, cells: int = CELLS, years: int = YEARS) -> Study:
+    """Make a synthetic planet with the paper's settings."""
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    settings = Settings.from_configuration(config)
+    driver, _ = make_planet(PlanetSettings(max(patches, 3), cells, FIRST_YEAR, years, seed=1, noise=0.1))
+    drawn = draw_patches(driver, 1, None, 0.8, 0.1, 0)
+    batches = build_minibatches(driver, drawn, settings.model, settings.loss)
+    return Study(settings, driver, drawn, batches, settings.loss.active(driver))
+
+
+def start_state(study: Study, members: int) -> tuple[State, Scaling]:
+    """Fresh weights and the study's predictor statistics for a number of members."""
+    predictors = study.batches.predictors
+    count = predictors.shape[-1]
+    keys = jax.random.split(jax.random.key(0), members)
+    network = SpatializationNetwork(**study.settings.network)
+    weights = jax.vmap(lambda key: initial_weights(network, key, jnp.ones(count)))(keys)
+    rows = predictors.reshape(-1, count)
+    deviation = rows.std(axis=0)
+    scaling = Scaling(
+        *(
+            jnp.tile(values, (members, 1))
+            for values in (
+                rows.mean(axis=0),
+                jnp.where(deviation > 1e-6, deviation, 1.0),
+                jnp.ones(count),
+            )
+        )
+    )
+    optimizer = jax.vmap(study.settings.optimizer(1).init)(weights)
+    return State(weights, optimizer, jnp.zeros(members, bool)), scaling
+
+
+def update_of(study: Study, engine: Engine, members: int) -> tuple[Callable[[], Any], float]:
+    """One update of all members on the first patch, and its temporary memory, MiB."""
+    state, scaling = start_state(study, members)
+    slots = study.batches.predictors.shape[1]
+    network = SpatializationNetwork(**study.settings.network)
+    simulate = simulator(
+        engine, keep_for(study.terms), slots, study.batches.predictors.dtype, SHARED
+    )
+    optimizer = study.settings.optimizer(1)
+    gradient = jax.grad(partial(patch_losses, network, study.terms, simulate), has_aux=True)
+
+    def update(state: State, minibatch: Minibatch) -> tuple[State, dict[str, jax.Array]]:
+        gradients, terms = gradient(state.weights, scaling, minibatch)
+        updates, moments = jax.vmap(optimizer.update)(gradients, state.optimizer, state.weights)
+        return State(optax.apply_updates(state.weights, updates), moments, state.failed), terms
+
+    minibatch = study.batches.patch(jnp.asarray(0), jnp.arange(slots))
+    compiled = jax.jit(update).lower(state, minibatch).compile()
+    memory = compiled.memory_analysis()
+    temporary = memory.temp_size_in_bytes / 2**20 if memory is not None else float("nan")
+    return partial(compiled, state, minibatch), temporary
+
+
+def epoch_of(study: Study, engine: Engine, members: int) -> Callable[[], Any]:
+    """One epoch over all patches of the study."""
+    state, scaling = start_state(study, members)
+    count = study.patches.sizes["patch"]
+    epoch = compile_epoch(
+        SpatializationNetwork(**study.settings.network),
+        study.settings.optimizer(count),
+        study.settings.gradient_clip_norm,
+        study.terms,
+        engine,
+        0,
+        study.batches,
+        scaling,
+        trains=jnp.ones((members, count), bool),
+        visited=jnp.arange(count),
+    )
+    kept = [state]
+
+    def run() -> Any:
+        # The state is given away to the call, which gives the next one.
+        kept[0], visits, _ = epoch(kept[0], jnp.asarray(0), jnp.ones(members, bool))
+        return visits
+
+    return run
+
+
+def published_update(path: Path, study: Study) -> Callable[[], Any]:
+    """One update of one member with the published code, on the same patch."""
+    sys.path.insert(0, str(path))
+    forward = importlib.import_module("DifferLand.optimization.forward")
+    losses = importlib.import_module("DifferLand.optimization.loss_functions")
+    model = importlib.import_module("DifferLand.model.DALEC993").DALEC993(
+        water_stress_type="default"
+    )
+    layers = importlib.import_module("DifferLand.util.init_mlp_params").init_mlp_params
+
+    def run(weights: Any, predictors: jax.Array, met: jax.Array) -> tuple[Any, Any]:
+        embedding, dalec, initial, phenology = weights
+        embedded = forward.embed_prediction_forward(embedding, predictors[1:])
+        parameters = model.unnormalize(forward.parameter_prediction_forward(dalec, embedded))
+        seen = jnp.concatenate([embedded, predictors[0:1]])
+        days = model.unnormalize_pheno(forward.parameter_prediction_forward(phenology, seen))
+        pools = model.unnormalize_pools(forward.parameter_prediction_forward(initial, embedded))
+        step = partial(
+            model.step, gpp_params=None, pheno_parameters=days, dalec_parameters=parameters
+        )
+        return pools, jax.lax.scan(step, pools, met)[1]
+
+    loss = partial(
+        losses.loss_fn_with_edc,
+        batch_forward=jax.vmap(run, in_axes=[None, 0, 0]),
+        pfn=model.pfn,
+    )
+    optimizer = optax.adam(5e-4)
+
+    @jax.jit
+    def update(weights: Any, state: Any, *data: jax.Array) -> tuple[Any, Any, jax.Array]:
+        value, gradients = jax.value_and_grad(loss)(weights, *data)
+        updates, state = optimizer.update(gradients, state)
+        return optax.apply_updates(weights, updates), state, value
+
+    predictors, met, labels = published_data(study)
+    count = predictors.shape[1] - 1
+    width = study.settings.network["width"]
+    hidden = [width] * study.settings.network["hidden_layers"]
+    weights = (
+        layers([count, *hidden], n=0),
+        layers([width, len(model.param_parmin)], n=1),
+        layers([width, len(model.pool_parmin)], n=2),
+        layers([width + 1, len(model.pheno_parmin)], n=3),
+    )
+    return partial(update, weights, optimizer.init(weights), predictors, met, labels)
+
+
+def published_data(study: Study) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Predictors, forcing and observations of the first patch as the published loss takes them."""
+    cells = study.patches["cell"].to_numpy()[0]
+    driver = study.driver.isel(cell=cells)
+    months = driver.sizes["time"]
+    middle = driver.indexes["time"]
+    day = np.asarray((middle - middle[0]).days + 15.0)
+
+    def monthly(values: Any) -> np.ndarray:
+        return np.broadcast_to(np.asarray(values, float), (cells.size, months))
+
+    t_min, t_max, rain = (driver[name].to_numpy() for name in ("t_min", "t_max", "precipitation"))
+    met = np.stack(
+        [
+            monthly(day),
+            t_min,
+            t_max,
+            driver["srad"].to_numpy(),
+            monthly(driver["co2"].to_numpy()),
+            monthly(middle.dayofyear),
+            driver["burned_fraction"].to_numpy(),
+            driver["vpd"].to_numpy(),
+            rain,
+            monthly(driver["lat"].to_numpy()[:, None]),
+            monthly(30.0),
+            monthly((t_min + t_max).mean(axis=1, keepdims=True) / 2),
+            monthly(rain.mean(axis=1, keepdims=True)),
+        ],
+        axis=-1,
+    )
+    labels = []
+    for name in PUBLISHED_LABELS:
+        values = driver[name]
+        if "patch" in values.dims:
+            values = values.isel(patch=0)
+        if values.dims == ("cell",):
+            values = values.expand_dims(time=1, axis=-1)
+        known = monthly(values.to_numpy())
+        labels += [np.nan_to_num(known), np.isfinite(known)]
+    latitude = 1 / (1 + np.exp(-driver["lat"].to_numpy()))
+    count = study.batches.predictors.shape[-1]
+    rows = np.asarray(study.batches.predictors[0])
+    spread = np.where(rows.std(axis=0) > 1e-6, rows.std(axis=0), 1.0)
+    scaled = ((rows - rows.mean(axis=0)) / spread)[:, :count]
+    return (
+        jnp.asarray(np.concatenate([latitude[:, None], scaled], axis=1), jnp.float32),
+        jnp.asarray(met, jnp.float32),
+        jnp.asarray(np.stack(labels, axis=-1), jnp.float32),
+    )
+
+
+def take_turns(functions: dict[str, Callable[[], Any]], runs: int) -> dict[str, float]:
+    """Median time of each, s; they run one after another, `runs` times, after a first time."""
+    times: dict[str, list[float]] = {name: [] for name in functions}
+    for run in range(runs + 1):
+        for name, function in functions.items():
+            started = time.perf_counter()
+            jax.block_until_ready(function())
+            if run:
+                times[name].append(time.perf_counter() - started)
+    return {name: float(np.median(values)) for name, values in times.items()}
+
+
+def update_rows(
+    work: str, study: Study, members: int, runs: int, reference: Path | None
+) -> Iterator[Row]:
+    """Time one update with every engine."""
+    made = {engine: update_of(study, engine, members) for engine in ENGINES}
+    functions: dict[str, Callable[[], Any]] = {name: run for name, (run, _) in made.items()}
+    if reference is not None:
+        functions["published"] = published_update(reference, study)
+    for name, median in take_turns(functions, runs).items():
+        memory = round(made[name][1], 1) if name in made else ""
+        yield Row(work, name, members, median, runs, memory)
+
+
+START = """
+import json, sys
+sys.path[:0] = json.loads(sys.argv[1])
+import training
+study = training.make_study(3)
+training.jax.block_until_ready(training.epoch_of(study, sys.argv[2], 1)())
+"""
+
+
+def start_rows(runs: int) -> Iterator[Row]:
+    """Time a new process up to its first epoch, planet included, without and with a cache."""
+    paths = json.dumps([str(Path(__file__).parent)])
+    for engine in ENGINES:
+        with tempfile.TemporaryDirectory() as cache:
+            environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": cache}
+            environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+            times = []
+            for _ in range(runs + 1):
+                started = time.perf_counter()
+                subprocess.run(
+                    [sys.executable, "-c", START, paths, engine], check=True, env=environment
+                )
+                times.append(time.perf_counter() - started)
+        yield Row("start, cold", engine, 1, times[0], 1, "")
+        yield Row("start, warm", engine, 1, float(np.median(times[1:])), runs, "")
+
+
+def rows(runs: int, reference: Path | None) -> Iterator[Row]:
+    """Every row of the table."""
+    one = make_study(1)
+    yield from update_rows("update", one, 1, runs, reference)
+    for members in (4, 20):
+        yield from update_rows("update", one, members, max(runs // members, 3), None)
+    yield from update_rows("update, 48 months", make_study(1, years=4), 4, runs, None)
+    yield from update_rows("update, 20 cells", make_study(1, cells=20), 4, runs, None)
+    for patches in (1, 16):
+        study = make_study(patches)
+        functions = {engine: epoch_of(study, engine, 1) for engine in ENGINES}
+        for name, median in take_turns(functions, max(runs // patches, 3)).items():
+            yield Row(f"epoch, {patches} patches", name, 1, median, max(runs // patches, 3), "")
+    yield from start_rows(3)
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("table", type=Path)
+    parser.add_argument("--reference", type=Path, help="checkout of the published code")
+    parser.add_argument("--runs", type=int, default=20, help="of one member (default: 20)")
+    options = parser.parse_args()
+    with options.table.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(Row._fields)
+        for row in rows(options.runs, options.reference):
+            writer.writerow(row._replace(median_s=round(row.median_s, 5)))
+            stream.flush()
+            per_member = 1e3 * row.median_s / row.members
+            print(
+                f"{row.work:20} {row.implementation:10} {row.members:4} members "
+                f"{per_member:9.2f} ms per member  {row.temporary_mib or '-':>7} MiB",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
