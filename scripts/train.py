@@ -1,6 +1,8 @@
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from differland.files import read_netcdf
 from differland.logs import record
 from differland.members import write_member
@@ -14,8 +16,11 @@ def train(
     stage: str,
     configuration: dict[str, Any],
     checkpoints: str,
+    threads: int,
 ) -> None:
     """Train a block of members, one for each of `directories`, which end in setup/seed."""
+    # Of CPUs; they share the members out.
+    jax.config.update("jax_num_cpu_devices", threads)
     members = train_block(
         read_netcdf(driver),
         read_netcdf(patches),
@@ -37,4 +42,5 @@ if __name__ == "__main__":
             stage=snakemake.wildcards.stage,
             configuration=snakemake.config,
             checkpoints=snakemake.params.checkpoints,
+            threads=snakemake.threads,
         )

@@ -16,6 +16,9 @@ from differland.patches import draw_patches
 from differland.synthetic.planet import PlanetSettings, make_planet
 from differland.training import Settings
 
+# Two devices, as a training job of two threads has them.
+jax.config.update("jax_num_cpu_devices", 2)
+
 # The first call of a compiled function takes as long as a thousand others.
 hypothesis_settings.register_profile("differland", deadline=None)
 hypothesis_settings.load_profile("differland")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from differland import training
-from differland.epoch import global_norm
+from differland import epoch, training
+from differland.epoch import devices_for, global_norm
 from differland.errors import InputError
 from differland.members import RECORD_FILE, WEIGHTS_FILE, read_member, write_member
 from differland.minibatches import build_minibatches, predictor_matrix
@@ -154,6 +154,44 @@ def test_member_alone_is_the_member_in_a_block(driver, patches, settings, traine
     (alone,) = train_block(driver, patches, MEMBERS[:1], "develop", settings, tmp_path)
     for one, two in zip(leaves(trained[0][0]), leaves(alone), strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-3, atol=1e-5)
+
+
+def test_devices_share_members_out(driver, patches, settings, trained, tmp_path, monkeypatch):
+    assert [len(devices_for(members)) for members in (1, 2, 3, 20)] == [1, 2, 1, 2]
+    four = [*MEMBERS, ("SOIL", "01")]
+    together = train_block(driver, patches, four, "develop", settings, tmp_path / "together")
+    for one, two in zip(trained[0], together, strict=False):
+        for a, b in zip(leaves(one), leaves(two), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+    with monkeypatch.context() as patch:
+        killed_after(2, patch)
+        with pytest.raises(Killed):
+            train_block(driver, patches, four, "develop", settings, tmp_path / "killed")
+    resumed = train_block(driver, patches, four, "develop", settings, tmp_path / "killed")
+    assert all(same(one, two) for one, two in zip(together, resumed, strict=True))
+
+
+def test_groups_of_members_are_members(driver, patches, settings, trained, tmp_path, monkeypatch):
+    """Of three members, two are simulated together and one after them."""
+    months, slots = driver.sizes["time"], patches.sizes["slot"]
+    monkeypatch.setattr(epoch, "CELL_MONTHS_AT_ONCE", 2 * months * slots)
+    grouped = train_block(driver, patches, MEMBERS, "develop", settings, tmp_path)
+    for one, two in zip(trained[0], grouped, strict=True):
+        for a, b in zip(leaves(one), leaves(two), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("stage", ["develop", "final"])
+def test_engines_train_to_the_same_weights(driver, patches, settings, tmp_path, stage):
+    members = [
+        train_block(
+            driver, patches, MEMBERS[:1], stage, replace(settings, engine=engine), tmp_path / engine
+        )[0]
+        for engine in ("xla", "kernel")
+    ]
+    assert [member.record["engine"] for member in members] == ["xla", "kernel"]
+    for a, b in zip(leaves(members[0]), leaves(members[1]), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
 
 
 def test_checkpoint_of_other_data_or_settings_is_left_aside(

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from jaxtyping import Array, Bool, Float, Int
 
 from differland.engine import Engine, Simulate, simulator
@@ -41,6 +42,12 @@ class Visit(NamedTuple):
 
 
 Epoch = Callable[[State, Array, Array], tuple[State, Visit, Array]]
+
+MEMBERS = "member"
+"""Name of the axis along which devices share members out."""
+
+CELL_MONTHS_AT_ONCE = 4 * 320 * 276
+"""Cells times months times members of a group: four members on a full patch."""
 
 
 def patch_losses(
@@ -82,6 +89,63 @@ def patch_losses(
     return sum((values.sum() for values in terms.values()), start=jnp.zeros(())), terms
 
 
+Gradient = Callable[
+    [Weights, Scaling, Minibatch], tuple[Weights, dict[str, Float[Array, " member"]]]
+]
+
+
+def gradient_of(
+    network: SpatializationNetwork,
+    term_weights: Mapping[str, float],
+    engine: Engine,
+    batches: Minibatches,
+) -> Gradient:
+    """Make the function that gives every member's gradient on a patch, and its terms.
+
+    Members are simulated in groups, one after another, so small that what a group needs stays in
+    the caches and memory does not grow with the number of members.
+
+    Parameters
+    ----------
+    network
+        Shape of the network.
+    term_weights
+        Weight of each term that is on.
+    engine
+        How members are simulated.
+    batches
+        For the size of a patch.
+    """
+    months, slots = batches.shared["time"].shape[0], batches.predictors.shape[1]
+    simulate = simulator(engine, keep_for(term_weights), slots, batches.predictors.dtype, SHARED)
+    gradient = jax.grad(partial(patch_losses, network, term_weights, simulate), has_aux=True)
+    size = max(1, CELL_MONTHS_AT_ONCE // (months * slots))
+
+    def in_groups(
+        weights: Weights, scaling: Scaling, minibatch: Minibatch
+    ) -> tuple[Weights, dict[str, Float[Array, " member"]]]:
+        members = scaling.mean.shape[0]
+        groups, rest = divmod(members, size)
+        if groups == 0 or (groups == 1 and rest == 0):
+            return gradient(weights, scaling, minibatch)
+
+        def split(values: Array) -> Array:
+            return values[: groups * size].reshape(groups, size, *values.shape[1:])
+
+        results = jax.lax.map(
+            lambda group: gradient(*group, minibatch), jax.tree.map(split, (weights, scaling))
+        )
+        results = jax.tree.map(lambda v: v.reshape(groups * size, *v.shape[2:]), results)
+        if rest:
+            last = jax.tree.map(lambda values: values[groups * size :], (weights, scaling))
+            results = jax.tree.map(
+                lambda *parts: jnp.concatenate(parts), results, gradient(*last, minibatch)
+            )
+        return results
+
+    return in_groups
+
+
 def global_norm(gradients: Weights) -> Float[Array, ""]:
     """Euclidean norm of all gradients together; finite wherever they are.
 
@@ -91,6 +155,12 @@ def global_norm(gradients: Weights) -> Float[Array, ""]:
     largest = jnp.max(jnp.stack([jnp.abs(leaf).max() for leaf in jax.tree.leaves(gradients)]))
     unit = jnp.where(largest > 0, largest, 1)
     return unit * optax.tree.norm(jax.tree.map(lambda leaf: leaf / unit, gradients))
+
+
+def devices_for(members: int) -> list[jax.Device]:
+    """Local devices that share members out evenly: as many as divide their number."""
+    devices = jax.local_devices()
+    return devices[: max(d for d in range(1, len(devices) + 1) if members % d == 0)]
 
 
 def compile_epoch(
@@ -130,14 +200,26 @@ def compile_epoch(
     -------
     A function of state, epoch number and active members (shape (member,)): members that are not
     active stay as they are. It gives the new state, the records, and the order of the patches.
+    Local devices share the members out, if their numbers allow.
     """
     slots = batches.predictors.shape[1]
-    simulate = simulator(engine, keep_for(terms), slots, batches.predictors.dtype, SHARED)
-    gradient = jax.grad(partial(patch_losses, network, terms, simulate), has_aux=True)
+    gradient = gradient_of(network, terms, engine, batches)
+    devices = devices_for(trains.shape[0])
+    mesh = jax.make_mesh((len(devices),), (MEMBERS,), (AxisType.Auto,), devices=devices)
+    shared, by_member = PartitionSpec(), PartitionSpec(MEMBERS)
+    batches, visited = jax.device_put((batches, visited), NamedSharding(mesh, shared))
+    scaling, trains = jax.device_put((scaling, trains), NamedSharding(mesh, by_member))
 
     # Whatever differs between members or is large is an argument: as a constant it would be
     # copied into the program, and every setup would compile its own.
     @partial(jax.jit, donate_argnums=0)
+    @partial(
+        jax.shard_map,
+        mesh=mesh,
+        in_specs=(by_member, shared, by_member, shared, by_member, by_member, shared),
+        out_specs=(by_member, PartitionSpec(None, MEMBERS), shared),
+        check_vma=False,
+    )
     def epoch(
         state: State,
         number: Array,
