@@ -5,12 +5,14 @@ BIN = .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable
 SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local
 
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint benchmark clean
 
 help:
 	@echo "make demo      a small study on a synthetic planet, from raw files to report (results/demo/report.html)"
 	@echo "make test      the tests"
 	@echo "make lint      format, lint and types"
+	@echo "make benchmark how long training and regridding take here (results/benchmarks/*.csv);"
+	@echo "               with REFERENCE=PATH, a checkout of the published code, beside that"
 	@echo "make clean     remove the virtual environment (results stay)"
 
 demo: .venv/run
@@ -27,6 +29,11 @@ lint: .venv/test
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint --configfile config/demo.yaml
+
+benchmark: .venv/test
+	mkdir -p results/benchmarks
+	$(BIN)/python benchmarks/training.py results/benchmarks/training.csv $(if $(REFERENCE),--reference $(REFERENCE))
+	$(BIN)/python benchmarks/regrid.py results/benchmarks/regrid.csv
 
 clean:
 	rm -rf .venv

@@ -7,8 +7,9 @@ forcing, predictors and observations. The implementations take turns, so that wh
 does meets all of them; the table has the median of the runs, in seconds, for all members together.
 
 - ``update``: loss, gradient and Adam of one patch.
-- ``update, N months``, ``update, N cells``: the same with fewer, to see that cost grows linearly.
+- ``update, N months`` and ``N cells``: the same with other numbers, to see how cost grows.
 - ``epoch, N patches``: an epoch over all patches. ``--devices`` share the members out.
+- ``simulate``: the observed quantities of a patch, without gradients.
 - ``start``: a new process imports, builds the minibatches of 3 patches, and has made the first
   update, with an empty cache of compiled programs (``cold``) and again (``warm``).
 
@@ -36,16 +37,20 @@ import optax
 import xarray as xr
 import yaml
 
-from differland.engine import Engine
+from differland.engine import Engine, simulator
 from differland.epoch import Scaling, State, compile_epoch, gradient_of
 from differland.minibatches import Minibatch, Minibatches, build_minibatches
-from differland.network import SpatializationNetwork, initial_weights
+from differland.model.weather import SHARED
+from differland.network import SpatializationNetwork, initial_weights, predict
+from differland.objective import keep_for
+from differland.observables import OBSERVABLES
 from differland.patches import draw_patches
 from differland.synthetic.planet import PlanetSettings, make_planet
 from differland.training import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 CELLS, FIRST_YEAR, YEARS = 320, 1998, 23
+PAPER_PATCHES = 944
 ENGINES: tuple[Engine, ...] = ("xla", "kernel")
 
 PUBLISHED_LABELS = (
@@ -127,6 +132,23 @@ def update_of(study: Study, engine: Engine, members: int) -> tuple[Callable[[], 
     memory = compiled.memory_analysis()
     temporary = memory.temp_size_in_bytes / 2**20 if memory is not None else float("nan")
     return partial(compiled, state, minibatch), temporary
+
+
+def simulation_of(study: Study, engine: Engine, members: int) -> Callable[[], Any]:
+    """All observed quantities of the first patch, without gradients, as the evaluation has them."""
+    state, _ = start_state(study, members)
+    batches = study.batches
+    slots = batches.predictors.shape[1]
+    minibatch = batches.patch(jnp.asarray(0), jnp.arange(slots))
+    network = SpatializationNetwork(**study.settings.network)
+    predictors = jnp.zeros_like(minibatch.predictors)
+    parameters, initial = jax.vmap(lambda w: predict(network, w, predictors, minibatch.latitude))(
+        state.weights
+    )
+    simulate = simulator(
+        engine, keep_for(tuple(OBSERVABLES)), slots, batches.predictors.dtype, SHARED
+    )
+    return partial(jax.jit(simulate), parameters, initial, minibatch.weather)
 
 
 def epoch_of(study: Study, engine: Engine, members: int) -> Callable[[], Any]:
@@ -254,6 +276,18 @@ def published_data(study: Study) -> tuple[jax.Array, jax.Array, jax.Array]:
     )
 
 
+def full_size(study: Study) -> Study:
+    """The study with as many patches as the paper's, copies of those that it has."""
+    copies = -(-PAPER_PATCHES // study.patches.sizes["patch"])
+
+    def repeated(values: jax.Array) -> jax.Array:
+        return jnp.tile(values, (copies, *[1] * (values.ndim - 1)))[:PAPER_PATCHES]
+
+    batches = jax.tree.map(repeated, study.batches._replace(shared={}))
+    patches = xr.concat([study.patches] * copies, "patch").isel(patch=slice(PAPER_PATCHES))
+    return study._replace(batches=batches._replace(shared=study.batches.shared), patches=patches)
+
+
 def take_turns(functions: dict[str, Callable[[], Any]], runs: int) -> dict[str, float]:
     """Median time of each, s; they run one after another, `runs` times, after a first time."""
     times: dict[str, list[float]] = {name: [] for name in functions}
@@ -308,18 +342,33 @@ def start_rows(runs: int) -> Iterator[Row]:
 
 def rows(runs: int, reference: Path | None) -> Iterator[Row]:
     """Every row of the table."""
-    one = make_study(3)
-    yield from update_rows("update", one, 1, runs, reference)
-    for members in (4, 20):
-        yield from update_rows("update", one, members, max(runs // members, 3), None)
-    yield from update_rows("update, 48 months", make_study(3, years=4), 4, runs, None)
-    yield from update_rows("update, 20 cells", make_study(3, cells=20), 4, runs, None)
-    for patches, members in ((3, 1), (3, 20), (48, 1)):
+    study = make_study(3)
+    yield from update_rows("update", study, 1, runs, reference)
+    for members in (4, 16, 20):
+        yield from update_rows("update", study, members, max(runs // members, 5), None)
+    for years in (2, 8, 32):
+        work = f"update, {12 * years} months"
+        yield from update_rows(work, make_study(3, years=years), 1, runs, None)
+    for cells in (20, 80):
+        work = f"update, {cells} cells"
+        yield from update_rows(work, make_study(3, cells=cells), 1, runs, None)
+    for patches, members in ((3, 1), (3, 20), (12, 1), (48, 1)):
         study = make_study(patches)
         functions = {engine: epoch_of(study, engine, members) for engine in ENGINES}
         for name, median in take_turns(functions, 5).items():
             yield Row(f"epoch, {patches} patches", name, members, median, 5, "")
+    functions = {engine: simulation_of(study, engine, 1) for engine in ENGINES}
+    for name, median in take_turns(functions, runs).items():
+        yield Row("simulate", name, 1, median, runs, "")
     yield from start_rows(3)
+
+
+def full_size_rows() -> Iterator[Row]:
+    """Time an epoch over as many patches as the paper has, with about 8 GB of data."""
+    study = full_size(make_study(3))
+    run = epoch_of(study, "kernel", 1)
+    median = take_turns({"kernel": run}, 2)["kernel"]
+    yield Row(f"epoch, {PAPER_PATCHES} patches", "kernel", 1, median, 2, "")
 
 
 def main() -> None:
@@ -327,6 +376,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("table", type=Path)
     parser.add_argument("--reference", type=Path, help="checkout of the published code")
+    parser.add_argument(
+        "--full-size", action="store_true", help="only an epoch over the paper's 944 patches"
+    )
     parser.add_argument("--devices", type=int, default=2, help="CPU devices (default: 2)")
     parser.add_argument("--runs", type=int, default=20, help="of one member (default: 20)")
     options = parser.parse_args()
@@ -334,7 +386,8 @@ def main() -> None:
     with options.table.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(Row._fields)
-        for row in rows(options.runs, options.reference):
+        table = full_size_rows() if options.full_size else rows(options.runs, options.reference)
+        for row in table:
             writer.writerow(row._replace(median_s=round(row.median_s, 5)))
             stream.flush()
             per_member = 1e3 * row.median_s / row.members

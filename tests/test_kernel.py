@@ -9,19 +9,22 @@ import jax.numpy as jnp
 import llvmlite.binding as llvm
 import llvmlite.ir as ir
 import numpy as np
+import optax
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from differland.engine import choose_engine, simulator
+from differland.epoch import Scaling, gradient_of
 from differland.errors import InputError
 from differland.kernel.months import _compile
 from differland.kernel.vectors import VectorCode
-from differland.minibatches import SHARED
+from differland.minibatches import build_minibatches
 from differland.model.forcing import forcing_of_driver
 from differland.model.parameters import Parameters, Pools
 from differland.model.simulate import Kept
-from differland.model.weather import Weather, weather_of
+from differland.model.weather import SHARED, Weather, weather_of
+from differland.network import SpatializationNetwork, initial_weights
 from differland.objective import PAPER_WEIGHTS, keep_for
 from differland.tables import PARAMETERS
 
@@ -183,6 +186,51 @@ def test_choice_of_the_engine(monkeypatch):
     assert choose_engine("auto") == "xla"
     with pytest.raises(InputError, match=r"training.engine.*gpu"):
         choose_engine("kernel")
+
+
+def test_fifty_steps_of_training_are_the_same(driver, patches, settings):
+    """Loss, gradients and weights in double precision, over patches one of which is half empty."""
+    jax.config.update("jax_enable_x64", True)
+    batches = jax.tree.map(
+        lambda values: jnp.asarray(values, jnp.float64),
+        build_minibatches(driver, patches, settings.model, settings.loss),
+    )
+    terms = settings.loss.active(driver)
+    network = SpatializationNetwork(**settings.network)
+    count = batches.predictors.shape[-1]
+    rows = batches.predictors.reshape(-1, count)
+    scaling = Scaling(
+        rows.mean(axis=0)[None],
+        jnp.where(rows.std(axis=0) > 1e-9, rows.std(axis=0), 1)[None],
+        jnp.ones((1, count)),
+    )
+    key = jax.random.key(1)
+    start = jax.tree.map(
+        lambda leaf: leaf.astype(jnp.float64)[None], initial_weights(network, key, jnp.ones(count))
+    )
+    optimizer = optax.adam(5e-4)
+    slots = jnp.arange(batches.predictors.shape[1])
+    results = []
+    for engine in ("xla", "kernel"):
+        gradient = gradient_of(network, terms, engine, batches)
+
+        @jax.jit
+        def step(weights, state, patch, gradient=gradient):
+            gradients, values = gradient(weights, scaling, batches.patch(patch, slots))
+            updates, state = optimizer.update(gradients, state)
+            return optax.apply_updates(weights, updates), state, values, gradients
+
+        weights, state, history = start, optimizer.init(start), []
+        for number in range(50):
+            patch = jnp.asarray(number % patches.sizes["patch"])
+            weights, state, values, gradients = step(weights, state, patch)
+            history.append(jax.tree.map(np.asarray, (values, gradients)))
+        results.append((history, jax.tree.map(np.asarray, weights)))
+    jax.config.update("jax_enable_x64", False)
+    (history, weights), (own_history, own_weights) = results
+    assert largest_difference(history[0], own_history[0]) < 1e-10
+    assert largest_difference(history, own_history) < 1e-10
+    assert largest_difference(weights, own_weights) < 1e-10
 
 
 # -- elementary functions ------------------------------------------------------------------

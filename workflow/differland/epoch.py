@@ -11,9 +11,10 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from jaxtyping import Array, Bool, Float, Int
 
 from differland.engine import Engine, Simulate, simulator
-from differland.minibatches import SHARED, Minibatch, Minibatches
+from differland.minibatches import Minibatch, Minibatches
 from differland.model.parameters import Parameters, Pools
 from differland.model.simulate import Kept
+from differland.model.weather import SHARED
 from differland.network import SpatializationNetwork, Weights, predict
 from differland.objective import Trajectory, keep_for, loss_terms
 

@@ -13,13 +13,13 @@ import pandas as pd
 import xarray as xr
 from tqdm import tqdm
 
+from differland.engine import choose_engine, simulator
 from differland.ensemble import Ensemble, cell_coordinates
 from differland.metrics import SKILLS, Target, skill, targets_of_driver
 from differland.model.forcing import Forcing, forcing_of_driver
 from differland.model.parameters import Parameters, Pools
-from differland.model.simulate import simulate
-from differland.model.weather import weather_of
-from differland.objective import water_anomaly
+from differland.model.weather import SHARED, weather_of
+from differland.objective import keep_for, water_anomaly
 from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
 from differland.tables import OUTPUTS
 
@@ -73,17 +73,24 @@ def simulate_members(
     parameters, initial = ensemble.predict_cells(driver)
     cells = driver.sizes["cell"]
     weight = np.ones((forcing.t_min.shape[0], cells)) if ewt_weight is None else ewt_weight
-    outputs = tuple(sorted({n for observable in OBSERVABLES.values() for n in observable.outputs}))
+    simulate = simulator(
+        choose_engine("auto"),
+        keep_for(tuple(OBSERVABLES)),
+        min(cells, CELLS_AT_ONCE),
+        np.dtype(np.float32),
+        SHARED,
+    )
 
     @jax.jit
     def run(
         parameters: Parameters, initial: Pools, forcing: Forcing, weight: jax.Array
     ) -> dict[str, jax.Array]:
-        _, series = simulate(parameters, initial, weather_of(forcing), outputs)
-        quantities = {o.quantity: o.of(series) for o in OBSERVABLES.values()}
-        quantities["soc"] = quantities["soc"].mean(axis=0, keepdims=True)
-        quantities["ewt"] = jax.vmap(_cell_anomaly, in_axes=1, out_axes=1)(series["water"], weight)
-        return quantities
+        parameters, initial = jax.tree.map(lambda v: v[None, :], (parameters, initial))
+        kept = simulate(parameters, initial, weather_of(forcing))
+        series, totals = jax.tree.map(lambda values: values[0], kept)
+        soc = totals["soc"][None, :] / forcing.time.shape[0]
+        ewt = jax.vmap(_cell_anomaly, in_axes=1, out_axes=1)(series["ewt"], weight)
+        return {**series, "soc": soc, "ewt": ewt}
 
     def chunk(values: Any, start: int) -> jax.Array:
         stop = min(start + CELLS_AT_ONCE, cells)

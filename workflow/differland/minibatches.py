@@ -11,7 +11,7 @@ import xarray as xr
 from jaxtyping import Array, Float
 
 from differland.model.forcing import forcing_of_driver
-from differland.model.weather import Weather, weather_of
+from differland.model.weather import SHARED, Weather, weather_of
 from differland.objective import Observations, annual_mean, complete_years
 from differland.observables import OBSERVABLES
 from differland.patches import PADDING
@@ -19,9 +19,6 @@ from differland.tables import PREDICTORS
 
 BULK_TARGETS = ("nbe", "ewt")
 """Patch targets that count only where most of the patch is valid (paper, Methods)."""
-
-SHARED = ("time", "dt", "december", "co2")
-"""Fields of the weather that are the same for all cells."""
 
 ANNUAL_SUFFIX = "_annual"
 

@@ -60,6 +60,10 @@ class Weather(NamedTuple):
     precipitation_anomaly: Float[Array, "time cell"]
 
 
+SHARED = ("time", "dt", "december", "co2")
+"""Fields of the weather that are the same for all cells."""
+
+
 def weather_of(forcing: Forcing) -> Weather:
     """Work out what the forcing alone determines.
 
