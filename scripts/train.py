@@ -19,15 +19,14 @@ def train(
     threads: int,
 ) -> None:
     """Train a block of members, one for each of `directories`, which end in setup/seed."""
-    # Of CPUs; they share the members out.
     jax.config.update("jax_num_cpu_devices", threads)
     members = train_block(
         read_netcdf(driver),
         read_netcdf(patches),
-        members=[(directory.parent.name, directory.name) for directory in directories],
-        stage=stage,
-        settings=Settings.from_configuration(configuration),
-        checkpoints=Path(checkpoints),
+        [(directory.parent.name, directory.name) for directory in directories],
+        stage,
+        Settings.from_configuration(configuration),
+        Path(checkpoints),
     )
     for member, directory in zip(members, directories, strict=True):
         write_member(member, directory)

@@ -225,7 +225,7 @@ class _Writer:
     def store(self, value: ir.Value, buffer: Buffer, month: ir.Value | None = None) -> None:
         self.builder.store(value, self._address(buffer, month), align=self.size)
 
-    def cells_of_memory(self, count: int) -> list[ir.Value]:
+    def places(self, count: int) -> list[ir.Value]:
         """Places for vectors that change from month to month."""
         with self.builder.goto_block(self.entry):
             self.builder.position_at_start(self.entry)
@@ -319,7 +319,7 @@ class Loop:
         series = w.buffers(w.results, ["mtn"] * len(self.series), 0)
         totals = w.buffers(w.results, ["mn"] * len(self.totals), len(series))
         before = w.buffers(w.results, ["mtn"] * len(pools), len(series) + len(totals))
-        states, sums = w.cells_of_memory(len(pools)), w.cells_of_memory(len(totals))
+        states, sums = w.places(len(pools)), w.places(len(totals))
         with w.vectors():
             known = {v: w.load(buffer) for v, buffer in zip(parameters, given, strict=False)}
             values = w.first_values(self.forward, known)
@@ -367,7 +367,7 @@ class Loop:
         )
         of_parameters = w.buffers(w.results, ["mn"] * len(parameters), 0)
         of_pools = w.buffers(w.results, ["mn"] * len(pools), len(parameters))
-        states, sums = w.cells_of_memory(len(pools)), w.cells_of_memory(len(parameters))
+        states, sums = w.places(len(pools)), w.places(len(parameters))
         with w.vectors():
             known = {
                 v: w.load(buffer)
