@@ -171,6 +171,24 @@ def test_a_parameter_that_is_not_a_number_is_not_hidden(driver):
         assert not any(bool(jnp.isnan(v[0]).any()) for v in jax.tree.leaves(kept))
 
 
+def test_arrays_that_the_code_was_not_compiled_for_are_refused(driver):
+    simulate = simulator("kernel", KEEP, 21, np.dtype(np.float32), SHARED)
+    parameters, initial = draw(6, 21, np.float32)
+    months = weather(driver, 21, np.float32)
+    short = parameters._replace(boese_r=parameters.boese_r[:, :20])
+    with pytest.raises(ValueError, match=r"boese_r.*\(3, 21\).*\(3, 20\)"):
+        simulate(short, initial, months)
+    whole = initial._replace(water=initial.water.astype(jnp.int32))
+    with pytest.raises(ValueError, match=r"water: expected float32.*int32"):
+        simulate(parameters, whole, months)
+    with pytest.raises(ValueError, match=r"time: expected.*\(48, 1\)"):
+        spread = jnp.broadcast_to(months.time, months.srad.shape)
+        simulate(parameters, initial, months._replace(time=spread))
+    few = jax.tree.map(lambda values: values[:, :3], (parameters, initial))
+    with pytest.raises(ValueError, match="at least 16 cells, found 3"):
+        simulate(*few, jax.tree.map(lambda v: v[:, : min(3, v.shape[1])], months))
+
+
 def test_an_unknown_operation_is_named(driver):
     def keep(outputs, december) -> Kept:
         return Kept({"odd": jnp.arctan2(outputs["gpp"], december)}, {})

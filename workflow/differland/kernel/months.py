@@ -289,6 +289,7 @@ class Loop:
             _, pull = jax.vjp(lambda a, b: month(a, weather, b), pools, parameters)
             return pull((*cotangents, totals))
 
+        self.dtype = dtype
         # A whole line of the cache, or the largest power of two that the cells fill.
         self.width = min(LINE // dtype.itemsize, 2 ** (cells.bit_length() - 1))
         self.weather_axes = ["t" if alone else "tn" for alone in shared]
@@ -395,6 +396,25 @@ class Loop:
                 w.store(w.get(place), buffer)
         w.end()
 
+    def _check(self, parameters: Parameters, initial: Pools, weather: Weather) -> None:
+        """Compiled code takes what it is given for what it expects."""
+        members, cells = initial.labile.shape
+        months = weather.time.shape[0]
+        shapes = [
+            *[(members, cells)] * (len(parameters) + len(initial)),
+            *((months, cells) if axes == "tn" else (months, 1) for axes in self.weather_axes),
+        ]
+        names = [*parameters._fields, *initial._fields, *weather._fields]
+        arrays = [*parameters, *initial, *weather]
+        for name, array, shape in zip(names, arrays, shapes, strict=True):
+            if array.shape != shape or array.dtype != self.dtype:
+                raise ValueError(
+                    f"{name}: expected {self.dtype} of shape {shape}, found {array.dtype} of "
+                    f"shape {array.shape}"
+                )
+        if cells < self.width:
+            raise ValueError(f"expected at least {self.width} cells, found {cells}")
+
     def __call__(self, parameters: Parameters, initial: Pools, weather: Weather) -> Kept:
         """Run members side by side; has a gradient by parameters and initial pools.
 
@@ -408,7 +428,13 @@ class Loop:
         Returns
         -------
         Series of shape (member, time, cell), and totals of shape (member, cell).
+
+        Raises
+        ------
+        ValueError
+            An array is of another shape or precision than the loop was compiled for.
         """
+        self._check(parameters, initial, weather)
         return _advance(self, parameters, initial, weather)
 
 
