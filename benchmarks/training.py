@@ -10,8 +10,8 @@ does meets all of them; the table has the median of the runs, in seconds, for al
 - ``update, N months`` and ``N cells``: the same with other numbers, to see how cost grows.
 - ``epoch, N patches``: an epoch over all patches. ``--devices`` share the members out.
 - ``simulate``: the observed quantities of a patch, without gradients.
-- ``start``: a new process imports, builds the minibatches of 3 patches, and has made the first
-  update, with an empty cache of compiled programs (``cold``) and again (``warm``).
+- ``start``: a new process imports, makes the planet and its minibatches of 3 patches, and has been
+  through the first epoch, with an empty cache of compiled programs (``cold``) and again (``warm``).
 
 ``temporary_mib`` is what XLA sets aside beyond arguments and results, for all members together.
 """
@@ -19,7 +19,6 @@ does meets all of them; the table has the median of the runs, in seconds, for al
 import argparse
 import csv
 import importlib
-import json
 import os
 import subprocess
 import sys
@@ -40,7 +39,6 @@ import yaml
 from differland.engine import Engine, simulator
 from differland.epoch import Scaling, State, compile_epoch, gradient_of
 from differland.minibatches import Minibatch, Minibatches, build_minibatches
-from differland.model.weather import SHARED
 from differland.network import SpatializationNetwork, initial_weights, predict
 from differland.objective import keep_for
 from differland.observables import OBSERVABLES
@@ -145,9 +143,7 @@ def simulation_of(study: Study, engine: Engine, members: int) -> Callable[[], An
     parameters, initial = jax.vmap(lambda w: predict(network, w, predictors, minibatch.latitude))(
         state.weights
     )
-    simulate = simulator(
-        engine, keep_for(tuple(OBSERVABLES)), slots, batches.predictors.dtype, SHARED
-    )
+    simulate = simulator(engine, keep_for(tuple(OBSERVABLES)), slots, batches.predictors.dtype)
     return partial(jax.jit(simulate), parameters, initial, minibatch.weather)
 
 
@@ -265,10 +261,8 @@ def published_data(study: Study) -> tuple[jax.Array, jax.Array, jax.Array]:
         known = monthly(values.to_numpy())
         labels += [np.nan_to_num(known), np.isfinite(known)]
     latitude = 1 / (1 + np.exp(-driver["lat"].to_numpy()))
-    count = study.batches.predictors.shape[-1]
-    rows = np.asarray(study.batches.predictors[0])
-    spread = np.where(rows.std(axis=0) > 1e-6, rows.std(axis=0), 1.0)
-    scaled = ((rows - rows.mean(axis=0)) / spread)[:, :count]
+    _, scaling = start_state(study, 1)
+    scaled = (study.batches.predictors[0] - scaling.mean) / scaling.standard_deviation
     return (
         jnp.asarray(np.concatenate([latitude[:, None], scaled], axis=1), jnp.float32),
         jnp.asarray(met, jnp.float32),
@@ -314,8 +308,8 @@ def update_rows(
 
 
 START = """
-import json, sys
-sys.path[:0] = json.loads(sys.argv[1])
+import sys
+sys.path.insert(0, sys.argv[1])
 import training
 study = training.make_study(3)
 training.jax.block_until_ready(training.epoch_of(study, sys.argv[2], 1)())
@@ -324,7 +318,6 @@ training.jax.block_until_ready(training.epoch_of(study, sys.argv[2], 1)())
 
 def start_rows(runs: int) -> Iterator[Row]:
     """Time a new process up to its first epoch, planet included, without and with a cache."""
-    paths = json.dumps([str(Path(__file__).parent)])
     for engine in ENGINES:
         with tempfile.TemporaryDirectory() as cache:
             environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": cache}
@@ -333,7 +326,9 @@ def start_rows(runs: int) -> Iterator[Row]:
             for _ in range(runs + 1):
                 started = time.perf_counter()
                 subprocess.run(
-                    [sys.executable, "-c", START, paths, engine], check=True, env=environment
+                    [sys.executable, "-c", START, str(Path(__file__).parent), engine],
+                    check=True,
+                    env=environment,
                 )
                 times.append(time.perf_counter() - started)
         yield Row("start, cold", engine, 1, times[0], 1, "")

@@ -1,7 +1,6 @@
 """The compiled kernel: the same function as the readable model, for values and gradients."""
 
 import ctypes
-import itertools
 from functools import partial
 
 import jax
@@ -23,7 +22,7 @@ from differland.minibatches import build_minibatches
 from differland.model.forcing import forcing_of_driver
 from differland.model.parameters import Parameters, Pools
 from differland.model.simulate import Kept
-from differland.model.weather import SHARED, Weather, weather_of
+from differland.model.weather import Weather, weather_of
 from differland.network import SpatializationNetwork, initial_weights
 from differland.objective import PAPER_WEIGHTS, keep_for
 from differland.tables import PARAMETERS
@@ -77,7 +76,7 @@ def both(driver, cells: int, dtype: type):
     return [
         jax.jit(
             jax.value_and_grad(
-                partial(total, simulator(engine, KEEP, cells, np.dtype(dtype), SHARED)),
+                partial(total, simulator(engine, KEEP, cells, np.dtype(dtype))),
                 argnums=(0, 1),
                 has_aux=True,
             )
@@ -145,7 +144,7 @@ def test_single_precision_is_as_good_as_that_of_xla(driver, cells):
 
 def test_members_and_repetitions_are_the_same_bit_for_bit(driver):
     simulate = jax.jit(
-        simulator("kernel", KEEP, 21, np.dtype(np.float32), SHARED),
+        simulator("kernel", KEEP, 21, np.dtype(np.float32)),
     )
     parameters, initial = draw(4, 21, np.float32)
     given_weather = weather(driver, 21, np.float32)
@@ -163,7 +162,7 @@ def test_members_and_repetitions_are_the_same_bit_for_bit(driver):
 def test_a_parameter_that_is_not_a_number_is_not_hidden(driver):
     parameters, initial = draw(5, 21, np.float32)
     given_weather = weather(driver, 21, np.float32)
-    simulate = jax.jit(simulator("kernel", KEEP, 21, np.dtype(np.float32), SHARED))
+    simulate = jax.jit(simulator("kernel", KEEP, 21, np.dtype(np.float32)))
     for name in ("canopy_efficiency", "leaf_lifespan", "field_capacity", "som_turnover_rate"):
         broken = parameters._replace(**{name: getattr(parameters, name).at[1, 2].set(jnp.nan)})
         kept = simulate(broken, initial, given_weather)
@@ -172,7 +171,7 @@ def test_a_parameter_that_is_not_a_number_is_not_hidden(driver):
 
 
 def test_arrays_that_the_code_was_not_compiled_for_are_refused(driver):
-    simulate = simulator("kernel", KEEP, 21, np.dtype(np.float32), SHARED)
+    simulate = simulator("kernel", KEEP, 21, np.dtype(np.float32))
     parameters, initial = draw(6, 21, np.float32)
     months = weather(driver, 21, np.float32)
     short = parameters._replace(boese_r=parameters.boese_r[:, :20])
@@ -194,7 +193,7 @@ def test_an_unknown_operation_is_named(driver):
         return Kept({"odd": jnp.arctan2(outputs["gpp"], december)}, {})
 
     with pytest.raises(NotImplementedError, match=r"atan2.*engine: xla"):
-        simulator("kernel", keep, 4, np.dtype(np.float32), SHARED)
+        simulator("kernel", keep, 4, np.dtype(np.float32))
 
 
 def test_choice_of_the_engine(monkeypatch):
@@ -270,9 +269,9 @@ def vector_function(name: str):
     pointer = ir.PointerType()
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [pointer, pointer]), "apply")
     builder = ir.IRBuilder(function.append_basic_block())
-    code = VectorCode(module, np.dtype(np.float32), 16)
+    code = VectorCode(builder, np.dtype(np.float32), 16)
     argument = builder.load(function.args[0], typ=code.vector, align=4)
-    builder.store(getattr(code, name)(builder, argument), function.args[1], align=4)
+    builder.store(getattr(code, name)(argument), function.args[1], align=4)
     builder.ret_void()
     engine = _compile(str(module))
     call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(
@@ -306,7 +305,7 @@ def test_elementary_functions_at_their_edges(name):
     with np.errstate(all="ignore"):
         expected = getattr(np, name)(values.astype(float)).astype(np.float32)
     found = vector_function(name)(values)
-    for value, one, other in itertools.zip_longest(values, found, expected):
+    for value, one, other in zip(values, found, expected, strict=True):
         if name == "log1p" and value == np.inf:
             continue
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7, err_msg=f"{name}({value})")

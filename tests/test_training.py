@@ -30,6 +30,11 @@ def same(one, two) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(leaves(one), leaves(two), strict=True))
 
 
+def assert_close(one, two) -> None:
+    for a, b in zip(leaves(one), leaves(two), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+
+
 @pytest.fixture(scope="module")
 def trained(driver, patches, settings, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
@@ -152,8 +157,7 @@ def test_finished_members_are_not_trained_again(driver, patches, settings, train
 
 def test_member_alone_is_the_member_in_a_block(driver, patches, settings, trained, tmp_path):
     (alone,) = train_block(driver, patches, MEMBERS[:1], "develop", settings, tmp_path)
-    for one, two in zip(leaves(trained[0][0]), leaves(alone), strict=True):
-        np.testing.assert_allclose(one, two, rtol=1e-3, atol=1e-5)
+    assert_close(trained[0][0], alone)
 
 
 def test_devices_share_members_out(driver, patches, settings, trained, tmp_path, monkeypatch):
@@ -161,8 +165,7 @@ def test_devices_share_members_out(driver, patches, settings, trained, tmp_path,
     four = [*MEMBERS, ("SOIL", "01")]
     together = train_block(driver, patches, four, "develop", settings, tmp_path / "together")
     for one, two in zip(trained[0], together, strict=False):
-        for a, b in zip(leaves(one), leaves(two), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+        assert_close(one, two)
     with monkeypatch.context() as patch:
         killed_after(2, patch)
         with pytest.raises(Killed):
@@ -177,8 +180,7 @@ def test_groups_of_members_are_members(driver, patches, settings, trained, tmp_p
     monkeypatch.setattr(epoch, "CELL_MONTHS_AT_ONCE", 2 * months * slots)
     grouped = train_block(driver, patches, MEMBERS, "develop", settings, tmp_path)
     for one, two in zip(trained[0], grouped, strict=True):
-        for a, b in zip(leaves(one), leaves(two), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+        assert_close(one, two)
 
 
 @pytest.mark.parametrize("stage", ["develop", "final"])
@@ -190,8 +192,7 @@ def test_engines_train_to_the_same_weights(driver, patches, settings, tmp_path, 
         for engine in ("xla", "kernel")
     ]
     assert [member.record["engine"] for member in members] == ["xla", "kernel"]
-    for a, b in zip(leaves(members[0]), leaves(members[1]), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+    assert_close(*members)
 
 
 def test_checkpoint_of_other_data_or_settings_is_left_aside(

@@ -4,8 +4,7 @@ Both are the same function of the readable model, to rounding.
 """
 
 import importlib.util
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 from typing import Literal
 
 import jax
@@ -20,7 +19,8 @@ Engine = Literal["xla", "kernel"]
 
 Simulate = Callable[[Parameters, Pools, Weather], Kept]
 """Runs members side by side: parameters and pools of shape (member, cell), weather of shape
-(time, cell) or (time, 1). Series come in the shape (member, time, cell), totals in (member, cell).
+(time, cell), or (time, 1) for :data:`differland.model.weather.SHARED`. Series come in the shape
+(member, time, cell), totals in (member, cell).
 """
 
 
@@ -51,9 +51,7 @@ def choose_engine(wanted: Literal["auto", "xla", "kernel"]) -> Engine:
     return wanted
 
 
-def simulator(
-    engine: Engine, keep: Keep, cells: int, dtype: np.dtype, shared: Sequence[str]
-) -> Simulate:
+def simulator(engine: Engine, keep: Keep, cells: int, dtype: np.dtype) -> Simulate:
     """Make the function that simulates a block of members.
 
     Parameters
@@ -66,12 +64,14 @@ def simulator(
         Number of cells.
     dtype
         Of all numbers, float32 or float64.
-    shared
-        Fields of the weather that are the same in all cells.
     """
     if engine == "xla":
-        return jax.vmap(partial(simulate_keeping, keep=keep), in_axes=(0, 0, None))
+
+        def simulate(parameters: Parameters, initial: Pools, weather: Weather) -> Kept:
+            return simulate_keeping(parameters, initial, weather, keep)[1]
+
+        return jax.vmap(simulate, in_axes=(0, 0, None))
     # Here, so that whoever has no llvmlite can use the other engine.
     from differland.kernel.months import Loop
 
-    return Loop(keep, cells, dtype, tuple(name in shared for name in Weather._fields))
+    return Loop(keep, cells, dtype)

@@ -14,7 +14,6 @@ from differland.engine import Engine, Simulate, simulator
 from differland.minibatches import Minibatch, Minibatches
 from differland.model.parameters import Parameters, Pools
 from differland.model.simulate import Kept
-from differland.model.weather import SHARED
 from differland.network import SpatializationNetwork, Weights, predict
 from differland.objective import Trajectory, keep_for, loss_terms
 
@@ -118,7 +117,7 @@ def gradient_of(
         For the size of a patch.
     """
     months, slots = batches.shared["time"].shape[0], batches.predictors.shape[1]
-    simulate = simulator(engine, keep_for(term_weights), slots, batches.predictors.dtype, SHARED)
+    simulate = simulator(engine, keep_for(term_weights), slots, batches.predictors.dtype)
     gradient = jax.grad(partial(patch_losses, network, term_weights, simulate), has_aux=True)
     size = max(1, CELL_MONTHS_AT_ONCE // (months * slots))
 
@@ -127,7 +126,7 @@ def gradient_of(
     ) -> tuple[Weights, dict[str, Float[Array, " member"]]]:
         members = scaling.mean.shape[0]
         groups, rest = divmod(members, size)
-        if groups == 0 or (groups == 1 and rest == 0):
+        if members <= size:
             return gradient(weights, scaling, minibatch)
 
         def split(values: Array) -> Array:

@@ -16,9 +16,9 @@ from tqdm import tqdm
 from differland.engine import choose_engine, simulator
 from differland.ensemble import Ensemble, cell_coordinates
 from differland.metrics import SKILLS, Target, skill, targets_of_driver
-from differland.model.forcing import Forcing, forcing_of_driver
+from differland.model.forcing import forcing_of_driver
 from differland.model.parameters import Parameters, Pools
-from differland.model.weather import SHARED, weather_of
+from differland.model.weather import Weather, weather_of
 from differland.objective import keep_for, water_anomaly
 from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
 from differland.tables import OUTPUTS
@@ -69,26 +69,27 @@ def simulate_members(
     soil pool, of which only the time mean is observed, of shape (cell, 1).
     """
     settings = ensemble.model
-    forcing = forcing_of_driver(driver, settings.step_length, settings.moisture_reference)
+    weather = weather_of(
+        forcing_of_driver(driver, settings.step_length, settings.moisture_reference)
+    )
     parameters, initial = ensemble.predict_cells(driver)
     cells = driver.sizes["cell"]
-    weight = np.ones((forcing.t_min.shape[0], cells)) if ewt_weight is None else ewt_weight
+    weight = np.ones((weather.time.shape[0], cells)) if ewt_weight is None else ewt_weight
     simulate = simulator(
         choose_engine("auto"),
         keep_for(tuple(OBSERVABLES)),
         min(cells, CELLS_AT_ONCE),
         np.dtype(np.float32),
-        SHARED,
     )
 
     @jax.jit
     def run(
-        parameters: Parameters, initial: Pools, forcing: Forcing, weight: jax.Array
+        parameters: Parameters, initial: Pools, weather: Weather, weight: jax.Array
     ) -> dict[str, jax.Array]:
         parameters, initial = jax.tree.map(lambda v: v[None, :], (parameters, initial))
-        kept = simulate(parameters, initial, weather_of(forcing))
+        kept = simulate(parameters, initial, weather)
         series, totals = jax.tree.map(lambda values: values[0], kept)
-        soc = totals["soc"][None, :] / forcing.time.shape[0]
+        soc = totals["soc"][None, :] / weather.time.shape[0]
         ewt = jax.vmap(_cell_anomaly, in_axes=1, out_axes=1)(series["ewt"], weight)
         return {**series, "soc": soc, "ewt": ewt}
 
@@ -111,7 +112,7 @@ def simulate_members(
             block = run(
                 Parameters(*(part(values[member]) for values in parameters)),
                 Pools(*(part(values[member]) for values in initial)),
-                Forcing(*(part(values) for values in forcing)),
+                Weather(*(part(values) for values in weather)),
                 part(weight),
             )
             stop = min(start + CELLS_AT_ONCE, cells)

@@ -13,14 +13,12 @@ from jaxtyping import Array, Float
 from differland.model.forcing import forcing_of_driver
 from differland.model.weather import SHARED, Weather, weather_of
 from differland.objective import Observations, annual_mean, complete_years
-from differland.observables import OBSERVABLES
+from differland.observables import ANNUAL_SUFFIX, observable_of
 from differland.patches import PADDING
 from differland.tables import PREDICTORS
 
 BULK_TARGETS = ("nbe", "ewt")
 """Patch targets that count only where most of the patch is valid (paper, Methods)."""
-
-ANNUAL_SUFFIX = "_annual"
 
 
 @dataclass(frozen=True)
@@ -126,7 +124,7 @@ class Minibatch(NamedTuple):
 
 
 def _per_cell(term: str) -> bool:
-    return OBSERVABLES[term.removesuffix(ANNUAL_SUFFIX)].support != "patch"
+    return observable_of(term).support != "patch"
 
 
 def predictor_matrix(driver: xr.Dataset) -> np.ndarray:
@@ -202,7 +200,7 @@ def build_minibatches(
         if variable is None:
             continue
         target = term.removesuffix(ANNUAL_SUFFIX)
-        observable = OBSERVABLES[target]
+        observable = observable_of(term)
         values, weights = observed_series(driver, variable)
         if observable.resolution == "year" or term.endswith(ANNUAL_SUFFIX):
             weights = complete_years(weights > 0).astype(float)

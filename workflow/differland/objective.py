@@ -4,7 +4,7 @@ Paper, equation 4. All terms are of one patch. A slot that only pads the patch, 
 without an observation, contribute exactly nothing to value or gradient.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from differland.driver import MONTHS_PER_YEAR
 from differland.model.parameters import Pools
 from differland.model.simulate import Keep, Kept
-from differland.observables import OBSERVABLES, Observable
+from differland.observables import observable_of
 
 Outputs = Mapping[str, Float[Array, "..."]]
 
@@ -98,12 +98,8 @@ def patch_squared_error(
     return squared_error(patch_mean, observed * coverage, weight * coverage)
 
 
-def _observable(term: str) -> Observable:
-    return OBSERVABLES[term.removesuffix("_annual")]
-
-
 def _series(target: str, run: Trajectory) -> Float[Array, "time cell"]:
-    return run.series[_observable(target).quantity]
+    return run.series[observable_of(target).quantity]
 
 
 def monthly_term(target: str, run: Trajectory, observations: Observations) -> Float[Array, ""]:
@@ -285,13 +281,13 @@ def needed_outputs(terms: Iterable[str]) -> tuple[str, ...]:
             for pool, fluxes in POOL_FLUXES.items():
                 names.update((pool, *fluxes.inflow, *fluxes.outflow))
         else:
-            names.update(_observable(term).outputs)
+            names.update(observable_of(term).outputs)
     return tuple(sorted(names))
 
 
-def keep_for(terms: Iterable[str]) -> Keep:
+def keep_for(terms: Collection[str]) -> Keep:
     """What these terms need of each month: observed quantities, and totals of the rest."""
-    observables = [_observable(t) for t in terms if t not in ("violation", "equilibrium")]
+    observables = [observable_of(t) for t in terms if t not in ("violation", "equilibrium")]
 
     def keep(outputs: Outputs, december: Float[Array, "..."]) -> Kept:
         series: dict[str, Array] = {}
@@ -316,7 +312,7 @@ def sum_of(outputs: Outputs, names: Sequence[str]) -> Float[Array, "..."]:
     return sum((outputs[name] for name in names[1:]), start=outputs[names[0]])
 
 
-def trajectory_of(terms: Iterable[str], outputs: Outputs) -> Trajectory:
+def trajectory_of(terms: Collection[str], outputs: Outputs) -> Trajectory:
     """What these terms need, from outputs that are known for whole years already.
 
     Parameters

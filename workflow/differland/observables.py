@@ -68,6 +68,15 @@ OBSERVABLES: Mapping[str, Observable] = {
 }
 """Observed quantities by the name of their target."""
 
+ANNUAL_SUFFIX = "_annual"
+"""Ends the name of a term of the loss that compares the annual means of a monthly target."""
+
+
+def observable_of(term: str) -> Observable:
+    """The observed quantity that a term of the loss is about."""
+    return OBSERVABLES[term.removesuffix(ANNUAL_SUFFIX)]
+
+
 OBSERVED_VARIABLES: Mapping[str, str] = {
     **{name: name for name in OBSERVABLES},
     "soc": "soil_organic_carbon",

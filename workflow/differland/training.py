@@ -138,8 +138,8 @@ class Settings:
     def digest(self) -> str:
         """Digest of everything here that changes the weights."""
         values = asdict(self)
-        for name in ("checkpoint_interval", "maximum_restarts", "engine"):
-            del values[name]
+        for name in differland.HOW_TRAINED:
+            values.pop(name, None)
         text = json.dumps(values, sort_keys=True, default=str)
         return hashlib.sha256(f"{differland.MODEL_VERSION} {text}".encode()).hexdigest()
 

@@ -19,7 +19,7 @@ os.environ.setdefault(
     "JAX_COMPILATION_CACHE_DIR", str(Path("results/.cache/jax").absolute())
 )
 
-from differland import MODEL_VERSION, configuration, tables
+from differland import HOW_TRAINED, MODEL_VERSION, configuration, tables
 from differland.datasets import sources
 from differland.errors import InputError
 

@@ -13,15 +13,7 @@ rule ensembles:
         ),
 
 
-# What a member is made of besides its inputs: a change here trains it again. How members are put into
-# jobs, computed and saved is no part of it.
-HOW = [
-    "members_per_job",
-    "engine",
-    "threads",
-    "checkpoint_interval",
-    "maximum_restarts",
-]
+# What a member is made of besides its inputs: a change here trains it again.
 MADE_OF = {
     **{
         key: config[key]
@@ -30,7 +22,7 @@ MADE_OF = {
     "development_fraction": config["patches"]["development_fraction"],
 }
 MADE_OF["training"] = {
-    key: value for key, value in config["training"].items() if key not in HOW
+    key: value for key, value in config["training"].items() if key not in HOW_TRAINED
 }
 
 for name, block in zip(TRAINING, BLOCKS):

@@ -27,7 +27,7 @@ from differland.model import dalec
 from differland.model.parameters import Parameters, Pools
 from differland.model.rates import monthly_rates
 from differland.model.simulate import Keep, Kept
-from differland.model.weather import Weather
+from differland.model.weather import SHARED, Weather
 
 POINTER = ir.PointerType()
 LONG = ir.IntType(64)
@@ -52,6 +52,8 @@ class Traced(NamedTuple):
     first, monthly
         Operations that depend only on arguments that stay the same over the months, and the
         others.
+    constants
+        Numbers of the function that are neither arguments nor written into its operations.
     """
 
     arguments: Any
@@ -113,11 +115,10 @@ class _Writer:
     """Writes one of the two functions: a loop over members, vectors of cells, and months."""
 
     def __init__(self, module: ir.Module, name: str, dtype: np.dtype, width: int) -> None:
-        self.code = VectorCode(module, dtype, width)
-        self.size = np.dtype(dtype).itemsize
+        self.size = dtype.itemsize
         self.function = ir.Function(module, ir.FunctionType(POINTER, [POINTER]), name)
-        self.entry = self.function.append_basic_block("entry")
-        self.builder = ir.IRBuilder(self.entry)
+        self.builder = ir.IRBuilder(self.function.append_basic_block())
+        self.code = VectorCode(self.builder, dtype, width)
         self._read_frame()
 
     # -- XLA's foreign function interface ---------------------------------------------------------
@@ -220,15 +221,14 @@ class _Writer:
         address = self._address(buffer, month)
         if "n" in buffer.axes:
             return self.builder.load(address, align=self.size, typ=self.code.vector)
-        return self.code.spread(self.builder, self.builder.load(address, typ=self.code.scalar))
+        return self.code.spread(self.builder.load(address, typ=self.code.scalar))
 
     def store(self, value: ir.Value, buffer: Buffer, month: ir.Value | None = None) -> None:
         self.builder.store(value, self._address(buffer, month), align=self.size)
 
     def places(self, count: int) -> list[ir.Value]:
         """Places for vectors that change from month to month."""
-        with self.builder.goto_block(self.entry):
-            self.builder.position_at_start(self.entry)
+        with self.builder.goto_entry_block():
             return [self.builder.alloca(self.code.vector) for _ in range(count)]
 
     def get(self, place: ir.Value) -> ir.Value:
@@ -244,11 +244,11 @@ class _Writer:
         """Everything that stays the same over the months."""
         values: dict[Any, ir.Value] = {v: self.code.number(c) for v, c in traced.constants.items()}
         values |= known
-        self.code.write(self.builder, traced.first, values)
+        self.code.write(traced.first, values)
         return values
 
     def results_of(self, traced: Traced, values: dict[Any, ir.Value]) -> list[ir.Value]:
-        self.code.write(self.builder, traced.monthly, values)
+        self.code.write(traced.monthly, values)
         return [self.code.value_of(v, values) for v in jax.tree.leaves(traced.results)]
 
     def end(self) -> None:
@@ -266,11 +266,9 @@ class Loop:
         Number of cells, or the smallest number that will be met.
     dtype
         float32 or float64.
-    shared
-        Whether all cells share a field of the weather, by field.
     """
 
-    def __init__(self, keep: Keep, cells: int, dtype: np.dtype, shared: Sequence[bool]) -> None:
+    def __init__(self, keep: Keep, cells: int, dtype: np.dtype) -> None:
         scalar: Any = jax.ShapeDtypeStruct((), dtype)
         pools = Pools(*[scalar] * len(Pools._fields))
         weather = Weather(*[scalar] * len(Weather._fields))
@@ -292,7 +290,7 @@ class Loop:
         self.dtype = dtype
         # A whole line of the cache, or the largest power of two that the cells fill.
         self.width = min(LINE // dtype.itemsize, 2 ** (cells.bit_length() - 1))
-        self.weather_axes = ["t" if alone else "tn" for alone in shared]
+        self.weather_axes = ["t" if name in SHARED else "tn" for name in Weather._fields]
         self.forward = trace(month, (pools, weather, parameters), stays=[2])
         _, series, totals = jax.tree.map(lambda _: scalar, self.forward.results)
         self.series, self.totals = list(series), list(totals)
@@ -423,7 +421,7 @@ class Loop:
         parameters, initial
             Each of shape (member, cell).
         weather
-            Of all members, each of shape (time, cell), or (time, 1) where `shared` says so.
+            Of all members, each of shape (time, cell), or (time, 1) if :data:`SHARED`.
 
         Returns
         -------

@@ -55,20 +55,20 @@ ROOT_HALF_BITS, EXPONENT_SHIFT, EXPONENT_BIAS = 0x3F3504F3, 23, 127
 
 
 class VectorCode:
-    """Writes operations on vectors of `width` cells with a builder of LLVM.
+    """Writes operations on vectors of `width` cells where a builder of LLVM stands.
 
     Parameters
     ----------
-    module
-        Where functions of LLVM and of the C library are declared.
+    builder
+        Of the function that is written.
     dtype
         float32 or float64.
     width
         Cells in a vector.
     """
 
-    def __init__(self, module: ir.Module, dtype: np.dtype, width: int) -> None:
-        self.module = module
+    def __init__(self, builder: ir.IRBuilder, dtype: np.dtype, width: int) -> None:
+        self.builder = builder
         self.width = width
         self.single = dtype == np.float32
         self.scalar = ir.FloatType() if self.single else ir.DoubleType()
@@ -87,13 +87,13 @@ class VectorCode:
     def _integer(self, value: int) -> ir.Constant:
         return ir.Constant(self.integers, [ir.Constant(self.integer, value)] * self.width)
 
-    def spread(self, builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    def spread(self, value: ir.Value) -> ir.Value:
         """A vector of a number that is known only when the code runs."""
         index = ir.IntType(32)
-        first = builder.insert_element(
+        first = self.builder.insert_element(
             ir.Constant(self.vector, ir.Undefined), value, ir.Constant(index, 0)
         )
-        return builder.shuffle_vector(
+        return self.builder.shuffle_vector(
             first,
             ir.Constant(self.vector, ir.Undefined),
             ir.Constant(ir.VectorType(index, self.width), [0] * self.width),
@@ -103,7 +103,6 @@ class VectorCode:
 
     def write(
         self,
-        builder: ir.IRBuilder,
         operations: Iterable[Any],
         values: dict[Any, ir.Value],
     ) -> None:
@@ -116,7 +115,7 @@ class VectorCode:
         """
         for operation in operations:
             arguments = [self.value_of(variable, values) for variable in operation.invars]
-            values[operation.outvars[0]] = self._operation(builder, operation, arguments)
+            values[operation.outvars[0]] = self._operation(operation, arguments)
 
     def value_of(self, variable: Any, values: dict[Any, ir.Value]) -> ir.Value:
         """The vector of a variable or literal of a traced function."""
@@ -124,22 +123,20 @@ class VectorCode:
             return self.number(np.asarray(variable.val).item())
         return values[variable]
 
-    def _operation(
-        self, builder: ir.IRBuilder, operation: Any, arguments: Sequence[ir.Value]
-    ) -> ir.Value:
+    def _operation(self, operation: Any, arguments: Sequence[ir.Value]) -> ir.Value:
         name = operation.primitive.name
         if name in COMPARISONS:
-            return builder.fcmp_ordered(COMPARISONS[name], *arguments)
+            return self.builder.fcmp_ordered(COMPARISONS[name], *arguments)
         if name == "convert_element_type" and arguments[0].type == self.truths:
-            return builder.uitofp(arguments[0], self.vector)
+            return self.builder.uitofp(arguments[0], self.vector)
         if name in UNCHANGED:
             return arguments[0]
         if name == "select_n":
-            return builder.select(arguments[0], arguments[2], arguments[1])
+            return self.builder.select(arguments[0], arguments[2], arguments[1])
         if name == "integer_pow":
-            return self._power(builder, arguments[0], operation.params["y"])
+            return self._power(arguments[0], operation.params["y"])
         if name in OPERATIONS:
-            return OPERATIONS[name](self, builder, *arguments)
+            return OPERATIONS[name](self, *arguments)
         raise NotImplementedError(
             f"the model uses the operation {name}, which the kernel does not know: add it to "
             f"{__name__}, or train with engine: xla"
@@ -147,176 +144,173 @@ class VectorCode:
 
     # -- arithmetic -------------------------------------------------------------------------------
 
-    def intrinsic(self, builder: ir.IRBuilder, name: str, *arguments: ir.Value) -> ir.Value:
+    def intrinsic(self, name: str, *arguments: ir.Value) -> ir.Value:
         """Call one of LLVM's own functions of vectors."""
         full = f"llvm.{name}.v{self.width}f{32 if self.single else 64}"
-        function = self.module.globals.get(full) or ir.Function(
-            self.module, ir.FunctionType(self.vector, [self.vector] * len(arguments)), full
-        )
-        return builder.call(function, arguments)
+        return self._call(full, self.vector, *arguments)
 
-    def _library(self, builder: ir.IRBuilder, name: str, argument: ir.Value) -> ir.Value:
-        """Call the C library for one cell after another."""
-        function = self.module.globals.get(name) or ir.Function(
-            self.module, ir.FunctionType(self.scalar, [self.scalar]), name
+    def _call(self, name: str, result: ir.Type, *arguments: ir.Value) -> ir.Value:
+        """Call a function of another library, declaring it the first time."""
+        module = self.builder.module
+        function = module.globals.get(name) or ir.Function(
+            module, ir.FunctionType(result, [argument.type for argument in arguments]), name
         )
+        return self.builder.call(function, arguments)
+
+    def _library(self, name: str, argument: ir.Value) -> ir.Value:
+        """Call the C library for one cell after another."""
         result: ir.Value = ir.Constant(self.vector, ir.Undefined)
         for lane in range(self.width):
             place = ir.Constant(ir.IntType(32), lane)
-            value = builder.call(function, [builder.extract_element(argument, place)])
-            result = builder.insert_element(result, value, place)
+            value = self._call(name, self.scalar, self.builder.extract_element(argument, place))
+            result = self.builder.insert_element(result, value, place)
         return result
 
-    def _truncated(self, builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    def _truncated(self, value: ir.Value) -> ir.Value:
         # The plain conversion of a NaN is undefined.
         full = f"llvm.fptosi.sat.v{self.width}i32.v{self.width}f32"
-        function = self.module.globals.get(full) or ir.Function(
-            self.module, ir.FunctionType(self.integers, [self.vector]), full
-        )
-        return builder.call(function, [value])
+        return self._call(full, self.integers, value)
 
-    def _fused(self, builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
-        return self.intrinsic(builder, "fma", a, b, c)
+    def _fused(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
+        return self.intrinsic("fma", a, b, c)
 
-    def _polynomial(
-        self, builder: ir.IRBuilder, argument: ir.Value, coefficients: Sequence[float]
-    ) -> ir.Value:
+    def _polynomial(self, argument: ir.Value, coefficients: Sequence[float]) -> ir.Value:
         result: ir.Value = self.number(coefficients[0])
         for coefficient in coefficients[1:]:
-            result = self._fused(builder, result, argument, self.number(coefficient))
+            result = self._fused(result, argument, self.number(coefficient))
         return result
 
-    def _power(self, builder: ir.IRBuilder, base: ir.Value, exponent: int) -> ir.Value:
+    def _power(self, base: ir.Value, exponent: int) -> ir.Value:
         result = base
         for _ in range(abs(exponent) - 1):
-            result = builder.fmul(result, base)
-        return result if exponent > 0 else builder.fdiv(self.number(1), result)
+            result = self.builder.fmul(result, base)
+        return result if exponent > 0 else self.builder.fdiv(self.number(1), result)
 
-    def _reduced(self, builder: ir.IRBuilder, value: ir.Value) -> tuple[ir.Value, ir.Value]:
+    def _reduced(self, value: ir.Value) -> tuple[ir.Value, ir.Value]:
         """Number of times the argument of an exponential holds log(2), and the rest."""
-        bounded = self.intrinsic(builder, "minimum", value, self.number(LARGEST_EXPONENT))
-        bounded = self.intrinsic(builder, "maximum", bounded, self.number(SMALLEST_EXPONENT))
+        bounded = self.intrinsic("minimum", value, self.number(LARGEST_EXPONENT))
+        bounded = self.intrinsic("maximum", bounded, self.number(SMALLEST_EXPONENT))
         count = self.intrinsic(
-            builder, "roundeven", builder.fmul(bounded, self.number(1 / math.log(2)))
+            "roundeven", self.builder.fmul(bounded, self.number(1 / math.log(2)))
         )
-        rest = self._fused(builder, count, self.number(-LN2_HIGH), bounded)
-        return count, self._fused(builder, count, self.number(-LN2_LOW), rest)
+        rest = self._fused(count, self.number(-LN2_HIGH), bounded)
+        return count, self._fused(count, self.number(-LN2_LOW), rest)
 
-    def _power_of_two(self, builder: ir.IRBuilder, exponent: ir.Value) -> ir.Value:
-        biased = builder.add(self._truncated(builder, exponent), self._integer(EXPONENT_BIAS))
-        return builder.bitcast(builder.shl(biased, self._integer(EXPONENT_SHIFT)), self.vector)
+    def _power_of_two(self, exponent: ir.Value) -> ir.Value:
+        biased = self.builder.add(self._truncated(exponent), self._integer(EXPONENT_BIAS))
+        return self.builder.bitcast(
+            self.builder.shl(biased, self._integer(EXPONENT_SHIFT)), self.vector
+        )
 
-    def _small_expm1(self, builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
-        polynomial = self._polynomial(builder, value, EXP_COEFFICIENTS)
-        return self._fused(builder, builder.fmul(value, value), polynomial, value)
+    def _small_expm1(self, value: ir.Value) -> ir.Value:
+        polynomial = self._polynomial(value, EXP_COEFFICIENTS)
+        return self._fused(self.builder.fmul(value, value), polynomial, value)
 
-    def _infinite_above(
-        self, builder: ir.IRBuilder, exponent: ir.Value, result: ir.Value
-    ) -> ir.Value:
-        huge = builder.fcmp_ordered(">", exponent, self.number(LARGEST_EXPONENT))
-        return builder.select(huge, self.number(math.inf), result)
+    def _infinite_above(self, exponent: ir.Value, result: ir.Value) -> ir.Value:
+        huge = self.builder.fcmp_ordered(">", exponent, self.number(LARGEST_EXPONENT))
+        return self.builder.select(huge, self.number(math.inf), result)
 
-    def exp(self, builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    def exp(self, value: ir.Value) -> ir.Value:
         """Exponential; zero below -87.3 in single precision."""
         if not self.single:
-            return self._library(builder, "exp", value)
-        count, rest = self._reduced(builder, value)
-        mantissa = builder.fadd(self._small_expm1(builder, rest), self.number(1))
+            return self._library("exp", value)
+        count, rest = self._reduced(value)
+        mantissa = self.builder.fadd(self._small_expm1(rest), self.number(1))
         # In two steps: the largest power of two alone would be infinite.
-        half = builder.fmul(mantissa, self.number(2))
-        power = self._power_of_two(builder, builder.fsub(count, self.number(1)))
-        tiny = builder.fcmp_ordered("<", value, self.number(SMALLEST_EXPONENT))
-        result = builder.select(tiny, self.number(0), builder.fmul(half, power))
-        return self._infinite_above(builder, value, result)
+        half = self.builder.fmul(mantissa, self.number(2))
+        power = self._power_of_two(self.builder.fsub(count, self.number(1)))
+        tiny = self.builder.fcmp_ordered("<", value, self.number(SMALLEST_EXPONENT))
+        result = self.builder.select(tiny, self.number(0), self.builder.fmul(half, power))
+        return self._infinite_above(value, result)
 
-    def expm1(self, builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    def expm1(self, value: ir.Value) -> ir.Value:
         """Exponential minus one, with all digits near zero."""
         if not self.single:
-            return self._library(builder, "expm1", value)
-        count, rest = self._reduced(builder, value)
-        power = self._power_of_two(builder, builder.fsub(count, self.number(1)))
-        less = builder.fsub(power, self.number(0.5))
-        half = self._fused(builder, self._small_expm1(builder, rest), power, less)
-        return self._infinite_above(builder, value, builder.fadd(half, half))
+            return self._library("expm1", value)
+        count, rest = self._reduced(value)
+        power = self._power_of_two(self.builder.fsub(count, self.number(1)))
+        less = self.builder.fsub(power, self.number(0.5))
+        half = self._fused(self._small_expm1(rest), power, less)
+        return self._infinite_above(value, self.builder.fadd(half, half))
 
-    def log(self, builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    def log(self, value: ir.Value) -> ir.Value:
         """Natural logarithm."""
         if not self.single:
-            return self._library(builder, "log", value)
-        bits = builder.bitcast(value, self.integers)
+            return self._library("log", value)
+        bits = self.builder.bitcast(value, self.integers)
         shift = self._integer(EXPONENT_SHIFT)
-        exponent = builder.ashr(builder.sub(bits, self._integer(ROOT_HALF_BITS)), shift)
+        exponent = self.builder.ashr(self.builder.sub(bits, self._integer(ROOT_HALF_BITS)), shift)
         # Between the roots of one half and of two.
-        mantissa = builder.bitcast(builder.sub(bits, builder.shl(exponent, shift)), self.vector)
-        count = builder.sitofp(exponent, self.vector)
-        above = builder.fsub(mantissa, self.number(1))
-        square = builder.fmul(above, above)
-        result = self._polynomial(builder, above, LOG_COEFFICIENTS)
-        result = builder.fmul(builder.fmul(result, above), square)
-        result = self._fused(builder, count, self.number(LN2_LOW), result)
-        result = self._fused(builder, square, self.number(-0.5), result)
-        result = self._fused(builder, count, self.number(LN2_HIGH), builder.fadd(above, result))
-        positive = builder.fcmp_ordered(">", value, self.number(0))
-        zero = builder.fcmp_ordered("==", value, self.number(0))
-        otherwise = builder.select(zero, self.number(-math.inf), self.number(math.nan))
-        infinite = builder.fcmp_ordered("==", value, self.number(math.inf))
-        return builder.select(infinite, value, builder.select(positive, result, otherwise))
+        mantissa = self.builder.bitcast(
+            self.builder.sub(bits, self.builder.shl(exponent, shift)), self.vector
+        )
+        count = self.builder.sitofp(exponent, self.vector)
+        above = self.builder.fsub(mantissa, self.number(1))
+        square = self.builder.fmul(above, above)
+        result = self._polynomial(above, LOG_COEFFICIENTS)
+        result = self.builder.fmul(self.builder.fmul(result, above), square)
+        result = self._fused(count, self.number(LN2_LOW), result)
+        result = self._fused(square, self.number(-0.5), result)
+        result = self._fused(count, self.number(LN2_HIGH), self.builder.fadd(above, result))
+        positive = self.builder.fcmp_ordered(">", value, self.number(0))
+        zero = self.builder.fcmp_ordered("==", value, self.number(0))
+        otherwise = self.builder.select(zero, self.number(-math.inf), self.number(math.nan))
+        infinite = self.builder.fcmp_ordered("==", value, self.number(math.inf))
+        return self.builder.select(
+            infinite, value, self.builder.select(positive, result, otherwise)
+        )
 
-    def log1p(self, builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    def log1p(self, value: ir.Value) -> ir.Value:
         """Natural logarithm of one plus the argument, with all digits near zero."""
         if not self.single:
-            return self._library(builder, "log1p", value)
-        whole = builder.fadd(value, self.number(1))
-        kept = builder.fsub(whole, self.number(1))
-        none = builder.fcmp_ordered("==", kept, self.number(0))
+            return self._library("log1p", value)
+        whole = self.builder.fadd(value, self.number(1))
+        kept = self.builder.fsub(whole, self.number(1))
+        none = self.builder.fcmp_ordered("==", kept, self.number(0))
         # What rounding took from the sum, it took from the logarithm in the same proportion.
-        ratio = builder.fdiv(value, builder.select(none, self.number(1), kept))
-        return builder.select(none, value, builder.fmul(self.log(builder, whole), ratio))
+        ratio = self.builder.fdiv(value, self.builder.select(none, self.number(1), kept))
+        return self.builder.select(none, value, self.builder.fmul(self.log(whole), ratio))
 
-    def sin(self, builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    def sin(self, value: ir.Value) -> ir.Value:
         """Sine."""
-        return (
-            self._sine(builder, value, 0) if self.single else self._library(builder, "sin", value)
-        )
+        return self._sine(value, 0) if self.single else self._library("sin", value)
 
-    def cos(self, builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    def cos(self, value: ir.Value) -> ir.Value:
         """Cosine."""
-        return (
-            self._sine(builder, value, 1) if self.single else self._library(builder, "cos", value)
-        )
+        return self._sine(value, 1) if self.single else self._library("cos", value)
 
-    def _sine(self, builder: ir.IRBuilder, value: ir.Value, quarter: int) -> ir.Value:
+    def _sine(self, value: ir.Value, quarter: int) -> ir.Value:
         """Sine a number of quarter turns ahead; for arguments below some thousands."""
-        count = self.intrinsic(builder, "roundeven", builder.fmul(value, self.number(2 / math.pi)))
+        count = self.intrinsic("roundeven", self.builder.fmul(value, self.number(2 / math.pi)))
         rest = value
         for part in HALF_PI_PARTS:
-            rest = self._fused(builder, count, self.number(-part), rest)
-        square = builder.fmul(rest, rest)
-        sine = builder.fmul(self._polynomial(builder, square, SIN_COEFFICIENTS), square)
-        sine = self._fused(builder, sine, rest, rest)
-        cosine = builder.fmul(self._polynomial(builder, square, COS_COEFFICIENTS), square)
-        straight = self._fused(builder, square, self.number(-0.5), self.number(1))
-        cosine = self._fused(builder, cosine, square, straight)
-        turns = builder.add(self._truncated(builder, count), self._integer(quarter))
+            rest = self._fused(count, self.number(-part), rest)
+        square = self.builder.fmul(rest, rest)
+        sine = self.builder.fmul(self._polynomial(square, SIN_COEFFICIENTS), square)
+        sine = self._fused(sine, rest, rest)
+        cosine = self.builder.fmul(self._polynomial(square, COS_COEFFICIENTS), square)
+        straight = self._fused(square, self.number(-0.5), self.number(1))
+        cosine = self._fused(cosine, square, straight)
+        turns = self.builder.add(self._truncated(count), self._integer(quarter))
         zero = self._integer(0)
-        odd = builder.icmp_signed("!=", builder.and_(turns, self._integer(1)), zero)
-        below = builder.icmp_signed("!=", builder.and_(turns, self._integer(2)), zero)
-        result = builder.select(odd, cosine, sine)
-        return builder.select(below, builder.fneg(result), result)
+        odd = self.builder.icmp_signed("!=", self.builder.and_(turns, self._integer(1)), zero)
+        below = self.builder.icmp_signed("!=", self.builder.and_(turns, self._integer(2)), zero)
+        result = self.builder.select(odd, cosine, sine)
+        return self.builder.select(below, self.builder.fneg(result), result)
 
 
 OPERATIONS: dict[str, Callable[..., ir.Value]] = {
-    "add": lambda _, builder, a, b: builder.fadd(a, b),
-    "add_any": lambda _, builder, a, b: builder.fadd(a, b),
-    "sub": lambda _, builder, a, b: builder.fsub(a, b),
-    "mul": lambda _, builder, a, b: builder.fmul(a, b),
-    "div": lambda _, builder, a, b: builder.fdiv(a, b),
-    "neg": lambda _, builder, a: builder.fneg(a),
-    "square": lambda _, builder, a: builder.fmul(a, a),
-    "max": lambda code, builder, a, b: code.intrinsic(builder, "maximum", a, b),
-    "min": lambda code, builder, a, b: code.intrinsic(builder, "minimum", a, b),
-    "sqrt": lambda code, builder, a: code.intrinsic(builder, "sqrt", a),
-    "abs": lambda code, builder, a: code.intrinsic(builder, "fabs", a),
+    "add": lambda code, a, b: code.builder.fadd(a, b),
+    "add_any": lambda code, a, b: code.builder.fadd(a, b),
+    "sub": lambda code, a, b: code.builder.fsub(a, b),
+    "mul": lambda code, a, b: code.builder.fmul(a, b),
+    "div": lambda code, a, b: code.builder.fdiv(a, b),
+    "neg": lambda code, a: code.builder.fneg(a),
+    "square": lambda code, a: code.builder.fmul(a, a),
+    "max": lambda code, a, b: code.intrinsic("maximum", a, b),
+    "min": lambda code, a, b: code.intrinsic("minimum", a, b),
+    "sqrt": lambda code, a: code.intrinsic("sqrt", a),
+    "abs": lambda code, a: code.intrinsic("fabs", a),
     "exp": VectorCode.exp,
     "expm1": VectorCode.expm1,
     "log": VectorCode.log,

@@ -19,6 +19,62 @@ MODEL_OUTPUTS: tuple[str, ...] = tuple(
 """Names of the 44 outputs of the model."""
 
 
+class Kept(NamedTuple):
+    """What is kept of one month, or of all, by name.
+
+    Attributes
+    ----------
+    series
+        Kept for each month.
+    totals
+        Added up over the months.
+    """
+
+    series: Mapping[str, Float[Array, "..."]]
+    totals: Mapping[str, Float[Array, "..."]]
+
+
+Keep = Callable[[Mapping[str, Float[Array, "..."]], Float[Array, "..."]], Kept]
+"""From the outputs of a month, and whether it is a December (1 or 0), to what is kept of it."""
+
+
+def simulate_keeping(
+    parameters: Parameters, initial: Pools, weather: Weather, keep: Keep
+) -> tuple[Pools, Kept]:
+    """Run the model and keep of each month what `keep` makes of it.
+
+    Parameters
+    ----------
+    parameters, initial, weather
+        See :func:`simulate`.
+    keep
+        What to keep; element by element, so that it can run inside the loop.
+
+    Returns
+    -------
+    The pools after the last month; and what was kept: series of shape (time, cell), and totals
+    over all months of shape (cell,).
+    """
+
+    # Recomputing a month in the backward pass is cheaper than storing what it needs.
+    @jax.checkpoint
+    def advance(
+        carried: tuple[Pools, Mapping[str, Array]], month: tuple[Rates, Array]
+    ) -> tuple[tuple[Pools, Mapping[str, Array]], Mapping[str, Array]]:
+        pools, totals = carried
+        rates, december = month
+        pools, outputs = dalec.month(pools, rates, parameters)
+        kept = keep(outputs, december)
+        return (pools, jax.tree.map(jnp.add, totals, kept.totals)), kept.series
+
+    rates = monthly_rates(parameters, weather)
+    first = jax.tree.map(lambda values: values[0], (rates, weather.december))
+    empty = jax.eval_shape(lambda: keep(dalec.month(initial, first[0], parameters)[1], first[1]))
+    zero = jax.tree.map(lambda total: jnp.zeros(total.shape, total.dtype), empty.totals)
+    (end, totals), series = jax.lax.scan(advance, (initial, zero), (rates, weather.december))
+    return end, Kept(series, totals)
+
+
 def simulate(
     parameters: Parameters,
     initial: Pools,
@@ -42,63 +98,10 @@ def simulate(
     -------
     The pools after the last month, and the outputs by name.
     """
-
-    # Recomputing a month in the backward pass is cheaper than storing what it needs.
-    @jax.checkpoint
-    def advance(pools: Pools, rates: Rates) -> tuple[Pools, dict[str, Float[Array, " cell"]]]:
-        pools, fluxes = dalec.month(pools, rates, parameters)
-        return pools, {name: fluxes[name] for name in outputs}
-
-    return jax.lax.scan(advance, initial, monthly_rates(parameters, weather))
-
-
-class Kept(NamedTuple):
-    """What is kept of one month, or of all, by name.
-
-    Attributes
-    ----------
-    series
-        Kept for each month.
-    totals
-        Added up over the months.
-    """
-
-    series: Mapping[str, Float[Array, "..."]]
-    totals: Mapping[str, Float[Array, "..."]]
-
-
-Keep = Callable[[Mapping[str, Float[Array, "..."]], Float[Array, "..."]], Kept]
-"""From the outputs of a month, and whether it is a December (1 or 0), to what is kept of it."""
-
-
-def simulate_keeping(parameters: Parameters, initial: Pools, weather: Weather, keep: Keep) -> Kept:
-    """Run the model and keep of each month what `keep` makes of it.
-
-    Parameters
-    ----------
-    parameters, initial, weather
-        See :func:`simulate`.
-    keep
-        What to keep; element by element, so that it can run inside the loop.
-
-    Returns
-    -------
-    Series of shape (time, cell), and totals over all months of shape (cell,).
-    """
-
-    @jax.checkpoint
-    def advance(
-        carried: tuple[Pools, Mapping[str, Array]], month: tuple[Rates, Array]
-    ) -> tuple[tuple[Pools, Mapping[str, Array]], Mapping[str, Array]]:
-        pools, totals = carried
-        rates, december = month
-        pools, outputs = dalec.month(pools, rates, parameters)
-        kept = keep(outputs, december)
-        return (pools, jax.tree.map(jnp.add, totals, kept.totals)), kept.series
-
-    rates = monthly_rates(parameters, weather)
-    first = jax.tree.map(lambda values: values[0], (rates, weather.december))
-    empty = jax.eval_shape(lambda: keep(dalec.month(initial, first[0], parameters)[1], first[1]))
-    zero = jax.tree.map(lambda total: jnp.zeros(total.shape, total.dtype), empty.totals)
-    (_, totals), series = jax.lax.scan(advance, (initial, zero), (rates, weather.december))
-    return Kept(series, totals)
+    end, kept = simulate_keeping(
+        parameters,
+        initial,
+        weather,
+        lambda month, _: Kept({name: month[name] for name in outputs}, {}),
+    )
+    return end, dict(kept.series)
