@@ -10,8 +10,9 @@ does meets all of them; the table has the median of the runs, in seconds, for al
 - ``update, N months`` and ``N cells``: the same with other numbers, to see how cost grows.
 - ``epoch, N patches``: an epoch over all patches. ``--devices`` share the members out.
 - ``simulate``: the observed quantities of a patch, without gradients.
-- ``start``: a new process imports, makes the planet and its minibatches of 3 patches, and has been
-  through the first epoch, with an empty cache of compiled programs (``cold``) and again (``warm``).
+- ``start``: a new process imports, maps training data of 3 patches, and has been through the first
+  epoch, with an empty cache of compiled programs (``cold``) and again (``warm``).
+- ``pack``: training data of 944 patches, as many as the paper has, are written (``--full-size``).
 
 ``temporary_mib`` is what XLA sets aside beyond arguments and results, for all members together.
 """
@@ -38,10 +39,11 @@ import yaml
 
 from differland.engine import Engine, simulator
 from differland.epoch import Scaling, State, compile_epoch, gradient_of
-from differland.minibatches import Minibatch, Minibatches, build_minibatches
+from differland.minibatches import Minibatch, Minibatches
 from differland.network import SpatializationNetwork, initial_weights, predict
 from differland.objective import keep_for
 from differland.observables import OBSERVABLES
+from differland.packing import TrainingData, pack_training_data, read_training_data
 from differland.patches import draw_patches
 from differland.synthetic.planet import PlanetSettings, make_planet
 from differland.training import Settings
@@ -59,13 +61,18 @@ PUBLISHED_LABELS = (
 
 
 class Study(NamedTuple):
-    """Data and settings of a benchmark."""
+    """Data and settings of a benchmark; no driver where only training is timed."""
 
     settings: Settings
-    driver: xr.Dataset
-    patches: xr.Dataset
-    batches: Minibatches
+    driver: xr.Dataset | None
+    patches: xr.Dataset | None
+    data: TrainingData
     terms: dict[str, float]
+
+    @property
+    def batches(self) -> Minibatches:
+        """All patches, mapped from a file."""
+        return self.data.minibatches
 
 
 class Row(NamedTuple):
@@ -79,14 +86,35 @@ class Row(NamedTuple):
     temporary_mib: float | str
 
 
+def paper_settings() -> Settings:
+    """Settings of the paper's study."""
+    return Settings.from_configuration(
+        yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    )
+
+
+def make_driver(patches: int, cells: int = CELLS, years: int = YEARS) -> xr.Dataset:
+    """Make the driver of a synthetic planet."""
+    return make_planet(PlanetSettings(patches, cells, FIRST_YEAR, years, seed=1, noise=0.1))[0]
+
+
 def make_study(patches: int, cells: int = CELLS, years: int = YEARS) -> Study:
     """Make a synthetic planet with the paper's settings."""
-    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-    settings = Settings.from_configuration(config)
-    driver, _ = make_planet(PlanetSettings(patches, cells, FIRST_YEAR, years, seed=1, noise=0.1))
+    settings = paper_settings()
+    driver = make_driver(patches, cells, years)
     drawn = draw_patches(driver, 1, None, 0.8, 0.1, 0)
-    batches = build_minibatches(driver, drawn, settings.model, settings.loss)
-    return Study(settings, driver, drawn, batches, settings.loss.active(driver))
+    # The mapped file stays readable after its folder is gone.
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "training.h5")
+        pack_training_data(driver, drawn, settings.model, settings.loss, path)
+        data = read_training_data(path)
+    return Study(settings, driver, drawn, data, settings.loss.active(data.minibatches.observed))
+
+
+def open_study(path: Path | str) -> Study:
+    """Read a study's training data, as a training job does."""
+    settings, data = paper_settings(), read_training_data(path)
+    return Study(settings, None, None, data, settings.loss.active(data.minibatches.observed))
 
 
 def start_state(study: Study, members: int) -> tuple[State, Scaling]:
@@ -150,7 +178,7 @@ def simulation_of(study: Study, engine: Engine, members: int) -> Callable[[], An
 def epoch_of(study: Study, engine: Engine, members: int) -> Callable[[], Any]:
     """One epoch over all patches of the study."""
     state, scaling = start_state(study, members)
-    count = study.patches.sizes["patch"]
+    count = study.data.test.size
     epoch = compile_epoch(
         SpatializationNetwork(**study.settings.network),
         study.settings.optimizer(count),
@@ -270,16 +298,22 @@ def published_data(study: Study) -> tuple[jax.Array, jax.Array, jax.Array]:
     )
 
 
-def full_size(study: Study) -> Study:
-    """The study with as many patches as the paper's, copies of those that it has."""
-    copies = -(-PAPER_PATCHES // study.patches.sizes["patch"])
-
-    def repeated(values: jax.Array) -> jax.Array:
-        return jnp.tile(values, (copies, *[1] * (values.ndim - 1)))[:PAPER_PATCHES]
-
-    batches = jax.tree.map(repeated, study.batches._replace(shared={}))
-    patches = xr.concat([study.patches] * copies, "patch").isel(patch=slice(PAPER_PATCHES))
-    return study._replace(batches=batches._replace(shared=study.batches.shared), patches=patches)
+def full_size_driver() -> xr.Dataset:
+    """The driver of a planet with as many patches as the paper's, copies of three."""
+    small = make_driver(3)
+    copies = -(-PAPER_PATCHES // 3)
+    variables: dict[str, Any] = {}
+    for name, variable in small.variables.items():
+        repeats = [copies if dim in ("cell", "patch") else 1 for dim in variable.dims]
+        values = np.tile(variable.to_numpy(), repeats)
+        if name == "patch":
+            values += np.repeat(3 * np.arange(copies, dtype=values.dtype), variable.size)
+        variables[name] = (variable.dims, values, variable.attrs)
+    coordinates = {name: variables.pop(name) for name in small.coords}
+    planet = xr.Dataset(variables, coordinates)
+    keep = planet["patch"].to_numpy() < PAPER_PATCHES
+    count = {"patch": slice(PAPER_PATCHES)} if "patch" in planet.dims else {}
+    return planet.isel(cell=keep, **count)
 
 
 def take_turns(functions: dict[str, Callable[[], Any]], runs: int) -> dict[str, float]:
@@ -311,22 +345,26 @@ START = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import training
-study = training.make_study(3)
+study = training.open_study(sys.argv[3])
 training.jax.block_until_ready(training.epoch_of(study, sys.argv[2], 1)())
 """
 
 
-def start_rows(runs: int) -> Iterator[Row]:
-    """Time a new process up to its first epoch, planet included, without and with a cache."""
+def start_rows(study: Study, runs: int) -> Iterator[Row]:
+    """Time a new process up to its first epoch, without and with a cache of compiled programs."""
     for engine in ENGINES:
         with tempfile.TemporaryDirectory() as cache:
+            data = Path(cache, "training.h5")
+            pack_training_data(
+                study.driver, study.patches, study.settings.model, study.settings.loss, data
+            )
             environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": cache}
             environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
             times = []
             for _ in range(runs + 1):
                 started = time.perf_counter()
                 subprocess.run(
-                    [sys.executable, "-c", START, str(Path(__file__).parent), engine],
+                    [sys.executable, "-c", START, str(Path(__file__).parent), engine, str(data)],
                     check=True,
                     env=environment,
                 )
@@ -355,15 +393,30 @@ def rows(runs: int, reference: Path | None) -> Iterator[Row]:
     functions = {engine: simulation_of(study, engine, 1) for engine in ENGINES}
     for name, median in take_turns(functions, runs).items():
         yield Row("simulate", name, 1, median, runs, "")
-    yield from start_rows(3)
+    yield from start_rows(make_study(3), 3)
 
 
 def full_size_rows() -> Iterator[Row]:
-    """Time an epoch over as many patches as the paper has, with about 8 GB of data."""
-    study = full_size(make_study(3))
-    run = epoch_of(study, "kernel", 1)
-    median = take_turns({"kernel": run}, 2)["kernel"]
-    yield Row(f"epoch, {PAPER_PATCHES} patches", "kernel", 1, median, 2, "")
+    """Time an epoch over as many patches as the paper has, and what comes before it.
+
+    The update is timed before and after the epochs, to be held against them.
+    """
+    settings = paper_settings()
+    driver = full_size_driver()
+    drawn = draw_patches(driver, 1, None, 0.8, 0.1, 0)
+    with tempfile.TemporaryDirectory(dir=ROOT / "results") as folder:
+        path = Path(folder, "training.h5")
+        started = time.perf_counter()
+        pack_training_data(driver, drawn, settings.model, settings.loss, path)
+        seconds = time.perf_counter() - started
+        yield Row(f"pack, {PAPER_PATCHES} patches", "differland", 0, seconds, 1, "")
+        del driver
+        study = open_study(path)
+        yield from update_rows("update", study, 1, 20, None)
+        run = epoch_of(study, "kernel", 1)
+        median = take_turns({"kernel": run}, 3)["kernel"]
+        yield Row(f"epoch, {PAPER_PATCHES} patches", "kernel", 1, median, 3, "")
+        yield from update_rows("update", study, 1, 20, None)
 
 
 def main() -> None:
@@ -385,7 +438,7 @@ def main() -> None:
         for row in table:
             writer.writerow(row._replace(median_s=round(row.median_s, 5)))
             stream.flush()
-            per_member = 1e3 * row.median_s / row.members
+            per_member = 1e3 * row.median_s / max(row.members, 1)
             print(
                 f"{row.work:20} {row.implementation:10} {row.members:4} members "
                 f"{per_member:9.2f} ms per member  {row.temporary_mib or '-':>7} MiB",

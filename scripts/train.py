@@ -3,15 +3,14 @@ from typing import Any
 
 import jax
 
-from differland.files import read_netcdf
 from differland.logs import record
 from differland.members import write_member
+from differland.packing import read_training_data
 from differland.training import Settings, train_block
 
 
 def train(
-    driver: str,
-    patches: str,
+    data: str,
     directories: list[Path],
     stage: str,
     configuration: dict[str, Any],
@@ -21,8 +20,7 @@ def train(
     """Train a block of members, one for each of `directories`, which end in setup/seed."""
     jax.config.update("jax_num_cpu_devices", threads)
     members = train_block(
-        read_netcdf(driver),
-        read_netcdf(patches),
+        read_training_data(data),
         [(directory.parent.name, directory.name) for directory in directories],
         stage,
         Settings.from_configuration(configuration),
@@ -35,8 +33,7 @@ def train(
 if __name__ == "__main__":
     with record(snakemake.log[0]):
         train(
-            driver=snakemake.input.driver,
-            patches=snakemake.input.patches,
+            data=snakemake.input.data,
             directories=list(dict.fromkeys(Path(file).parent for file in snakemake.output)),
             stage=snakemake.wildcards.stage,
             configuration=snakemake.config,

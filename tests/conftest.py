@@ -1,7 +1,7 @@
 """Fixtures that several test files share."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jax
@@ -12,6 +12,7 @@ from hypothesis import settings as hypothesis_settings
 
 from differland.driver import read_driver
 from differland.files import write_netcdf
+from differland.packing import TrainingData, pack_training_data, read_training_data
 from differland.patches import draw_patches
 from differland.synthetic.planet import PlanetSettings, make_planet
 from differland.training import Settings
@@ -87,3 +88,23 @@ def settings(configuration: dict) -> Settings:
     """The paper's training, but three epochs of it, with a checkpoint after each."""
     training = configuration["training"] | {"epochs": 3, "checkpoint_interval": 1}
     return Settings.from_configuration(configuration | {"training": training})
+
+
+@pytest.fixture(scope="session")
+def pack(
+    settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[xr.Dataset, xr.Dataset], TrainingData]:
+    """Write training data of a driver and its patches to a file, and read it back."""
+
+    def through_file(driver: xr.Dataset, patches: xr.Dataset) -> TrainingData:
+        path = tmp_path_factory.mktemp("packed") / "training.h5"
+        pack_training_data(driver, patches, settings.model, settings.loss, path)
+        return read_training_data(path)
+
+    return through_file
+
+
+@pytest.fixture(scope="session")
+def data(pack, driver: xr.Dataset, patches: xr.Dataset) -> TrainingData:
+    """Training data of the small planet."""
+    return pack(driver, patches)

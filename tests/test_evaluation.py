@@ -26,10 +26,10 @@ SETUP = "PFT+CLIM"
 
 
 @pytest.fixture(scope="module")
-def members(driver, patches, settings, tmp_path_factory) -> list[Member]:
+def members(data, settings, tmp_path_factory) -> list[Member]:
     names = [(SETUP, f"{seed:02d}") for seed in (1, 2, 3)]
     folder = tmp_path_factory.mktemp("checkpoints")
-    return train_block(driver, patches, names, "develop", settings, folder)
+    return train_block(data, names, "develop", settings, folder)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,6 @@ from differland.epoch import Scaling, gradient_of
 from differland.errors import InputError
 from differland.kernel.months import _compile
 from differland.kernel.vectors import VectorCode
-from differland.minibatches import build_minibatches
 from differland.model.forcing import forcing_of_driver
 from differland.model.parameters import Parameters, Pools
 from differland.model.simulate import Kept
@@ -205,14 +204,11 @@ def test_choice_of_the_engine(monkeypatch):
         choose_engine("kernel")
 
 
-def test_fifty_steps_of_training_are_the_same(driver, patches, settings):
+def test_fifty_steps_of_training_are_the_same(data, settings):
     """Loss, gradients and weights in double precision, over patches one of which is half empty."""
     jax.config.update("jax_enable_x64", True)
-    batches = jax.tree.map(
-        lambda values: jnp.asarray(values, jnp.float64),
-        build_minibatches(driver, patches, settings.model, settings.loss),
-    )
-    terms = settings.loss.active(driver)
+    batches = jax.tree.map(lambda values: jnp.asarray(values, jnp.float64), data.minibatches)
+    terms = settings.loss.active(data.minibatches.observed)
     network = SpatializationNetwork(**settings.network)
     count = batches.predictors.shape[-1]
     rows = batches.predictors.reshape(-1, count)
@@ -239,7 +235,7 @@ def test_fifty_steps_of_training_are_the_same(driver, patches, settings):
 
         weights, state, history = start, optimizer.init(start), []
         for number in range(50):
-            patch = jnp.asarray(number % patches.sizes["patch"])
+            patch = jnp.asarray(number % data.test.size)
             weights, state, values, gradients = step(weights, state, patch)
             history.append(jax.tree.map(np.asarray, (values, gradients)))
         results.append((history, jax.tree.map(np.asarray, weights)))

@@ -21,9 +21,9 @@ def test_numbers_of_the_paper():
     patches = draw_patches(driver_of([320] * 944 + [31] * 10), **PAPER)
     assert patches.sizes == {"patch": 944, "slot": 320}
     assert int(patches["test"].sum()) == 95
-    split = draw_split(patches, 1, 0.1, "develop")
+    split = draw_split(patches["test"].to_numpy(), 1, 0.1, "develop")
     assert (split.train.sum(), split.development.sum()) == (764, 85)
-    final = draw_split(patches, 1, 0.1, "final")
+    final = draw_split(patches["test"].to_numpy(), 1, 0.1, "final")
     assert (final.train.sum(), final.development.sum()) == (849, 0)
 
 
@@ -38,7 +38,7 @@ def test_every_cell_once_and_no_patch_in_two_splits(sizes, seed, fraction):
     cells = patches["cell"].to_numpy()
     kept = cells[cells != PADDING]
     np.testing.assert_array_equal(np.sort(kept), np.arange(sum(sizes)))
-    split = draw_split(patches, seed, fraction, "develop")
+    split = draw_split(patches["test"].to_numpy(), seed, fraction, "develop")
     test = patches["test"].to_numpy() == 1
     np.testing.assert_array_equal(split.train + split.development + test, 1)
     assert split.train.any()
@@ -58,7 +58,9 @@ def test_bulk_is_the_share_of_filled_slots():
 
 def test_splits_differ_between_members_and_not_between_calls():
     patches = draw_patches(driver_of([10] * 40), 1, None, 0.8, 0.1, 0)
-    one, again, other = (draw_split(patches, seed, 0.1, "develop") for seed in (1, 1, 2))
+    one, again, other = (
+        draw_split(patches["test"].to_numpy(), seed, 0.1, "develop") for seed in (1, 1, 2)
+    )
     np.testing.assert_array_equal(one.train, again.train)
     assert (one.train != other.train).any()
 

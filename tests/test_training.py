@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import xarray as xr
 
 from differland import epoch, training
+from differland.driver import predictor_matrix
 from differland.epoch import devices_for, global_norm
 from differland.errors import InputError
 from differland.members import RECORD_FILE, WEIGHTS_FILE, read_member, write_member
-from differland.minibatches import build_minibatches, predictor_matrix
+from differland.minibatches import per_cell
 from differland.patches import cells_of_split, draw_split
 from differland.tables import PREDICTORS
 from differland.training import Settings, scaling_of, train_block
@@ -36,9 +36,9 @@ def assert_close(one, two) -> None:
 
 
 @pytest.fixture(scope="module")
-def trained(driver, patches, settings, tmp_path_factory):
+def trained(data, settings, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
-    return train_block(driver, patches, MEMBERS, "develop", settings, folder), folder
+    return train_block(data, MEMBERS, "develop", settings, folder), folder
 
 
 class Killed(Exception):
@@ -60,43 +60,43 @@ def killed_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training._Block, "describe", die)
 
 
-def test_loss_decreases_and_every_term_is_recorded(driver, patches, settings, tmp_path):
+def test_loss_decreases_and_every_term_is_recorded(data, settings, tmp_path):
     longer = replace(settings, epochs=12)
-    (member,) = train_block(driver, patches, [MEMBERS[2]], "develop", longer, tmp_path)
+    (member,) = train_block(data, [MEMBERS[2]], "develop", longer, tmp_path)
     train = member.losses[member.losses["split"] == "train"]
     assert train["epoch"].tolist() == list(range(1, 13))
     assert train["total"].iloc[-1] < 0.7 * train["total"].iloc[0]
-    terms = list(settings.loss.active(driver))
+    terms = list(settings.loss.active(data.minibatches.observed))
     np.testing.assert_allclose(train[terms].sum(axis=1), train["total"], rtol=1e-6)
     assert (member.losses["split"] == "development").sum() == 12
     assert member.training_loss == pytest.approx(train["total"].iloc[-1])
 
 
-def test_same_seed_same_weights_bit_for_bit(driver, patches, settings, trained, tmp_path):
-    again = train_block(driver, patches, MEMBERS, "develop", settings, tmp_path)
+def test_same_seed_same_weights_bit_for_bit(data, settings, trained, tmp_path):
+    again = train_block(data, MEMBERS, "develop", settings, tmp_path)
     for one, two in zip(trained[0], again, strict=True):
         assert same(one, two)
         assert one.losses.equals(two.losses)
 
 
-def test_seeds_setups_and_stages_differ(driver, patches, settings, trained, tmp_path):
+def test_seeds_setups_and_stages_differ(data, settings, trained, tmp_path):
     members = [("PFT+CLIM", "01"), ("PFT+CLIM", "02")]
-    one, two = train_block(driver, patches, members, "final", settings, tmp_path)
+    one, two = train_block(data, members, "final", settings, tmp_path)
     assert not same(one, two)
     assert not same(one, trained[0][0])
     assert one.record["split"]["development"] == []
 
 
 def test_killed_training_resumes_to_the_same_weights(
-    driver, patches, settings, trained, tmp_path, monkeypatch
+    data, settings, trained, tmp_path, monkeypatch
 ):
     with monkeypatch.context() as patch:
         killed_after(2, patch)
         with pytest.raises(Killed):
-            train_block(driver, patches, MEMBERS, "develop", settings, tmp_path)
-    block = training._Block(MEMBERS, "develop", settings, driver, patches, tmp_path)
+            train_block(data, MEMBERS, "develop", settings, tmp_path)
+    block = training._Block(MEMBERS, "develop", settings, data, tmp_path)
     assert [progress.epoch for progress in block.progress] == [2, 2, 2]
-    resumed = train_block(driver, patches, MEMBERS, "develop", settings, tmp_path)
+    resumed = train_block(data, MEMBERS, "develop", settings, tmp_path)
     for one, two in zip(trained[0], resumed, strict=True):
         assert same(one, two)
         assert one.losses.round(9).equals(two.losses.round(9))
@@ -117,78 +117,76 @@ def test_learning_rate_over_the_training(settings, decay, expected):
     assert np.array(steps)[::10] == pytest.approx(0.1 * np.array(expected), rel=1e-5, abs=1e-8)
 
 
-def test_killed_training_resumes_at_its_learning_rate(
-    driver, patches, settings, tmp_path, monkeypatch
-):
+def test_killed_training_resumes_at_its_learning_rate(data, settings, tmp_path, monkeypatch):
     falling = replace(settings, learning_rate_decay="cosine")
-    one = train_block(driver, patches, MEMBERS[:1], "develop", falling, tmp_path / "one")[0]
+    one = train_block(data, MEMBERS[:1], "develop", falling, tmp_path / "one")[0]
     with monkeypatch.context() as patch:
         killed_after(2, patch)
         with pytest.raises(Killed):
-            train_block(driver, patches, MEMBERS[:1], "develop", falling, tmp_path / "two")
-    two = train_block(driver, patches, MEMBERS[:1], "develop", falling, tmp_path / "two")[0]
-    stays = train_block(driver, patches, MEMBERS[:1], "develop", settings, tmp_path / "three")[0]
+            train_block(data, MEMBERS[:1], "develop", falling, tmp_path / "two")
+    two = train_block(data, MEMBERS[:1], "develop", falling, tmp_path / "two")[0]
+    stays = train_block(data, MEMBERS[:1], "develop", settings, tmp_path / "three")[0]
     assert same(one, two)
     assert not same(one, stays)
 
 
-def test_members_that_are_behind_catch_up_to_the_same_weights(
-    driver, patches, settings, trained, tmp_path
-):
+def test_members_that_are_behind_catch_up_to_the_same_weights(data, settings, trained, tmp_path):
     """A kill between two members' checkpoints leaves them at different epochs."""
-    train_block(driver, patches, MEMBERS, "develop", settings, tmp_path)
+    train_block(data, MEMBERS, "develop", settings, tmp_path)
     lost = tmp_path / "develop" / MEMBERS[1][0] / f"{MEMBERS[1][1]}.safetensors"
     lost.unlink()
-    again = train_block(driver, patches, MEMBERS, "develop", settings, tmp_path)
+    again = train_block(data, MEMBERS, "develop", settings, tmp_path)
     for one, two in zip(trained[0], again, strict=True):
         assert same(one, two)
 
 
-def test_finished_members_are_not_trained_again(driver, patches, settings, trained, monkeypatch):
+def test_finished_members_are_not_trained_again(data, settings, trained, monkeypatch):
     def never(*_):
         raise AssertionError("trained again")
 
     monkeypatch.setattr(training, "compile_epoch", never)
     for member, company in ((MEMBERS[1:2], trained[0][1:2]), (MEMBERS, trained[0])):
-        again = train_block(driver, patches, member, "develop", settings, trained[1])
+        again = train_block(data, member, "develop", settings, trained[1])
         for one, two in zip(company, again, strict=True):
             assert same(one, two)
 
 
-def test_member_alone_is_the_member_in_a_block(driver, patches, settings, trained, tmp_path):
-    (alone,) = train_block(driver, patches, MEMBERS[:1], "develop", settings, tmp_path)
+def test_member_alone_is_the_member_in_a_block(data, settings, trained, tmp_path):
+    (alone,) = train_block(data, MEMBERS[:1], "develop", settings, tmp_path)
     assert_close(trained[0][0], alone)
 
 
-def test_devices_share_members_out(driver, patches, settings, trained, tmp_path, monkeypatch):
+def test_devices_share_members_out(data, settings, trained, tmp_path, monkeypatch):
     assert [len(devices_for(members)) for members in (1, 2, 3, 20)] == [1, 2, 1, 2]
     four = [*MEMBERS, ("SOIL", "01")]
-    together = train_block(driver, patches, four, "develop", settings, tmp_path / "together")
+    together = train_block(data, four, "develop", settings, tmp_path / "together")
     for one, two in zip(trained[0], together, strict=False):
         assert_close(one, two)
     with monkeypatch.context() as patch:
         killed_after(2, patch)
         with pytest.raises(Killed):
-            train_block(driver, patches, four, "develop", settings, tmp_path / "killed")
-    resumed = train_block(driver, patches, four, "develop", settings, tmp_path / "killed")
+            train_block(data, four, "develop", settings, tmp_path / "killed")
+    resumed = train_block(data, four, "develop", settings, tmp_path / "killed")
     assert all(same(one, two) for one, two in zip(together, resumed, strict=True))
 
 
-def test_groups_of_members_are_members(driver, patches, settings, trained, tmp_path, monkeypatch):
+def test_groups_of_members_are_members(
+    data, driver, patches, settings, trained, tmp_path, monkeypatch
+):
     """Of three members, two are simulated together and one after them."""
     months, slots = driver.sizes["time"], patches.sizes["slot"]
     monkeypatch.setattr(epoch, "CELL_MONTHS_AT_ONCE", 2 * months * slots)
-    grouped = train_block(driver, patches, MEMBERS, "develop", settings, tmp_path)
+    grouped = train_block(data, MEMBERS, "develop", settings, tmp_path)
     for one, two in zip(trained[0], grouped, strict=True):
         assert_close(one, two)
 
 
 @pytest.mark.parametrize("stage", ["develop", "final"])
-def test_engines_train_to_the_same_weights(driver, patches, settings, tmp_path, stage):
+def test_engines_train_to_the_same_weights(data, settings, tmp_path, stage):
     members = [
-        train_block(
-            driver, patches, MEMBERS[:1], stage, replace(settings, engine=engine), tmp_path / engine
-        )[0]
+        train_block(data, MEMBERS[:1], stage, replace(settings, engine=engine), tmp_path / engine)[
+            0
+        ]
         for engine in ("xla", "kernel")
     ]
     assert [member.record["engine"] for member in members] == ["xla", "kernel"]
@@ -196,48 +194,50 @@ def test_engines_train_to_the_same_weights(driver, patches, settings, tmp_path, 
 
 
 def test_checkpoint_of_other_data_or_settings_is_left_aside(
-    driver, patches, settings, trained, tmp_path
+    pack, data, driver, patches, settings, trained, tmp_path
 ):
     other = replace(settings, learning_rate=1e-3)
-    train_block(driver, patches, MEMBERS[:1], "develop", other, tmp_path)
-    block = training._Block(MEMBERS[:1], "develop", settings, driver, patches, tmp_path)
+    train_block(data, MEMBERS[:1], "develop", other, tmp_path)
+    block = training._Block(MEMBERS[:1], "develop", settings, data, tmp_path)
     assert block.progress[0].epoch == 0
     changed = driver.assign(srad=driver["srad"] * 1.01)
-    block = training._Block(MEMBERS[:1], "develop", other, changed, patches, tmp_path)
+    block = training._Block(MEMBERS[:1], "develop", other, pack(changed, patches), tmp_path)
     assert block.progress[0].epoch == 0
 
 
-def test_corrupt_checkpoint_is_left_aside(driver, patches, settings, trained, tmp_path, caplog):
-    train_block(driver, patches, MEMBERS[:1], "develop", settings, tmp_path)
+def test_corrupt_checkpoint_is_left_aside(data, settings, trained, tmp_path, caplog):
+    train_block(data, MEMBERS[:1], "develop", settings, tmp_path)
     path = tmp_path / "develop" / MEMBERS[0][0] / f"{MEMBERS[0][1]}.safetensors"
     path.write_bytes(path.read_bytes()[:1000])
-    block = training._Block(MEMBERS[:1], "develop", settings, driver, patches, tmp_path)
+    block = training._Block(MEMBERS[:1], "develop", settings, data, tmp_path)
     assert block.progress[0].epoch == 0
     assert str(path) in caplog.text
 
 
-def test_development_patches_do_not_touch_the_weights(driver, patches, settings, tmp_path):
+def test_development_patches_do_not_touch_the_weights(
+    pack, data, driver, patches, settings, tmp_path
+):
     """Observations of a development patch may be anything: the weights stay the same."""
-    split = draw_split(patches, 1, settings.development_fraction, "develop")
+    split = draw_split(data.test, 1, settings.development_fraction, "develop")
     cells = cells_of_split(patches, split.development)
     changed = driver.copy(deep=True)
     for name in ("lai", "sif", "et", "gpp_site"):
         changed[name].values[cells] *= 1.7
-    one = train_block(driver, patches, MEMBERS[:1], "develop", settings, tmp_path / "one")[0]
-    two = train_block(changed, patches, MEMBERS[:1], "develop", settings, tmp_path / "two")[0]
+    one = train_block(data, MEMBERS[:1], "develop", settings, tmp_path / "one")[0]
+    two = train_block(pack(changed, patches), MEMBERS[:1], "develop", settings, tmp_path / "two")[0]
     assert same(one, two)
     for split_name, equal in (("train", True), ("development", False)):
         totals = [m.losses[m.losses["split"] == split_name]["total"].tolist() for m in (one, two)]
         assert (totals[0] == totals[1]) is equal
 
 
-def test_test_patches_are_never_seen(driver, patches, settings, tmp_path):
+def test_test_patches_are_never_seen(pack, data, driver, patches, settings, tmp_path):
     cells = cells_of_split(patches, patches["test"].to_numpy() == 1)
     changed = driver.copy(deep=True)
     for name in ("lai", "srad", "mean_annual_temperature"):
         changed[name].values[cells] *= 0.5
-    one = train_block(driver, patches, MEMBERS[:1], "final", settings, tmp_path / "one")[0]
-    two = train_block(changed, patches, MEMBERS[:1], "final", settings, tmp_path / "two")[0]
+    one = train_block(data, MEMBERS[:1], "final", settings, tmp_path / "one")[0]
+    two = train_block(pack(changed, patches), MEMBERS[:1], "final", settings, tmp_path / "two")[0]
     assert same(one, two)
     assert one.losses.equals(two.losses)
 
@@ -258,10 +258,10 @@ def poison(first_draws: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_non_finite_member_starts_again_and_the_others_do_not_notice(
-    driver, patches, settings, trained, tmp_path, monkeypatch
+    data, settings, trained, tmp_path, monkeypatch
 ):
     poison(2, monkeypatch)
-    members = train_block(driver, patches, MEMBERS, "develop", settings, tmp_path)
+    members = train_block(data, MEMBERS, "develop", settings, tmp_path)
     assert members[1].record["draw"] == 2
     assert members[1].record["restarts"] == [1, 1]
     assert np.isfinite(members[1].losses["total"]).all()
@@ -270,18 +270,16 @@ def test_non_finite_member_starts_again_and_the_others_do_not_notice(
     assert same(members[2], trained[0][2])
 
 
-def test_restarts_are_bounded_and_the_others_are_kept(
-    driver, patches, settings, tmp_path, monkeypatch
-):
+def test_restarts_are_bounded_and_the_others_are_kept(data, settings, tmp_path, monkeypatch):
     poison(10, monkeypatch)
     few = replace(settings, maximum_restarts=1)
     with pytest.raises(FloatingPointError, match=r"AGE/02.*maximum_restarts"):
-        train_block(driver, patches, MEMBERS, "develop", few, tmp_path)
+        train_block(data, MEMBERS, "develop", few, tmp_path)
 
 
-def test_predictor_statistics_are_those_of_the_training_cells(driver, patches, settings):
-    split = draw_split(patches, 1, 0.1, "develop")
-    scaling = scaling_of(driver, patches, split, "CLIM", settings.predictors)
+def test_predictor_statistics_are_those_of_the_training_cells(data, driver, patches, settings):
+    split = draw_split(data.test, 1, 0.1, "develop")
+    scaling = scaling_of(data, split, "CLIM", settings.predictors)
     standard = scaling.standardise(predictor_matrix(driver))[cells_of_split(patches, split.train)]
     used = scaling.active > 0
     assert [n for n, a in zip(PREDICTORS, used, strict=True) if a] == list(
@@ -292,18 +290,18 @@ def test_predictor_statistics_are_those_of_the_training_cells(driver, patches, s
     assert (standard[:, ~used] == 0).all()
 
 
-def test_constant_predictor_standardises_to_zero(driver, patches, settings):
+def test_constant_predictor_standardises_to_zero(pack, data, driver, patches, settings):
     flat = driver.assign(nonvegetated=driver["nonvegetated"] * 0)
-    split = draw_split(patches, 1, 0.1, "develop")
-    scaling = scaling_of(flat, patches, split, "PFT", settings.predictors)
+    split = draw_split(data.test, 1, 0.1, "develop")
+    scaling = scaling_of(pack(flat, patches), split, "PFT", settings.predictors)
     column = list(PREDICTORS).index("nonvegetated")
     assert (scaling.standardise(predictor_matrix(flat))[:, column] == 0).all()
 
 
-def test_missing_predictor_is_told_before_training(driver, patches, settings, tmp_path):
+def test_missing_predictor_is_told_before_training(pack, driver, patches, settings, tmp_path):
     poorer = driver.drop_vars("canopy_height")
     with pytest.raises(InputError, match="canopy_height"):
-        train_block(poorer, patches, MEMBERS, "develop", settings, tmp_path)
+        train_block(pack(poorer, patches), MEMBERS, "develop", settings, tmp_path)
 
 
 def test_norm_of_gradients_beyond_the_square_root_of_single_precision():
@@ -314,35 +312,34 @@ def test_norm_of_gradients_beyond_the_square_root_of_single_precision():
     assert not np.isfinite(global_norm({"a": jnp.array([1.0, jnp.nan])}))
 
 
-def test_clipping_bounds_the_step_and_is_recorded(driver, patches, settings, tmp_path):
+def test_clipping_bounds_the_step_and_is_recorded(data, settings, tmp_path):
     """Adam does not feel a constant factor, but a gradient far above the others it does."""
     clipped = replace(settings, gradient_clip_norm=1.0)
     free = replace(settings, gradient_clip_norm=None)
-    one = train_block(driver, patches, MEMBERS[:1], "final", clipped, tmp_path / "one")[0]
-    two = train_block(driver, patches, MEMBERS[:1], "final", free, tmp_path / "two")[0]
+    one = train_block(data, MEMBERS[:1], "final", clipped, tmp_path / "one")[0]
+    two = train_block(data, MEMBERS[:1], "final", free, tmp_path / "two")[0]
     assert (one.losses["clipped_fraction"] == 1).all()
     assert (two.losses["clipped_fraction"] == 0).all()
     assert not same(one, two)
 
 
-def test_terms_without_observations_are_off(driver, settings):
-    active = settings.loss.active(driver.drop_vars(["nbe", "sif"]))
+def test_terms_without_observations_are_off(pack, driver, patches, settings):
+    poorer = pack(driver.drop_vars(["nbe", "sif"]), patches)
+    active = settings.loss.active(poorer.minibatches.observed)
     assert not {"nbe", "nbe_annual", "sif", "vod"} & set(active)
     assert {"lai", "violation", "equilibrium"} <= set(active)
 
 
-def test_padding_repeats_a_cell_and_weighs_nothing(driver, patches, settings):
-    batches = build_minibatches(driver, patches, settings.model, settings.loss)
+def test_padding_repeats_a_cell_and_weighs_nothing(data, patches, settings):
     padding = patches["cell"].to_numpy() == -1
     assert padding.any()
-    assert (np.asarray(batches.observations.valid)[padding] == 0).all()
-    for name, weight in batches.observations.weight.items():
-        if (weight.shape[-1] == padding.shape[1] and weight.ndim > 2) or name == "soc":
-            moved = np.moveaxis(np.asarray(weight), -1, 1)
-            assert (moved[padding] == 0).all(), name
-    srad = np.asarray(batches.weather["srad"])
+    assert (data.minibatches.valid[padding] == 0).all()
+    for name, values in data.minibatches.observed.items():
+        if per_cell(name):
+            assert np.isnan(np.moveaxis(values, -1, 1)[padding]).all(), name
     for patch, slot in np.argwhere(padding):
-        np.testing.assert_array_equal(srad[patch, :, slot], srad[patch, :, 0])
+        for name, values in data.minibatches.weather.items():
+            np.testing.assert_array_equal(values[patch, :, slot], values[patch, :, 0], err_msg=name)
 
 
 def test_member_files_read_back(trained, tmp_path: Path):
@@ -381,8 +378,8 @@ def test_settings_of_the_shipped_configuration(settings: Settings):
     assert "violation" not in settings.loss.observations
 
 
-def test_fresh_weights_differ_at_every_run(driver: xr.Dataset, patches, settings, tmp_path):
+def test_fresh_weights_differ_at_every_run(data, settings, tmp_path):
     fresh = replace(settings, initial_weights="fresh", epochs=1)
-    one = train_block(driver, patches, MEMBERS[:1], "final", fresh, tmp_path / "one")[0]
-    two = train_block(driver, patches, MEMBERS[:1], "final", fresh, tmp_path / "two")[0]
+    one = train_block(data, MEMBERS[:1], "final", fresh, tmp_path / "one")[0]
+    two = train_block(data, MEMBERS[:1], "final", fresh, tmp_path / "two")[0]
     assert not same(one, two)

@@ -229,7 +229,7 @@ def test_members_are_put_into_jobs(paper: Path, size: int, expected: dict[str, i
             *("--config", f"training={{members_per_job: {size}}}"),
         )
     )
-    assert {name: count for name, count in counts.items() if "train" in name} == expected
+    assert {name: count for name, count in counts.items() if name.startswith("train")} == expected
 
 
 def test_resources_set_for_training_reach_every_kind_of_training_job(paper: Path) -> None:

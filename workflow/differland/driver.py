@@ -1,6 +1,6 @@
 """The driver: predictors, forcing and observations of every cell, checked before anything runs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -106,17 +106,17 @@ def read_driver(path: Path | str, in_patches: bool = True) -> xr.Dataset:
 
 
 def check_predictors(
-    driver: xr.Dataset,
+    available: Collection[str],
     path: Path | str,
     setups: Iterable[str],
     predictors: Mapping[str, Sequence[str]],
 ) -> None:
-    """Check that the driver has every predictor that the setups need.
+    """Check that every predictor is there that the setups need.
 
     Parameters
     ----------
-    driver, path
-        A checked driver and the file it came from.
+    available, path
+        Names of variables, and the file that they are of.
     setups
         Names such as ``PFT+CLIM``.
     predictors
@@ -129,7 +129,7 @@ def check_predictors(
     """
     for setup in setups:
         for name in predictors_of_setup(setup, predictors):
-            if name not in driver:
+            if name not in available:
                 raise InputError(
                     path,
                     name,
@@ -142,6 +142,40 @@ def predictors_of_setup(setup: str, predictors: Mapping[str, Sequence[str]]) -> 
     """Names of the predictors of a setup such as ``PFT+CLIM``, group by group."""
     groups = {**PREDICTOR_GROUPS, **predictors}
     return tuple(name for group in setup.split("+") for name in groups[group])
+
+
+def predictor_matrix(driver: xr.Dataset) -> np.ndarray:
+    """Every predictor of the table for every cell, zero where the driver has none.
+
+    Returns
+    -------
+    Shape (cell, predictor), float64, in the units of the table.
+    """
+    absent = np.zeros(driver.sizes["cell"])
+    return np.stack(
+        [
+            driver[name].to_numpy().astype(float) if name in driver else absent
+            for name in PREDICTORS
+        ],
+        axis=1,
+    )
+
+
+def observed_series(driver: xr.Dataset, variable: str) -> tuple[np.ndarray, np.ndarray]:
+    """Observations and their weights, months (if any) on the first axis.
+
+    Returns
+    -------
+    Values, zero where there is none, and weights, zero where there is no value: the variable
+    ``<variable>_weight`` where the driver has it, else one.
+    """
+    values = np.moveaxis(driver[variable].to_numpy().astype(float), -1, 0)
+    known = np.isfinite(values)
+    weights = known.astype(float)
+    if f"{variable}_weight" in driver:
+        own = np.moveaxis(driver[f"{variable}_weight"].to_numpy().astype(float), -1, 0)
+        weights *= np.nan_to_num(own)
+    return np.where(known, values, 0.0), weights
 
 
 def _variants(driver: xr.Dataset, name: str) -> list[str]:

@@ -13,9 +13,10 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float
 
+from differland.driver import predictor_matrix
 from differland.errors import InputError
 from differland.members import Member, read_member
-from differland.minibatches import ModelSettings, predictor_matrix
+from differland.minibatches import ModelSettings
 from differland.model.carbon import allocate
 from differland.model.parameters import Parameters, Pools
 from differland.network import Weights, predict

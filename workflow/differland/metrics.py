@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from differland.minibatches import BULK_TARGETS, observed_series
+from differland.driver import observed_series
 from differland.objective import annual_mean, complete_years
-from differland.observables import OBSERVABLES
+from differland.observables import BULK_TARGETS, OBSERVABLES
 from differland.patches import PADDING
 
 MINIMUM_PAIRS = 3

@@ -1,24 +1,16 @@
 """The driver as minibatches: one patch each, padded to the same number of slots."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-import xarray as xr
 from jaxtyping import Array, Float
 
-from differland.model.forcing import forcing_of_driver
-from differland.model.weather import SHARED, Weather, weather_of
-from differland.objective import Observations, annual_mean, complete_years
-from differland.observables import ANNUAL_SUFFIX, observable_of
-from differland.patches import PADDING
-from differland.tables import PREDICTORS
-
-BULK_TARGETS = ("nbe", "ewt")
-"""Patch targets that count only where most of the patch is valid (paper, Methods)."""
+from differland.model.weather import Weather
+from differland.objective import Observations
+from differland.observables import observable_of
 
 
 @dataclass(frozen=True)
@@ -56,13 +48,12 @@ class LossSettings:
     observations: Mapping[str, str | None]
     equilibrium_mask: Literal["valid", "first_month_lai"]
 
-    def active(self, driver: xr.Dataset) -> dict[str, float]:
-        """Weights of the terms that are on and whose observations the driver has."""
+    def active(self, observed: Collection[str]) -> dict[str, float]:
+        """Weights of the terms that are on: those that are `observed` or need no observation."""
         return {
             term: weight
             for term, weight in self.weights.items()
-            if term not in self.observations
-            or ((name := self.observations[term]) is not None and name in driver)
+            if term not in self.observations or term in observed
         }
 
 
@@ -81,15 +72,23 @@ class Minibatches(NamedTuple):
     predictors
         Every predictor of ``resources/variables.csv``, not standardised, zero where the driver
         has none; shape (patch, slot, predictor).
-    observations
-        With a leading axis of patches.
+    observed
+        Observations by term, NaN where there is none; in the shapes of :class:`Observations`,
+        after a leading axis of patches.
+    observation_weight
+        Weights of those terms whose observations have weights of their own; the others weigh 1.
+    valid, in_equilibrium
+        Of :class:`Observations`, shape (patch, slot).
     """
 
     shared: Mapping[str, Float[Array, "time 1"]]
     weather: Mapping[str, Float[Array, "patch time slot"]]
     latitude: Float[Array, "patch slot"]
     predictors: Float[Array, "patch slot predictor"]
-    observations: Observations
+    observed: Mapping[str, Float[Array, "patch ..."]]
+    observation_weight: Mapping[str, Float[Array, "patch ..."]]
+    valid: Float[Array, "patch slot"]
+    in_equilibrium: Float[Array, "patch slot"]
 
     def patch(self, index: Array, slots: Array) -> "Minibatch":
         """One minibatch, its cells in the order of `slots`."""
@@ -98,7 +97,15 @@ class Minibatches(NamedTuple):
             chosen = jax.lax.dynamic_index_in_dim(values, index, keepdims=False)
             return jnp.take(chosen, slots, axis=-1) if per_cell else chosen
 
-        observed = self.observations
+        value: dict[str, Array] = {}
+        weight: dict[str, Array] = {}
+        for term, values in self.observed.items():
+            here = take(values, per_cell(term))
+            known = jnp.isfinite(here)
+            value[term] = jnp.where(known, here, 0)
+            own = self.observation_weight.get(term)
+            each = 1 if own is None else take(own, per_cell(term))
+            weight[term] = jnp.where(known, each, 0).astype(here.dtype)
         return Minibatch(
             weather=Weather(
                 **self.shared, **{name: take(v, True) for name, v in self.weather.items()}
@@ -106,10 +113,7 @@ class Minibatches(NamedTuple):
             latitude=take(self.latitude, True),
             predictors=take(self.predictors, False)[slots],
             observations=Observations(
-                value={name: take(v, _per_cell(name)) for name, v in observed.value.items()},
-                weight={name: take(v, _per_cell(name)) for name, v in observed.weight.items()},
-                valid=take(observed.valid, True),
-                in_equilibrium=take(observed.in_equilibrium, True),
+                value, weight, take(self.valid, True), take(self.in_equilibrium, True)
             ),
         )
 
@@ -123,117 +127,6 @@ class Minibatch(NamedTuple):
     observations: Observations
 
 
-def _per_cell(term: str) -> bool:
+def per_cell(term: str) -> bool:
+    """Whether the observations of a term are of single cells, and not of a whole patch."""
     return observable_of(term).support != "patch"
-
-
-def predictor_matrix(driver: xr.Dataset) -> np.ndarray:
-    """Every predictor of the table for every cell, zero where the driver has none.
-
-    Returns
-    -------
-    Shape (cell, predictor), float64, in the units of the table.
-    """
-    absent = np.zeros(driver.sizes["cell"])
-    return np.stack(
-        [
-            driver[name].to_numpy().astype(float) if name in driver else absent
-            for name in PREDICTORS
-        ],
-        axis=1,
-    )
-
-
-def observed_series(driver: xr.Dataset, variable: str) -> tuple[np.ndarray, np.ndarray]:
-    """Observations and their weights, months (if any) on the first axis.
-
-    Returns
-    -------
-    Values, zero where there is none, and weights, zero where there is no value: the variable
-    ``<variable>_weight`` where the driver has it, else one.
-    """
-    values = np.moveaxis(driver[variable].to_numpy().astype(float), -1, 0)
-    known = np.isfinite(values)
-    weights = known.astype(float)
-    if f"{variable}_weight" in driver:
-        own = np.moveaxis(driver[f"{variable}_weight"].to_numpy().astype(float), -1, 0)
-        weights *= np.nan_to_num(own)
-    return np.where(known, values, 0.0), weights
-
-
-def build_minibatches(
-    driver: xr.Dataset, patches: xr.Dataset, model: ModelSettings, loss: LossSettings
-) -> Minibatches:
-    """Lay out forcing, predictors and observations patch by patch.
-
-    Parameters
-    ----------
-    driver
-        A checked driver.
-    patches
-        As :func:`differland.patches.draw_patches` gives it.
-    model, loss
-        Choices that change forcing and observations.
-    """
-    cell = patches["cell"].to_numpy()
-    valid = cell != PADDING
-    filled = np.where(valid, cell, cell[:, :1])
-
-    def by_patch(values: np.ndarray) -> jax.Array:
-        """From (..., cell) to (patch, ..., slot)."""
-        return jnp.asarray(np.moveaxis(values[..., filled], -2, 0), jnp.float32)
-
-    forcing = forcing_of_driver(driver, model.step_length, model.moisture_reference)
-    shared: dict[str, jax.Array] = {}
-    weather: dict[str, jax.Array] = {}
-    for name, values in weather_of(forcing)._asdict().items():
-        if name in SHARED:
-            shared[name] = jnp.asarray(values, jnp.float32)
-        else:
-            weather[name] = by_patch(np.asarray(values))
-
-    value: dict[str, jax.Array] = {}
-    weight: dict[str, jax.Array] = {}
-    active = loss.active(driver)
-    for term in active:
-        variable = loss.observations.get(term)
-        if variable is None:
-            continue
-        target = term.removesuffix(ANNUAL_SUFFIX)
-        observable = observable_of(term)
-        values, weights = observed_series(driver, variable)
-        if observable.resolution == "year" or term.endswith(ANNUAL_SUFFIX):
-            weights = complete_years(weights > 0).astype(float)
-            values = annual_mean(values)
-        if observable.support == "patch":
-            number = patches["number"].to_numpy()
-            counts = patches["bulk"].to_numpy() if target in BULK_TARGETS else 1.0
-            value[term] = jnp.asarray(values[:, number].T, jnp.float32)
-            weight[term] = jnp.asarray((weights[:, number] * counts).T, jnp.float32)
-        else:
-            value[term] = by_patch(values)
-            weight[term] = by_patch(weights) * (
-                valid if observable.resolution == "static" else valid[:, None, :]
-            )
-
-    in_equilibrium = valid.astype(float)
-    if loss.equilibrium_mask == "first_month_lai":
-        lai = loss.observations.get("lai")
-        if lai in driver:
-            observed = np.isfinite(driver[lai].to_numpy()[:, 0])
-            in_equilibrium *= observed[filled]
-        else:
-            in_equilibrium *= 0
-    matrix = predictor_matrix(driver)
-    return Minibatches(
-        shared=shared,
-        weather=weather,
-        latitude=by_patch(np.asarray(forcing.latitude[0])),
-        predictors=jnp.asarray(matrix[filled], jnp.float32),
-        observations=Observations(
-            value=value,
-            weight=weight,
-            valid=jnp.asarray(valid, jnp.float32),
-            in_equilibrium=jnp.asarray(in_equilibrium, jnp.float32),
-        ),
-    )

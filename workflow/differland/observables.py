@@ -68,6 +68,9 @@ OBSERVABLES: Mapping[str, Observable] = {
 }
 """Observed quantities by the name of their target."""
 
+BULK_TARGETS = ("nbe", "ewt")
+"""Patch targets that count only where most of the patch is valid (paper, Methods)."""
+
 ANNUAL_SUFFIX = "_annual"
 """Ends the name of a term of the loss that compares the annual means of a monthly target."""
 

@@ -134,13 +134,13 @@ class Split(NamedTuple):
     development: np.ndarray
 
 
-def draw_split(patches: xr.Dataset, seed: int, development_fraction: float, stage: Stage) -> Split:
+def draw_split(test: np.ndarray, seed: int, development_fraction: float, stage: Stage) -> Split:
     """Split the patches outside the test set, from the member's seed.
 
     Parameters
     ----------
-    patches
-        As :func:`draw_patches` gives it.
+    test
+        1 for a patch of the test set, 0 for any other; shape (patch,).
     seed
         The member's.
     development_fraction
@@ -148,14 +148,14 @@ def draw_split(patches: xr.Dataset, seed: int, development_fraction: float, stag
     stage
         ``develop`` holds patches back, ``final`` trains on all of them.
     """
-    available = np.flatnonzero(patches["test"].to_numpy() == 0)
+    available = np.flatnonzero(test == 0)
     held_back = 0
     if stage == "develop":
         held_back = available.size - round((1 - development_fraction) * available.size)
         held_back = min(max(held_back, 1 if development_fraction > 0 else 0), available.size - 1)
     # A stream of its own, so that weights drawn from the same seed stay independent of it.
     shuffled = np.random.default_rng([seed, 1]).permutation(available)
-    train = np.zeros(patches.sizes["patch"], dtype=bool)
+    train = np.zeros(test.size, dtype=bool)
     development = np.zeros_like(train)
     development[shuffled[:held_back]] = True
     train[shuffled[held_back:]] = True

@@ -22,7 +22,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pandas as pd
-import xarray as xr
 from jaxtyping import Array, PRNGKeyArray
 from tqdm import tqdm
 
@@ -39,19 +38,15 @@ from differland.members import (
     save_arrays,
     unflatten_weights,
 )
-from differland.minibatches import (
-    LossSettings,
-    ModelSettings,
-    build_minibatches,
-    predictor_matrix,
-)
+from differland.minibatches import LossSettings, ModelSettings
 from differland.network import (
     SpatializationNetwork,
     Weights,
     active_predictors,
     initial_weights,
 )
-from differland.patches import Split, Stage, cells_of_split, draw_split
+from differland.packing import TrainingData, preparation
+from differland.patches import Split, Stage, draw_split
 
 logger = logging.getLogger(__name__)
 
@@ -181,11 +176,7 @@ def member_key(seed: str, draw: int, source: Literal["seed", "fresh"]) -> PRNGKe
 
 
 def scaling_of(
-    driver: xr.Dataset,
-    patches: xr.Dataset,
-    split: Split,
-    setup: str,
-    predictors: Mapping[str, Sequence[str]],
+    data: TrainingData, split: Split, setup: str, predictors: Mapping[str, Sequence[str]]
 ) -> PredictorScaling:
     """Predictor statistics over the training cells of a member.
 
@@ -193,7 +184,8 @@ def scaling_of(
     value) and standard deviation 1, so that it standardises to zero.
     """
     active = active_predictors(predictors_of_setup(setup, predictors))
-    matrix = predictor_matrix(driver)[cells_of_split(patches, split.train)]
+    of_cells = data.minibatches.predictors[split.train]
+    matrix = of_cells[data.minibatches.valid[split.train] > 0].astype(float)
     deviation = matrix.std(axis=0)
     varies = (active > 0) & (deviation > 1e-12 * np.abs(matrix).max(axis=0, initial=0.0))
     return PredictorScaling(
@@ -201,18 +193,6 @@ def scaling_of(
         standard_deviation=np.where(varies, deviation, 1.0),
         active=active,
     )
-
-
-def data_digest(driver: xr.Dataset, patches: xr.Dataset) -> str:
-    """Digest of the values that training sees."""
-    digest = hashlib.sha256()
-    for dataset in (driver, patches):
-        for name in sorted(map(str, dataset.variables)):
-            values = dataset[name].to_numpy()
-            digest.update(f"{name} {values.dtype.str} {values.shape} ".encode())
-            text = values.dtype.kind in "OU"
-            digest.update(str(values.tolist()).encode() if text else values.tobytes())
-    return digest.hexdigest()
 
 
 class _Block:
@@ -223,30 +203,33 @@ class _Block:
         members: Sequence[tuple[str, str]],
         stage: Stage,
         settings: Settings,
-        driver: xr.Dataset,
-        patches: xr.Dataset,
+        data: TrainingData,
         checkpoints: Path,
     ) -> None:
-        check_predictors(driver, "driver", {setup for setup, _ in members}, settings.predictors)
+        check_predictors(
+            data.predictors, data.path, {setup for setup, _ in members}, settings.predictors
+        )
+        wanted = preparation(settings.model, settings.loss)
+        if data.preparation != wanted:
+            raise InputError(data.path, "preparation", f"{wanted}", f"{data.preparation}")
         self.members = list(members)
         self.stage = stage
         self.settings = settings
         self.checkpoints = checkpoints
-        self.patches = patches
-        self.terms = settings.loss.active(driver)
+        self.data = data
+        self.terms = settings.loss.active(data.minibatches.observed)
         self.engine = choose_engine(settings.engine)
-        self.batches = build_minibatches(driver, patches, settings.model, settings.loss)
         self.splits = [
-            draw_split(patches, int(seed), settings.development_fraction, stage)
+            draw_split(data.test, int(seed), settings.development_fraction, stage)
             for _, seed in members
         ]
         self.scalings = [
-            scaling_of(driver, patches, split, setup, settings.predictors)
+            scaling_of(data, split, setup, settings.predictors)
             for (setup, _), split in zip(members, self.splits, strict=True)
         ]
-        data, how = data_digest(driver, patches), settings.digest()
+        how = settings.digest()
         self.digests = [
-            hashlib.sha256(f"{data} {how} {stage} {setup} {seed}".encode()).hexdigest()
+            hashlib.sha256(f"{data.digest} {how} {stage} {setup} {seed}".encode()).hexdigest()
             for setup, seed in members
         ]
         # The splits of all members are of the same size.
@@ -352,7 +335,7 @@ class _Block:
         split = self.splits[index]
         losses = pd.DataFrame(progress.rows)
         trained = losses[losses["split"] == "train"]
-        numbers = self.patches["number"].to_numpy()
+        numbers = self.data.number
         device = jax.devices()[0]
         return Member(
             setup=setup,
@@ -401,10 +384,10 @@ class _Block:
             self.terms,
             self.engine,
             self.settings.order_seed,
-            self.batches,
+            self.data.minibatches,
             stacked,
             trains=jnp.asarray(np.stack([split.train for split in self.splits])),
-            visited=jnp.asarray(np.flatnonzero(self.patches["test"].to_numpy() == 0)),
+            visited=jnp.asarray(np.flatnonzero(~self.data.test)),
         )
 
     def append_rows(self, active: np.ndarray, visits: Visit, order: np.ndarray) -> None:
@@ -456,8 +439,7 @@ class _Block:
 
 
 def train_block(
-    driver: xr.Dataset,
-    patches: xr.Dataset,
+    data: TrainingData,
     members: Sequence[tuple[str, str]],
     stage: Stage,
     settings: Settings,
@@ -470,8 +452,8 @@ def train_block(
 
     Parameters
     ----------
-    driver, patches
-        A checked driver, and its patches.
+    data
+        Of :func:`differland.packing.read_training_data`.
     members
         Setup and seed of each.
     stage
@@ -489,12 +471,12 @@ def train_block(
     Raises
     ------
     InputError
-        The driver lacks a predictor that a setup needs.
+        The data lack a predictor that a setup needs, or were prepared with other settings.
     FloatingPointError
         A member's loss turned non-finite more often than ``maximum_restarts`` allows. The
         checkpoints of the others stay.
     """
-    block = _Block(members, stage, settings, driver, patches, checkpoints)
+    block = _Block(members, stage, settings, data, checkpoints)
     epochs = settings.epochs
     todo = sum(epochs - progress.epoch for progress in block.progress)
     if todo:

@@ -13,6 +13,39 @@ rule ensembles:
         ),
 
 
+# What all training jobs share: they map this file into memory instead of each laying out the driver.
+rule pack_training_data:
+    input:
+        driver="<results>/driver/driver.nc",
+        patches="<results>/driver/patches.nc",
+    output:
+        data="<results>/driver/training.h5",
+    log:
+        "<logs>/pack_training_data.log",
+    benchmark:
+        "<benchmarks>/pack_training_data.tsv"
+    priority: 100
+    conda:
+        "../../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(24000),
+        runtime=growing(60),
+    params:
+        model_version=MODEL_VERSION,
+        model=config["model"],
+        observations={
+            term: settings["observation"]
+            for term, settings in config["loss"].items()
+            if "observation" in settings
+        },
+        equilibrium_mask=config["loss"]["equilibrium"]["mask"],
+    message:
+        "Packing forcing, predictors and observations of all patches for training"
+    script:
+        "../../scripts/pack_training_data.py"
+
+
 # What a member is made of besides its inputs: a change here trains it again.
 MADE_OF = {
     **{
@@ -41,8 +74,7 @@ for name, block in zip(TRAINING, BLOCKS):
         name:
             name
         input:
-            driver="<results>/driver/driver.nc",
-            patches="<results>/driver/patches.nc",
+            data="<results>/driver/training.h5",
         output:
             [member("{stage}", setup, seed) for setup, seed in block],
         log:
