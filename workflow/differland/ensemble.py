@@ -121,7 +121,7 @@ class Ensemble:
     def weights(self) -> Weights:
         """Weights of all members, with a leading axis of members."""
         return jax.tree.map(
-            lambda *leaves: jnp.stack([jnp.asarray(leaf) for leaf in leaves]),
+            lambda *leaves: np.stack(leaves),
             *(member.weights for member in self.members),
         )
 
@@ -166,52 +166,40 @@ class Ensemble:
         network = self.members[0].network
         return jax.jit(jax.vmap(partial(predict, network), in_axes=(0, 0, None)))
 
-    def traits_of(self, predictors: np.ndarray, latitude: np.ndarray) -> np.ndarray:
-        """Ensemble-mean traits from the values of the active predictors.
+    def traits_of(
+        self, predictors: Float[Array, "row predictor"], latitude: Float[Array, " row"]
+    ) -> Float[Array, "row trait"]:
+        """Ensemble-mean traits from the values of the active predictors; JAX can trace it.
 
         Parameters
         ----------
         predictors
-            In their units, shape (cell, active predictor).
+            In their units, shape (row, active predictor).
         latitude
-            degrees_north, shape (cell,).
+            degrees_north, shape (row,).
 
         Returns
         -------
-        Shape (cell, 13), in the order and units of the table of traits.
+        In the order and units of the table of traits.
         """
-        columns = tuple(list(PREDICTORS).index(name) for name in self.active_predictors)
-        return np.asarray(
-            self._mean_traits(
-                jnp.asarray(predictors, jnp.float32), jnp.asarray(latitude, jnp.float32), columns
-            )
-        )
-
-    @cached_property
-    def _mean_traits(self) -> Any:
-        network, stacked = self.members[0].network, self.weights
+        network = self.members[0].network
+        columns = [list(PREDICTORS).index(name) for name in self.active_predictors]
         scalings = [
             jnp.asarray(np.stack([getattr(m.scaling, name) for m in self.members]), jnp.float32)
             for name in ("mean", "standard_deviation", "active")
         ]
+        every = jnp.zeros((predictors.shape[0], len(PREDICTORS))).at[:, columns].set(predictors)
 
-        @partial(jax.jit, static_argnums=2)
-        def mean_traits(predictors: Array, latitude: Array, columns: tuple[int, ...]) -> Array:
-            every = jnp.zeros((predictors.shape[0], len(PREDICTORS)))
-            every = every.at[:, columns].set(predictors)
+        def add(total: Array, member: tuple[Weights, list[Array]]) -> tuple[Array, None]:
+            weights, (mean, deviation, active) = member
+            standardised = (every - mean) / deviation * active
+            values = traits(predict(network, weights, standardised, latitude)[0])
+            return total + jnp.stack(list(values.values())), None
 
-            def add(total: Array, member: tuple[Weights, list[Array]]) -> tuple[Array, None]:
-                weights, (mean, deviation, active) = member
-                standardised = (every - mean) / deviation * active
-                values = traits(predict(network, weights, standardised, latitude)[0])
-                return total + jnp.stack(list(values.values()), axis=1), None
-
-            # One member after another: the rows of one fit into the cache, those of all do not.
-            total = jnp.zeros((predictors.shape[0], len(TRAITS)))
-            total, _ = jax.lax.scan(add, total, (stacked, scalings))
-            return total / len(self.members)
-
-        return mean_traits
+        # One member after another: the rows of one fit into the cache, those of all do not.
+        total = jnp.zeros((len(TRAITS), predictors.shape[0]))
+        total, _ = jax.lax.scan(add, total, (self.weights, scalings))
+        return total.T / len(self.members)
 
     def parameters(self, driver: xr.Dataset, patches: xr.Dataset | None = None) -> xr.Dataset:
         """Maps of all parameters and traits.

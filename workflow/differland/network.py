@@ -1,5 +1,6 @@
 """The spatialization network: predictors of a cell to its 40 parameters (paper, equation 1)."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -105,11 +106,12 @@ def bounded(
     raw: Float[Array, "cell parameter"], names: tuple[str, ...]
 ) -> dict[str, Float[Array, " cell"]]:
     """Map raw numbers log-uniformly between the bounds of each parameter (paper, Text S1)."""
-    minimum = np.array([PARAMETERS[name].minimum for name in names])
-    span = np.log([PARAMETERS[name].maximum / PARAMETERS[name].minimum for name in names])
-    share = jnp.arctan(raw) / jnp.pi + 0.5
-    values = jnp.asarray(minimum, raw.dtype) * jnp.exp(jnp.asarray(span, raw.dtype) * share)
-    return {name: values[:, column] for column, name in enumerate(names)}
+    result = {}
+    for column, name in enumerate(names):
+        row = PARAMETERS[name]
+        share = jnp.arctan(raw[:, column]) / jnp.pi + 0.5
+        result[name] = row.minimum * jnp.exp(math.log(row.maximum / row.minimum) * share)
+    return result
 
 
 def predict(

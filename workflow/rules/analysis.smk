@@ -94,7 +94,7 @@ rule derive_components:
 rule attribute_predictors:
     input:
         members("final", "{setup}"),
-        library("analysis/attribution.py", "ensemble.py"),
+        library("analysis/attribution.py", "analysis/shapley.py", "ensemble.py"),
         ensemble="<results>/ensembles/final/{setup}.json",
         driver="<results>/driver/driver.nc",
         patches="<results>/driver/patches.nc",

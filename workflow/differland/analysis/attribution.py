@@ -2,27 +2,19 @@
 
 Paper, Methods, "SHAP Analysis for Feature Importance & Environment-Parameter Relationships",
 Fig. 3e-g and Fig. 4; model description, section 6.
-
-References
-----------
-.. [1] Lundberg, S. M. and Lee, S.-I. (2017). A unified approach to interpreting model predictions.
-   Advances in Neural Information Processing Systems, 30.
 """
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import shap
 import xarray as xr
-from tqdm import tqdm
+from jaxtyping import Array, Float
 
+from differland.analysis.shapley import Explanation, draw_coalitions, explain
 from differland.analysis.traits import project_traits
 from differland.errors import InputError
 from differland.tables import PREDICTOR_GROUPS, PREDICTORS, TRAITS
@@ -30,9 +22,6 @@ from differland.tables import PREDICTOR_GROUPS, PREDICTORS, TRAITS
 logger = logging.getLogger(__name__)
 
 ALL_CELLS = "all"
-
-# A cell needs about 200,000 rows. So many at once keep the hidden layers of ten members in cache.
-_ROWS_PER_CALL = 2**13
 
 
 class TraitEnsemble(Protocol):
@@ -43,9 +32,9 @@ class TraitEnsemble(Protocol):
         """Names of the predictors of the setup."""
 
     def traits_of(
-        self, predictors: npt.NDArray[np.floating], latitude: npt.NDArray[np.floating]
-    ) -> npt.NDArray[np.floating]:
-        """Give the ensemble-mean traits.
+        self, predictors: Float[Array, "row predictor"], latitude: Float[Array, " row"]
+    ) -> Float[Array, "row trait"]:
+        """Give the ensemble-mean traits; JAX traces it.
 
         Parameters
         ----------
@@ -72,8 +61,8 @@ class AttributionSettings:
     explained
         Cells to explain. 1,000 in the paper.
     samples
-        Coalitions evaluated for each cell; None for shap's own choice, which enumerates all of
-        them up to 11 predictors and draws about 2,000 beyond.
+        Coalitions evaluated for each cell; None for all of them up to 11 predictors, and about
+        2,000 beyond. See :func:`differland.analysis.shapley.draw_coalitions`.
     plant_type_threshold
         Cover fraction from which a cell belongs to the population of a plant type. 0.8 in the
         paper.
@@ -89,15 +78,6 @@ class AttributionSettings:
     plant_type_threshold: float
     minimum_cells: int
     seed: int
-
-
-@dataclass(frozen=True)
-class _Explanation:
-    """SHAP values (sample, output, predictor), and base and output values (sample, output)."""
-
-    shap: npt.NDArray[np.float64]
-    base: npt.NDArray[np.float64]
-    output: npt.NDArray[np.float64]
 
 
 def attribute(
@@ -154,7 +134,7 @@ def attribute(
     latitude = driver["lat"].to_numpy().astype(np.float64)
 
     explained: dict[str, npt.NDArray[np.intp]] = {}
-    explanations: dict[str, _Explanation] = {}
+    explanations: dict[str, Explanation] = {}
     skipped: list[str] = []
     populations = _populations(driver, np.asarray(cells, dtype=np.intp), settings)
     for number, (population, members) in enumerate(populations.items()):
@@ -172,16 +152,16 @@ def attribute(
             len(background),
             len(members),
         )
-        with _reproducible_shap(int(generator.integers(2**32))):
-            explanations[population] = _explain(
-                ensemble,
-                components,
-                predictors[background],
-                predictors[explained[population]],
-                latitude[explained[population]],
-                settings.samples,
-                population,
-            )
+        explanations[population] = explain(
+            ensemble.traits_of,
+            predictors[explained[population]],
+            latitude[explained[population]],
+            predictors[background],
+            draw_coalitions(predictors.shape[1], settings.samples, generator),
+            # Components are affine in the traits, and so in what each coalition gives.
+            lambda traits: np.concatenate([traits, project_traits(traits, components)], axis=-1),
+            population,
+        )
     if skipped:
         logger.info("Attribution: populations with too few cells: %s", ", ".join(skipped))
     if not explanations:
@@ -224,77 +204,13 @@ def _draw(
     return np.sort(generator.choice(cells, size=min(number, len(cells)), replace=False))
 
 
-@contextmanager
-def _reproducible_shap(seed: int) -> Iterator[None]:
-    """Seed the generator that shap draws coalitions from, and put everything back afterwards.
-
-    shap draws from numpy's global generator. It also reports every regression at level INFO,
-    several lines for each cell and output.
-    """
-    state = np.random.get_state()
-    shap_logger = logging.getLogger("shap")
-    level = shap_logger.level
-    np.random.seed(seed)
-    shap_logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        np.random.set_state(state)
-        shap_logger.setLevel(level)
-
-
-def _outputs(
-    ensemble: TraitEnsemble,
-    components: xr.Dataset,
-    latitude: float,
-    predictors: npt.NDArray[np.float64],
-) -> npt.NDArray[np.float64]:
-    """Give traits and component scores, shape (row, output), all rows at one latitude."""
-    traits = np.concatenate(
-        [
-            ensemble.traits_of(rows, np.full(len(rows), latitude))
-            for rows in np.split(predictors, range(_ROWS_PER_CALL, len(predictors), _ROWS_PER_CALL))
-        ]
-    ).astype(np.float64)
-    return np.concatenate([traits, project_traits(traits, components)], axis=1)
-
-
-def _explain(
-    ensemble: TraitEnsemble,
-    components: xr.Dataset,
-    background: npt.NDArray[np.float64],
-    explained: npt.NDArray[np.float64],
-    latitude: npt.NDArray[np.float64],
-    samples: int | None,
-    population: str,
-) -> _Explanation:
-    values, bases, results = [], [], []
-    for row, degrees in zip(tqdm(explained, population, disable=None), latitude, strict=True):
-        # One explainer for each cell: its function has the latitude of the cell built in.
-        explainer = shap.KernelExplainer(
-            partial(_outputs, ensemble, components, float(degrees)), background
-        )
-        values.append(
-            explainer.shap_values(
-                row,
-                nsamples="auto" if samples is None else samples,
-                # shap would otherwise keep ten predictors and give zero to the others.
-                l1_reg=False,
-                silent=True,
-            ).T
-        )
-        bases.append(explainer.expected_value)
-        results.append(explainer.fx)
-    return _Explanation(np.stack(values), np.stack(bases), np.stack(results))
-
-
 def _collect(
     ensemble: TraitEnsemble,
     driver: xr.Dataset,
     components: xr.Dataset,
     predictors: npt.NDArray[np.float64],
     explained: dict[str, npt.NDArray[np.intp]],
-    explanations: dict[str, _Explanation],
+    explanations: dict[str, Explanation],
 ) -> xr.Dataset:
     names = ensemble.active_predictors
     group_of = {name: group for group, members in PREDICTOR_GROUPS.items() for name in members}

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import jax.numpy as jnp
-import numpy as np
 import xarray as xr
+from jaxtyping import Array, Float
 
 from differland.ensemble import traits
 from differland.errors import InputError
@@ -161,10 +161,8 @@ class TrueField:
         """Names of the predictors, in the order of :meth:`traits_of`."""
         return tuple(self.mean)
 
-    def parameters(
-        self, predictors: Mapping[str, np.ndarray], latitude: np.ndarray
-    ) -> dict[str, np.ndarray]:
-        """Every parameter of cells.
+    def parameters(self, predictors: Mapping[str, Any], latitude: Any) -> dict[str, Any]:
+        """Every parameter of cells; numpy's arrays or those of JAX.
 
         Parameters
         ----------
@@ -177,6 +175,7 @@ class TrueField:
         -------
         The 40 parameters by name, in their units, each of shape (cell,).
         """
+        array = latitude.__array_namespace__()
         standard = {
             name: (predictors[name] - self.mean[name]) / self.standard_deviation[name]
             for name in self.mean
@@ -184,33 +183,36 @@ class TrueField:
         result = {}
         for name, row in PARAMETERS.items():
             centre = TRUE_CENTRES.get(name, math.sqrt(row.minimum * row.maximum))
-            place = np.full(
-                latitude.shape, np.log(centre / row.minimum) / np.log(row.maximum / row.minimum)
+            place = array.full(
+                latitude.shape,
+                math.log(centre / row.minimum) / math.log(row.maximum / row.minimum),
             )
             for predictor, slope in TRUE_SENSITIVITIES.get(name, {}).items():
-                place = place + SENSITIVITY_SCALE * slope * np.tanh(standard[predictor])
-            share = np.clip(place, 0.02, 0.98)
+                place = place + SENSITIVITY_SCALE * slope * array.tanh(standard[predictor])
+            share = array.clip(place, 0.02, 0.98)
             result[name] = row.minimum * (row.maximum / row.minimum) ** share
-        north = 1 / (1 + np.exp(-latitude))
+        north = 1 / (1 + array.exp(-latitude))
         for name, day in (("leaf_onset_day", LEAF_ONSET), ("leaf_fall_day", LEAF_FALL)):
             result[name] = 2 * 365.25 + day + 365.25 / 2 * (1 - north)
         return result
 
-    def traits_of(self, predictors: np.ndarray, latitude: np.ndarray) -> np.ndarray:
-        """True traits, as an ensemble gives its own.
+    def traits_of(
+        self, predictors: Float[Array, "row predictor"], latitude: Float[Array, " row"]
+    ) -> Float[Array, "row trait"]:
+        """True traits, as an ensemble gives its own; JAX can trace it.
 
         Parameters
         ----------
         predictors
-            Shape (cell, predictor), in the order of :attr:`active_predictors` and their units.
+            Shape (row, predictor), in the order of :attr:`active_predictors` and their units.
         latitude
-            degrees_north, shape (cell,).
+            degrees_north, shape (row,).
 
         Returns
         -------
-        Shape (cell, 13), in the order and units of the table of traits.
+        In the order and units of the table of traits.
         """
-        columns = dict(zip(self.mean, np.asarray(predictors, float).T, strict=True))
-        values = self.parameters(columns, np.asarray(latitude, float))
-        parameters = Parameters(*(jnp.asarray(values[name]) for name in Parameters._fields))
-        return np.stack([np.asarray(v) for v in traits(parameters).values()], axis=1)
+        columns = dict(zip(self.mean, predictors.T, strict=True))
+        values = self.parameters(columns, latitude)
+        parameters = Parameters(*(values[name] for name in Parameters._fields))
+        return jnp.stack(list(traits(parameters).values()), axis=1)
