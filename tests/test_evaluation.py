@@ -4,7 +4,9 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -16,9 +18,9 @@ from differland.errors import InputError
 from differland.evaluation import evaluate_ensemble
 from differland.files import write_text
 from differland.members import Member, write_member
-from differland.metrics import skill, targets_of_driver
+from differland.metrics import Agreement, skill, targets_of_driver
 from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
-from differland.patches import PADDING
+from differland.patches import PADDING, draw_patches
 from differland.tables import PARAMETERS, TRAITS
 from differland.training import train_block
 
@@ -167,21 +169,66 @@ def test_annual_targets_compare_means_of_complete_years(driver, patches):
 
 
 def test_simulation_is_mean_and_spread_of_members(members, driver, evaluated):
-    runs = list(evaluation.simulate_members(Ensemble(members), driver, None))
+    chunks = list(evaluation.simulate_chunks(Ensemble(members), driver, None))
     for name in ("gpp", "lai", "reco"):
-        every = np.stack([run[name] for run in runs]).astype(float)
-        np.testing.assert_allclose(evaluated.simulation[name], every.mean(axis=0), rtol=1e-5)
-        np.testing.assert_allclose(
-            evaluated.simulation[f"{name}_spread"], every.std(axis=0, ddof=1), rtol=1e-3, atol=1e-5
-        )
+        for cells, series in chunks:
+            every = series[name].astype(float)
+            simulation = evaluated.simulation.isel(cell=cells)
+            np.testing.assert_allclose(simulation[name], every.mean(axis=0), rtol=1e-5)
+            spread = every.std(axis=0, ddof=1)
+            np.testing.assert_allclose(simulation[f"{name}_spread"], spread, rtol=1e-3, atol=1e-5)
 
 
-def test_chunks_of_cells_change_nothing(members, driver, monkeypatch):
-    whole = next(evaluation.simulate_members(Ensemble(members[:1]), driver, None))
+def test_spread_of_one_member_is_zero(members, driver, patches):
+    alone = evaluate_ensemble(Ensemble(members[:1]), driver, patches, OBSERVED_VARIABLES, 12)
+    assert (alone.simulation["gpp_spread"] == 0).all()
+    assert set(alone.metrics["member"]) == {"01", "ensemble"}
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=40), st.integers(1, 60), st.randoms())
+def test_chunks_are_whole_patches_and_all_cells(sizes, at_once, random):
+    numbers = np.repeat(np.arange(len(sizes)), sizes)
+    random.shuffle(numbers)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluation, "CELLS_AT_ONCE", at_once)
+        chunks = evaluation.chunks_of_cells(xr.Dataset(coords={"patch": ("cell", numbers)}))
+    np.testing.assert_array_equal(np.sort(np.concatenate(chunks)), np.arange(numbers.size))
+    of_chunks = [set(numbers[cells]) for cells in chunks]
+    assert sum(map(len, of_chunks)) == len(sizes)
+    for cells, patches in zip(chunks, of_chunks, strict=True):
+        assert cells.size <= at_once or len(patches) == 1
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_chunks_change_nothing(members, driver, patches, evaluated, monkeypatch, trained):
+    """Cells are shuffled, and one patch is too small to be trained on."""
+    shuffled = driver.isel(cell=np.random.default_rng(0).permutation(driver.sizes["cell"]))
+    drawn = None
+    if trained:
+        drawn = draw_patches(shuffled, 4, None, 0.8, 0.1, 0)
+        assert drawn.sizes["patch"] == patches.sizes["patch"] - 1
+    arguments = Ensemble(members), shuffled, drawn, OBSERVED_VARIABLES, 12
+    whole = evaluate_ensemble(*arguments)
     monkeypatch.setattr(evaluation, "CELLS_AT_ONCE", 7)
-    parts = next(evaluation.simulate_members(Ensemble(members[:1]), driver, None))
-    for name, values in whole.items():
-        np.testing.assert_allclose(parts[name], values, rtol=1e-4, atol=1e-4, err_msg=name)
+    parts = evaluate_ensemble(*arguments)
+    pd.testing.assert_frame_equal(parts.metrics, whole.metrics, rtol=1e-3, atol=1e-4)
+    xr.testing.assert_allclose(parts.cells, whole.cells, rtol=1e-3, atol=1e-3)
+    xr.testing.assert_allclose(parts.simulation, whole.simulation, rtol=1e-3, atol=1e-3)
+
+
+@given(st.integers(0, 10_000), st.lists(st.integers(0, 20), min_size=1, max_size=6))
+def test_agreement_of_parts_is_that_of_the_whole(seed, sizes):
+    rng = np.random.default_rng(seed)
+    observed = 300 + rng.normal(size=(3, sum(sizes)))
+    modelled = observed + rng.normal(size=observed.shape)
+    observed[rng.uniform(size=observed.shape) < 0.2] = np.nan
+    merged = None
+    for part in np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1]):
+        found = Agreement.of(observed[:, part], modelled[:, part])
+        merged = found if merged is None else merged.merged(found)
+    for name, values in merged.skills().items():
+        expected = skill(observed, modelled)[name]
+        np.testing.assert_allclose(values, expected, rtol=1e-8, atol=1e-9, err_msg=name)
 
 
 def test_cell_skill_lies_where_it_was_observed(evaluated, driver, patches):

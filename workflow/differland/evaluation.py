@@ -1,10 +1,10 @@
 """Simulation with an ensemble, and how well it meets the observations."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from itertools import product
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -15,20 +15,28 @@ from tqdm import tqdm
 
 from differland.engine import choose_engine, simulator
 from differland.ensemble import Ensemble, cell_coordinates
-from differland.metrics import SKILLS, Target, skill, targets_of_driver
+from differland.metrics import SKILLS, Agreement, Target, skill, targets_of_driver
 from differland.model.forcing import forcing_of_driver
 from differland.model.parameters import Parameters, Pools
 from differland.model.weather import Weather, weather_of
 from differland.objective import keep_for, water_anomaly
 from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
+from differland.patches import PADDING
 from differland.tables import OUTPUTS
 
 logger = logging.getLogger(__name__)
 
 CELLS_AT_ONCE = 2048
-"""Cells simulated in one call: bounds memory at about 40 MB per output of 276 months."""
+"""Cells simulated in one call: at 276 months, 2 MB per quantity and member."""
 
 QUANTITIES = tuple(dict.fromkeys(observable.quantity for observable in OBSERVABLES.values()))
+
+CELL_SKILLS: Mapping[str, tuple[str, str]] = {
+    "pearson_r2": ("1", "squared correlation in time of model and observation"),
+    "R2": ("1", "coefficient of determination in time, 1 - SSE/SST"),
+    "rmse": ("units of the target", "root mean square error in time"),
+}
+"""Units and meaning of the skills that are mapped."""
 
 
 @dataclass(frozen=True)
@@ -50,136 +58,182 @@ class Evaluation:
     simulation: xr.Dataset
 
 
-def simulate_members(
-    ensemble: Ensemble, driver: xr.Dataset, ewt_weight: np.ndarray | None
-) -> Iterator[dict[str, np.ndarray]]:
-    """Simulate all cells with one member after another.
+def chunks_of_cells(driver: xr.Dataset) -> list[np.ndarray]:
+    """Indices of the cells of a few whole patches each, all cells once.
+
+    A chunk has at most :data:`CELLS_AT_ONCE` cells, unless a single patch has more.
+    """
+    numbers = driver["patch"].to_numpy()
+    order = np.argsort(numbers, kind="stable")
+    starts = np.flatnonzero(np.diff(numbers[order], prepend=-1))
+    chunks: list[np.ndarray] = []
+    for of_patch in np.split(order, starts[1:]):
+        if chunks and chunks[-1].size + of_patch.size <= CELLS_AT_ONCE:
+            chunks[-1] = np.concatenate([chunks[-1], of_patch])
+        else:
+            chunks.append(of_patch)
+    return chunks
+
+
+def simulate_chunks(
+    ensemble: Ensemble, driver: xr.Dataset, ewt: str | None
+) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+    """Simulate with all members, a few patches after the others.
 
     Parameters
     ----------
     ensemble, driver
         Members, and forcing of the cells.
-    ewt_weight
-        1 where EWT of a cell's patch is observed, shape (time, cell): its anomaly is from the
-        mean over these months. None: over all months.
+    ewt
+        Variable that observes EWT in patches: the anomaly of a cell is from the mean over the
+        months in which that of its patch is observed. None: over all months.
 
     Yields
     ------
-    For each member, its :data:`QUANTITIES` by name, float32, each of shape (cell, time); the
-    soil pool, of which only the time mean is observed, of shape (cell, 1).
+    Cells of a chunk, and the :data:`QUANTITIES` of each member by name, float32, each of shape
+    (member, cell, time); the soil pool, of which only the time mean is observed, of shape
+    (member, cell, 1).
     """
     settings = ensemble.model
-    weather = weather_of(
-        forcing_of_driver(driver, settings.step_length, settings.moisture_reference)
-    )
-    parameters, initial = ensemble.predict_cells(driver)
-    cells = driver.sizes["cell"]
-    weight = np.ones((weather.time.shape[0], cells)) if ewt_weight is None else ewt_weight
+    chunks = chunks_of_cells(driver)
+    size = max(cells.size for cells in chunks)
     simulate = simulator(
-        choose_engine("auto"),
-        keep_for(tuple(OBSERVABLES)),
-        min(cells, CELLS_AT_ONCE),
-        np.dtype(np.float32),
+        choose_engine("auto"), keep_for(tuple(OBSERVABLES)), size, np.dtype(np.float32)
     )
 
     @jax.jit
     def run(
         parameters: Parameters, initial: Pools, weather: Weather, weight: jax.Array
     ) -> dict[str, jax.Array]:
-        parameters, initial = jax.tree.map(lambda v: v[None, :], (parameters, initial))
-        kept = simulate(parameters, initial, weather)
-        series, totals = jax.tree.map(lambda values: values[0], kept)
-        soc = totals["soc"][None, :] / weather.time.shape[0]
-        ewt = jax.vmap(_cell_anomaly, in_axes=1, out_axes=1)(series["ewt"], weight)
-        return {**series, "soc": soc, "ewt": ewt}
+        series, totals = simulate(parameters, initial, weather)
+        of_cell = jax.vmap(water_anomaly, in_axes=(1, 1), out_axes=1)
+        anomaly = jax.vmap(of_cell, in_axes=(0, None))(series["ewt"][..., None], weight)[..., 0]
+        soc = totals["soc"][:, None] / weather.time.shape[0]
+        return {**series, "soc": soc, "ewt": anomaly}
 
-    def chunk(values: Any, start: int) -> jax.Array:
-        stop = min(start + CELLS_AT_ONCE, cells)
-        part = values if values.shape[-1] == 1 else values[..., start:stop]
-        if part.shape[-1] > 1 and cells > CELLS_AT_ONCE:
-            # The last chunk is filled up, so that one program serves all.
-            part = np.pad(
-                np.asarray(part),
-                [(0, 0)] * (part.ndim - 1) + [(0, CELLS_AT_ONCE - part.shape[-1])],
-                mode="edge",
-            )
-        return jnp.asarray(part, jnp.float32)
-
-    for member in range(len(ensemble.members)):
-        series: dict[str, np.ndarray] = {}
-        for start in range(0, cells, CELLS_AT_ONCE):
-            part = partial(chunk, start=start)
-            block = run(
-                Parameters(*(part(values[member]) for values in parameters)),
-                Pools(*(part(values[member]) for values in initial)),
-                Weather(*(part(values) for values in weather)),
-                part(weight),
-            )
-            stop = min(start + CELLS_AT_ONCE, cells)
-            for name, values in block.items():
-                if name not in series:
-                    series[name] = np.empty((cells, values.shape[0]), np.float32)
-                series[name][start:stop] = np.asarray(values).T[: stop - start]
-        yield series
+    for cells in chunks:
+        # All chunks are filled up to the same size, so that one program serves all.
+        part = driver.isel(cell=np.pad(cells, (0, size - cells.size), mode="edge"))
+        weather = weather_of(
+            forcing_of_driver(part, settings.step_length, settings.moisture_reference)
+        )
+        weather = Weather(*(jnp.asarray(values, jnp.float32) for values in weather))
+        weight = jnp.asarray(_observed_ewt(part, ewt), jnp.float32)
+        series = run(*ensemble.predict_cells(part), weather, weight)
+        yield (
+            cells,
+            {
+                name: np.asarray(values).swapaxes(1, 2)[:, : cells.size]
+                for name, values in series.items()
+            },
+        )
 
 
-def _cell_anomaly(water: jax.Array, weight: jax.Array) -> jax.Array:
-    return water_anomaly(water[:, None], weight)[:, 0]
+@dataclass(frozen=True)
+class _Points:
+    """What is kept of the points of a target in a chunk, for every prediction.
+
+    Attributes
+    ----------
+    patch
+        Number of each point's patch.
+    observed
+        Mean over the observed steps, NaN where there is none; shape (point,).
+    modelled
+        The same of each prediction over the same steps; shape (prediction, point).
+    skills
+        Skill in time of each prediction by name; shape (prediction, point).
+    """
+
+    patch: np.ndarray
+    observed: np.ndarray
+    modelled: np.ndarray
+    skills: Mapping[str, np.ndarray]
+
+    @classmethod
+    def of(cls, target: Target, modelled: np.ndarray, patch_of_cell: np.ndarray) -> Self:
+        """Keep what is wanted of predictions of shape (prediction, point, step)."""
+        known = np.isfinite(target.observed)
+        count = known.sum(axis=1)
+        weights = known / np.maximum(count, 1)[:, None]
+        observed = (np.where(known, target.observed, 0.0) * weights).sum(axis=1)
+        return cls(
+            patch=patch_of_cell[target.cell[:, 0]],
+            observed=np.where(count > 0, observed, np.nan),
+            modelled=(modelled * weights).sum(axis=2),
+            skills=skill(np.broadcast_to(target.observed, modelled.shape), modelled, axis=2),
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The points of all chunks."""
+        return cls(
+            patch=np.concatenate([part.patch for part in parts]),
+            observed=np.concatenate([part.observed for part in parts]),
+            modelled=np.concatenate([part.modelled for part in parts], axis=1),
+            skills={
+                name: np.concatenate([part.skills[name] for part in parts], axis=1)
+                for name in SKILLS
+            },
+        )
 
 
-class _Moments:
-    """Running mean and spread of the members' simulations (Welford 1962)."""
+class _Scores:
+    """Agreement of every prediction with every target, gathered chunk by chunk.
 
-    def __init__(self) -> None:
-        self.count = 0
-        self.mean: dict[str, np.ndarray] = {}
-        self.squares: dict[str, np.ndarray] = {}
+    Predictions are those of the members, and last their mean.
+    """
 
-    def add(self, series: Mapping[str, np.ndarray]) -> None:
-        self.count += 1
-        for name, values in series.items():
-            if self.count == 1:
-                self.mean[name] = values.astype(np.float64)
-                self.squares[name] = np.zeros(values.shape)
-                continue
-            change = values - self.mean[name]
-            self.mean[name] += change / self.count
-            self.squares[name] += change * (values - self.mean[name])
+    def __init__(self, splits: Sequence[Mapping[str, np.ndarray]]) -> None:
+        """Take the patch numbers of each prediction's splits."""
+        self.splits = splits
+        self.supports: dict[str, str] = {}
+        self.space_time: dict[tuple[int, str, str], Agreement] = {}
+        self.points: dict[str, list[_Points]] = {}
+        self.has_time: dict[str, bool] = {}
 
-    def spread(self, name: str) -> np.ndarray:
-        return np.sqrt(self.squares[name] / max(self.count - 1, 1))
+    def add(self, target: Target, modelled: np.ndarray, patch_of_cell: np.ndarray) -> _Points:
+        """Add a chunk; `modelled` has the shape (prediction, point, step)."""
+        self.supports[target.name] = target.support
+        self.has_time[target.name] = target.observed.shape[1] > 1
+        points = _Points.of(target, modelled, patch_of_cell)
+        self.points.setdefault(target.name, []).append(points)
+        for prediction, splits in enumerate(self.splits):
+            for split, numbers in splits.items():
+                chosen = np.isin(points.patch, numbers)
+                found = Agreement.of(
+                    target.observed[chosen].ravel(), modelled[prediction, chosen].ravel()
+                )
+                key = (prediction, target.name, split)
+                before = self.space_time.get(key)
+                self.space_time[key] = found if before is None else before.merged(found)
+        return points
 
+    def rows(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Metrics of each prediction, named so, of each target, split and domain."""
+        points = {target: _Points.joined(parts) for target, parts in self.points.items()}
+        for prediction, name in enumerate(names):
+            for target, split in product(points, self.splits[prediction]):
+                agreement = self.space_time[prediction, target, split]
+                if agreement.n == 0:
+                    continue
+                key = {"member": name, "split": split, "target": target}
+                key["support"] = self.supports[target]
+                yield {**key, "domain": "space-time", **agreement.skills()}
+                if self.has_time[target]:
+                    chosen = np.isin(points[target].patch, self.splits[prediction][split])
+                    yield from self._by_point(key, points[target], prediction, chosen)
 
-def _metric_rows(
-    target: Target, modelled: np.ndarray, splits: Mapping[str, np.ndarray]
-) -> Iterator[dict[str, Any]]:
-    """Metrics of one prediction of one target, for each split and domain."""
-    for split, chosen in splits.items():
-        observed, model = target.observed[chosen], modelled[chosen]
-        if not np.isfinite(observed).any():
-            continue
-        key = {"split": split, "target": target.name, "support": target.support}
-        yield {**key, "domain": "space-time", **skill(observed.ravel(), model.ravel())}
-        if target.observed.shape[1] == 1:
-            continue
-        known = np.isfinite(observed)
-        some = known.any(axis=1)
-        weights = known[some] / known[some].sum(axis=1, keepdims=True)
-        means = [(np.where(known, v, 0.0)[some] * weights).sum(axis=1) for v in (observed, model)]
+    def _by_point(
+        self, key: Mapping[str, str], points: _Points, prediction: int, chosen: np.ndarray
+    ) -> Iterator[dict[str, Any]]:
+        means = points.observed[chosen], points.modelled[prediction, chosen]
         yield {**key, "domain": "space", **skill(*means)}
-        in_time = skill(observed, model, axis=1)
+        in_time = {name: values[prediction, chosen] for name, values in points.skills.items()}
         defined = np.isfinite(in_time["R2"])
         if defined.any():
             medians = {name: float(np.median(in_time[name][defined])) for name in SKILLS}
             yield {**key, "domain": "time", "n": int(defined.sum()), **medians}
-
-
-def _splits_of_points(
-    target: Target, patch_of_cell: np.ndarray, chosen: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Which points of a target belong to each split, from the patch numbers of the split."""
-    patch_of_point = patch_of_cell[target.cell[:, 0]]
-    return {split: np.isin(patch_of_point, numbers) for split, numbers in chosen.items()}
 
 
 def evaluate_ensemble(
@@ -190,6 +244,9 @@ def evaluate_ensemble(
     spin_up_months: int = 24,
 ) -> Evaluation:
     """Simulate with every member, and measure members and their mean against observations.
+
+    A few patches at a time are simulated with all members, so that beside the driver and the
+    results little has to be in memory.
 
     Parameters
     ----------
@@ -212,95 +269,105 @@ def evaluate_ensemble(
     """
     first = spin_up_months
     patch_of_cell = driver["patch"].to_numpy()
-    targets = targets_of_driver(driver, patches, observations, first)
-    logger.info(
-        "%s, %s: %d members, %d cells, targets %s",
-        ensemble.stage,
-        ensemble.setup,
-        len(ensemble.members),
-        driver.sizes["cell"],
-        ", ".join(target.name for target in targets) or "none",
-    )
-    common: dict[str, np.ndarray]
-    if patches is None:
-        common = {"applied": np.unique(patch_of_cell)}
-    else:
-        number, test = patches["number"].to_numpy(), patches["test"].to_numpy() == 1
-        common = {"train": number[~test], "test": number[test]}
-
-    moments = _Moments()
-    rows: list[dict[str, Any]] = []
-    cell_skill = np.full(
-        (3, len(ensemble.members), len(targets), driver.sizes["cell"]), np.nan, np.float32
-    )
-    runs = simulate_members(ensemble, driver, _observed_ewt(driver, observations))
-    for position, (member, series) in enumerate(
-        zip(ensemble.members, tqdm(runs, total=len(ensemble.members), disable=None), strict=True)
-    ):
-        moments.add(series)
-        own = dict(common)
-        if patches is not None:
-            own = {k: np.array(v) for k, v in member.record["split"].items()} | {
-                "test": common["test"]
-            }
-        for index, target in enumerate(targets):
-            modelled = target.modelled(series[OBSERVABLES[target.name].quantity], first)
-            splits = _splits_of_points(target, patch_of_cell, own)
-            rows += [
-                {"member": member.seed, **row} for row in _metric_rows(target, modelled, splits)
-            ]
-            cell_skill[:, position, index] = _skill_of_cells(target, modelled, driver)
-        logger.info("member %s done (%d of %d)", member.seed, position + 1, len(ensemble.members))
-    for target in targets:
-        modelled = target.modelled(moments.mean[OBSERVABLES[target.name].quantity], first)
-        splits = _splits_of_points(target, patch_of_cell, common)
-        rows += [{"member": "ensemble", **row} for row in _metric_rows(target, modelled, splits)]
+    ewt = observations.get("ewt")
+    names = [*ensemble.seeds, "ensemble"]
+    scores = _Scores(_splits(ensemble, patch_of_cell, patches))
+    mean: dict[str, np.ndarray] = {}
+    spread: dict[str, np.ndarray] = {}
+    targets: list[str] = []
+    cell_skill = np.empty(0)
+    total = driver.sizes["cell"]
+    done = 0
+    with tqdm(total=total, unit="cell", desc=ensemble.setup, disable=None) as bar:
+        for cells, series in simulate_chunks(ensemble, driver, ewt if ewt in driver else None):
+            for name, values in series.items():
+                if name not in mean:
+                    mean[name], spread[name] = np.empty((2, total, values.shape[2]), np.float32)
+                mean[name][cells] = values.mean(axis=0, dtype=float)
+                ddof = min(1, len(values) - 1)
+                spread[name][cells] = values.std(axis=0, ddof=ddof, dtype=float)
+            here = driver.isel(cell=cells)
+            found = targets_of_driver(here, _patches_of(patches, cells, total), observations, first)
+            if not targets:
+                targets = [target.name for target in found]
+                shape = (len(CELL_SKILLS), len(ensemble.members), len(targets), total)
+                cell_skill = np.full(shape, np.nan, np.float32)
+            for index, target in enumerate(found):
+                quantity = series[OBSERVABLES[target.name].quantity]
+                every = [*quantity, quantity.mean(axis=0, dtype=float)]
+                modelled = np.stack([target.modelled(values, first) for values in every])
+                points = scores.add(target, modelled, patch_of_cell[cells])
+                _put_skill(cell_skill[:, :, index], target, points, cells)
+            done += cells.size
+            bar.update(cells.size)
+            logger.info("%d of %d cells simulated and compared", done, total)
 
     columns = ["member", "split", "target", "support", "domain", "n", *SKILLS]
-    metrics = pd.DataFrame(rows, columns=columns)
+    metrics = pd.DataFrame(scores.rows(names), columns=columns)
     metrics.insert(0, "setup", ensemble.setup)
     metrics.insert(0, "stage", ensemble.stage)
     return Evaluation(
         metrics=metrics,
         cells=_cells_dataset(ensemble, driver, patches, targets, cell_skill),
-        simulation=_simulation_dataset(ensemble, driver, patches, moments),
+        simulation=_simulation_dataset(ensemble, driver, patches, mean, spread),
     )
 
 
-def _observed_ewt(driver: xr.Dataset, observations: Mapping[str, str | None]) -> np.ndarray | None:
-    """1 where EWT of a cell's patch is observed, shape (time, cell); None where it never is."""
-    variable = observations.get("ewt")
-    if variable is None or variable not in driver:
+def _splits(
+    ensemble: Ensemble, patch_of_cell: np.ndarray, patches: xr.Dataset | None
+) -> list[dict[str, np.ndarray]]:
+    """Patch numbers of the splits of each member, and last those of their mean."""
+    if patches is None:
+        return [{"applied": np.unique(patch_of_cell)}] * (len(ensemble.members) + 1)
+    number, is_test = patches["number"].to_numpy(), patches["test"].to_numpy() == 1
+    test = {"test": number[is_test]}
+    own = [
+        {name: np.array(numbers) for name, numbers in member.record["split"].items()} | test
+        for member in ensemble.members
+    ]
+    return [*own, {"train": number[~is_test]} | test]
+
+
+def _patches_of(patches: xr.Dataset | None, cells: np.ndarray, total: int) -> xr.Dataset | None:
+    """The patches that these cells make up, their cells numbered within `cells`."""
+    if patches is None:
         return None
+    place = np.full(total, PADDING)
+    place[cells] = np.arange(cells.size)
+    every = patches["cell"].to_numpy()
+    here = patches.isel(patch=place[every[:, 0]] != PADDING)
+    kept = here["cell"].to_numpy()
+    return here.assign(cell=(here["cell"].dims, np.where(kept == PADDING, PADDING, place[kept])))
+
+
+def _observed_ewt(driver: xr.Dataset, variable: str | None) -> np.ndarray:
+    """1 where EWT of a cell's patch is observed, shape (time, cell)."""
+    if variable is None:
+        return np.ones((driver.sizes["time"], driver.sizes["cell"]))
     known = np.isfinite(driver[variable].to_numpy())
     # A patch without any observation is simulated all the same: its anomaly is from all months.
     known[~known.any(axis=1)] = True
     return known[driver["patch"].to_numpy()].T.astype(float)
 
 
-def _skill_of_cells(target: Target, modelled: np.ndarray, driver: xr.Dataset) -> np.ndarray:
-    """pearson_r2, R2 and rmse in time of each cell, shape (3, cell)."""
-    result = np.full((3, driver.sizes["cell"]), np.nan)
-    in_time = skill(target.observed, modelled, axis=1)
-    chosen = target.valid > 0
-    for row, name in enumerate(("pearson_r2", "R2", "rmse")):
-        values = np.broadcast_to(in_time[name][:, None], target.cell.shape)
-        result[row, target.cell[chosen]] = values[chosen]
-    return result
+def _put_skill(result: np.ndarray, target: Target, points: _Points, cells: np.ndarray) -> None:
+    """Write each member's skill in time at each point into all cells of the point.
+
+    `result` has the shape (skill, member, cell), `cells` are those of the chunk.
+    """
+    point, slot = np.nonzero(target.valid)
+    into = cells[target.cell[point, slot]]
+    for row, name in enumerate(CELL_SKILLS):
+        result[row][:, into] = points.skills[name][:-1, point]
 
 
 def _cells_dataset(
     ensemble: Ensemble,
     driver: xr.Dataset,
     patches: xr.Dataset | None,
-    targets: list[Target],
+    targets: Sequence[str],
     values: np.ndarray,
 ) -> xr.Dataset:
-    long_names = {
-        "pearson_r2": ("1", "squared correlation in time of model and observation"),
-        "R2": ("1", "coefficient of determination in time, 1 - SSE/SST"),
-        "rmse": ("units of the target", "root mean square error in time"),
-    }
     return xr.Dataset(
         {
             name: (
@@ -308,11 +375,11 @@ def _cells_dataset(
                 values[row],
                 {"units": units, "long_name": long_name},
             )
-            for row, (name, (units, long_name)) in enumerate(long_names.items())
+            for row, (name, (units, long_name)) in enumerate(CELL_SKILLS.items())
         },
         coords={
             "member": ensemble.seeds,
-            "target": [target.name for target in targets],
+            "target": list(targets),
             **cell_coordinates(driver, patches),
         },
         attrs={"title": "Skill in time", "setup": ensemble.setup, "stage": ensemble.stage},
@@ -320,7 +387,11 @@ def _cells_dataset(
 
 
 def _simulation_dataset(
-    ensemble: Ensemble, driver: xr.Dataset, patches: xr.Dataset | None, moments: _Moments
+    ensemble: Ensemble,
+    driver: xr.Dataset,
+    patches: xr.Dataset | None,
+    means: Mapping[str, np.ndarray],
+    spreads: Mapping[str, np.ndarray],
 ) -> xr.Dataset:
     result = xr.Dataset(
         coords={"time": driver["time"], **cell_coordinates(driver, patches)},
@@ -334,18 +405,18 @@ def _simulation_dataset(
     for name in QUANTITIES:
         row = OUTPUTS[name]
         dims: tuple[str, ...] = ("cell", "time")
-        mean, spread = moments.mean[name], moments.spread(name)
+        mean, spread = means[name], spreads[name]
         if name == "soc":
             dims = ("cell",)
             mean, spread = mean[:, 0], spread[:, 0]
         result[name] = (
             dims,
-            mean.astype(np.float32),
+            mean,
             {"units": row.units, "long_name": f"{row.long_name}, mean of the members"},
         )
         result[f"{name}_spread"] = (
             dims,
-            spread.astype(np.float32),
+            spread,
             {
                 "units": row.units,
                 "long_name": f"{row.long_name}, standard deviation among the members",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import xarray as xr
@@ -15,6 +16,97 @@ MINIMUM_PAIRS = 3
 """Fewest pairs of model and observation that a skill is computed from."""
 
 SKILLS = ("R2", "pearson_r2", "correlation", "mae", "rmse", "slope", "intercept")
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Sums over pairs of observation and model, from which every skill follows.
+
+    Sums of parts can be merged, so that no more than a part has to be in memory.
+
+    Attributes
+    ----------
+    n
+        Pairs.
+    observed_mean, modelled_mean
+        Means over the pairs.
+    observed_squares, modelled_squares, products
+        Sums of squared deviations from these means, and of the products of both deviations.
+    absolute_error, squared_error
+        Sums of the differences' magnitudes and squares.
+    """
+
+    n: np.ndarray
+    observed_mean: np.ndarray
+    modelled_mean: np.ndarray
+    observed_squares: np.ndarray
+    modelled_squares: np.ndarray
+    products: np.ndarray
+    absolute_error: np.ndarray
+    squared_error: np.ndarray
+
+    @classmethod
+    def of(cls, observed: np.ndarray, modelled: np.ndarray, axis: int = -1) -> Self:
+        """Sum along an axis over pairs where both are finite."""
+        known = np.isfinite(observed) & np.isfinite(modelled)
+        n = known.sum(axis=axis)
+        o = np.where(known, observed, 0.0).astype(float)
+        m = np.where(known, modelled, 0.0).astype(float)
+        observed_mean, modelled_mean = (v.sum(axis=axis) / np.maximum(n, 1) for v in (o, m))
+        do = np.where(known, o - np.expand_dims(observed_mean, axis), 0.0)
+        dm = np.where(known, m - np.expand_dims(modelled_mean, axis), 0.0)
+        return cls(
+            n,
+            observed_mean,
+            modelled_mean,
+            (do**2).sum(axis=axis),
+            (dm**2).sum(axis=axis),
+            (do * dm).sum(axis=axis),
+            np.abs(m - o).sum(axis=axis),
+            ((m - o) ** 2).sum(axis=axis),
+        )
+
+    def merged(self, other: Self) -> Self:
+        """Sums over the pairs of both (Chan, Golub & LeVeque 1983, doi:10.2307/2683386)."""
+        n = self.n + other.n
+        share = other.n / np.maximum(n, 1)
+        observed = other.observed_mean - self.observed_mean
+        modelled = other.modelled_mean - self.modelled_mean
+        between = self.n * share
+        return type(self)(
+            n,
+            self.observed_mean + observed * share,
+            self.modelled_mean + modelled * share,
+            self.observed_squares + other.observed_squares + observed**2 * between,
+            self.modelled_squares + other.modelled_squares + modelled**2 * between,
+            self.products + other.products + observed * modelled * between,
+            self.absolute_error + other.absolute_error,
+            self.squared_error + other.squared_error,
+        )
+
+    def skills(self) -> dict[str, np.ndarray]:
+        """Number of pairs ``n`` and the skills of :data:`SKILLS`; see :func:`skill`."""
+        count = np.maximum(self.n, 1)
+        sso, ssm, cross = (
+            sums / count for sums in (self.observed_squares, self.modelled_squares, self.products)
+        )
+        error = self.squared_error / count
+        scale = np.finfo(np.float32).eps * np.abs(self.observed_mean) + np.finfo(float).tiny
+        defined = (self.n >= MINIMUM_PAIRS) & (sso > scale**2)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            correlation = np.where(ssm > 0, cross / np.sqrt(sso * ssm), 0.0)
+            values = {
+                "R2": 1 - error / sso,
+                "pearson_r2": correlation**2,
+                "correlation": correlation,
+                "mae": self.absolute_error / count,
+                "rmse": np.sqrt(error),
+                "slope": cross / sso,
+                "intercept": self.modelled_mean - cross / sso * self.observed_mean,
+            }
+        return {"n": self.n} | {
+            name: np.where(defined, value, np.nan) for name, value in values.items()
+        }
 
 
 def skill(observed: np.ndarray, modelled: np.ndarray, axis: int = -1) -> dict[str, np.ndarray]:
@@ -37,34 +129,7 @@ def skill(observed: np.ndarray, modelled: np.ndarray, axis: int = -1) -> dict[st
     -------
     By name, without that axis; ``n`` is the number of pairs.
     """
-    known = np.isfinite(observed) & np.isfinite(modelled)
-    n = known.sum(axis=axis)
-    o = np.where(known, observed, 0.0).astype(float)
-    m = np.where(known, modelled, 0.0).astype(float)
-
-    def mean(values: np.ndarray) -> np.ndarray:
-        return values.sum(axis=axis) / np.maximum(n, 1)
-
-    def centred(values: np.ndarray) -> np.ndarray:
-        return np.where(known, values - np.expand_dims(mean(values), axis), 0.0)
-
-    do, dm = centred(o), centred(m)
-    sso, ssm, cross = mean(do**2), mean(dm**2), mean(do * dm)
-    error = mean((m - o) ** 2)
-    scale = np.finfo(np.float32).eps * np.abs(mean(o)) + np.finfo(float).tiny
-    defined = (n >= MINIMUM_PAIRS) & (sso > scale**2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        correlation = np.where(ssm > 0, cross / np.sqrt(sso * ssm), 0.0)
-        values = {
-            "R2": 1 - error / sso,
-            "pearson_r2": correlation**2,
-            "correlation": correlation,
-            "mae": mean(np.abs(m - o)),
-            "rmse": np.sqrt(error),
-            "slope": cross / sso,
-            "intercept": mean(m) - cross / sso * mean(o),
-        }
-    return {"n": n} | {name: np.where(defined, value, np.nan) for name, value in values.items()}
+    return Agreement.of(observed, modelled, axis).skills()
 
 
 @dataclass(frozen=True)
@@ -106,10 +171,9 @@ class Target:
             steps = annual_mean(series[:, first:].T).T
         else:
             steps = series[:, first:]
-        total = np.zeros(self.observed.shape)
-        for slot in range(self.cell.shape[1]):
-            total += steps[self.cell[:, slot]] * self.valid[:, slot, None]
-        return total / self.valid.sum(axis=1)[:, None]
+        total = np.einsum("psk,ps->pk", steps[self.cell], self.valid)
+        modelled: np.ndarray = total / self.valid.sum(axis=1)[:, None]
+        return modelled
 
 
 def targets_of_driver(
