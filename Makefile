@@ -34,6 +34,7 @@ benchmark: .venv/test
 	mkdir -p results/benchmarks
 	$(BIN)/python benchmarks/training.py results/benchmarks/training.csv $(if $(REFERENCE),--reference $(REFERENCE))
 	$(BIN)/python benchmarks/regrid.py results/benchmarks/regrid.csv
+	$(BIN)/python benchmarks/attribution.py results/benchmarks/attribution.csv
 
 clean:
 	rm -rf .venv

@@ -11,6 +11,7 @@ References
    via linear regression. AISTATS 2021, PMLR 130.
 """
 
+import logging
 from collections.abc import Callable
 from itertools import combinations
 from math import comb
@@ -22,6 +23,8 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Array, Bool, Float
 from tqdm import tqdm
+
+logger = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 2**13
 """Rows given to the function in one go: what it needs for them stays in the caches."""
@@ -232,10 +235,9 @@ def _coalition_means(
 
         return jax.lax.map(of_point, (points, fixed))
 
-    places = range(0, len(points), POINTS_AT_ONCE)
     results = []
     with tqdm(total=len(points), desc=description, unit="cell", disable=None) as bar:
-        for start in places:
+        for start in range(0, len(points), POINTS_AT_ONCE):
             chosen = np.arange(start, start + POINTS_AT_ONCE).clip(max=len(points) - 1)
             found = means(
                 *(jnp.asarray(v, jnp.float32) for v in (points[chosen], fixed[chosen], background)),
@@ -247,4 +249,7 @@ def _coalition_means(
                 outputs.reshape(len(outputs), -1, outputs.shape[-1])[:number, : len(coalitions)]
             )
             bar.update(number)
+            tenths = 10 * start // len(points), 10 * (start + number) // len(points)
+            if tenths[1] > tenths[0]:
+                logger.info("%s: %d of %d cells", description, start + number, len(points))
     return np.concatenate(results)
