@@ -43,6 +43,7 @@ include: "workflow/rules/analysis.smk"
 include: "workflow/rules/apply.smk"
 include: "workflow/rules/recovery.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/plan.smk"
 
 
 rule all:

@@ -26,7 +26,7 @@ def apply_ensemble(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         apply_ensemble(
             ensemble=snakemake.input.ensemble,
             members=snakemake.params.members,

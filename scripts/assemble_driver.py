@@ -14,7 +14,7 @@ def assemble_driver(files: assembly.GriddedFiles, raw: dict[str, Any], driver: s
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         towers = snakemake.input.get("towers")
         assemble_driver(
             files=assembly.GriddedFiles(

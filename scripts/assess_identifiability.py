@@ -11,7 +11,7 @@ def assess_identifiability(parameters: str, threshold: float, table: str, cells:
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         assess_identifiability(
             parameters=snakemake.input.parameters,
             threshold=snakemake.params.threshold,

@@ -31,7 +31,7 @@ def attribute_predictors(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         attribute_predictors(
             ensemble=snakemake.input.ensemble,
             members=snakemake.params.members,

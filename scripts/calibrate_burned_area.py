@@ -14,7 +14,7 @@ def calibrate_burned_area(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         calibrate_burned_area(
             sources={
                 role: [Path(file) for file in files] for role, files in snakemake.input.items()

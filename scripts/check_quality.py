@@ -12,7 +12,7 @@ def check_quality(driver: str, patches: str, variables: list[str], table: str) -
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         check_quality(
             driver=snakemake.input.driver,
             patches=snakemake.input.patches,

@@ -33,7 +33,7 @@ def compare_importance(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         compare_importance(
             estimated=snakemake.input.table,
             driver=snakemake.input.driver,

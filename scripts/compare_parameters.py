@@ -16,7 +16,7 @@ def compare_parameters(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         compare_parameters(
             parameters=snakemake.input.parameters,
             identifiability=snakemake.input.identifiability,

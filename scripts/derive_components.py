@@ -9,7 +9,7 @@ def derive_components(parameters: str, number: int, components: str) -> None:
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         derive_components(
             parameters=snakemake.input.parameters,
             number=snakemake.params.number,

@@ -11,7 +11,7 @@ def draw_patches(driver: str, settings: dict[str, Any], output: str) -> None:
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         draw_patches(
             driver=snakemake.input.driver,
             settings=snakemake.params.settings,

@@ -29,7 +29,7 @@ def evaluate_ensemble(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         evaluate_ensemble(
             ensemble=snakemake.input.ensemble,
             members=snakemake.params.members,

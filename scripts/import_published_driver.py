@@ -14,7 +14,7 @@ def import_published_driver(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         import_published_driver(
             files=PublishedFiles(**{key: Path(path) for key, path in snakemake.input.items()}),
             predictors=snakemake.params.predictors,

@@ -10,7 +10,7 @@ def map_parameters(ensemble: str, members: str, driver: str, patches: str, param
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         map_parameters(
             ensemble=snakemake.input.ensemble,
             members=snakemake.params.members,

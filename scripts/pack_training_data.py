@@ -18,7 +18,7 @@ def pack_training_data(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         pack_training_data(
             driver=snakemake.input.driver,
             patches=snakemake.input.patches,

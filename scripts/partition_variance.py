@@ -24,7 +24,7 @@ def partition_variance(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         partition_variance(
             metrics=snakemake.input.metrics,
             cells=snakemake.input.cells,

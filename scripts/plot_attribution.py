@@ -10,7 +10,7 @@ def plot_attribution(table: str, population: str, png: str, pdf: str) -> None:
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         plot_attribution(
             table=snakemake.input.table,
             population=snakemake.wildcards.population,

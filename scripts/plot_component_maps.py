@@ -9,7 +9,7 @@ def plot_component_maps(scores: str, png: str, pdf: str) -> None:
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         plot_component_maps(
             scores=snakemake.input.components,
             png=snakemake.output.png,

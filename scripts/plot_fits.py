@@ -20,7 +20,7 @@ def plot_fits(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         plot_fits(
             driver=snakemake.input.driver,
             patches=snakemake.input.patches,

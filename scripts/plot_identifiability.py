@@ -10,7 +10,7 @@ def plot_identifiability(table: str, png: str, pdf: str) -> None:
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         plot_identifiability(
             table=snakemake.input.table,
             png=snakemake.output.png,

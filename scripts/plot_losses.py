@@ -18,7 +18,7 @@ def plot_losses(tables: list[Path], ensembles: list[Path], png: str, pdf: str) -
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         plot_losses(
             tables=list(map(Path, snakemake.input.losses)),
             ensembles=list(map(Path, snakemake.input.ensembles)),

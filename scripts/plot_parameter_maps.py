@@ -13,7 +13,7 @@ def plot_parameter_maps(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         plot_parameter_maps(
             parameters=snakemake.input.parameters,
             traits=snakemake.params.traits,

@@ -11,7 +11,7 @@ def plot_partition_maps(cells: str, targets: list[str], pngs: list[str], pdfs: l
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         plot_partition_maps(
             cells=snakemake.input.cells,
             targets=snakemake.params.targets,

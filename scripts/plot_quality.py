@@ -17,7 +17,7 @@ def plot_quality(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         plot_quality(
             driver=snakemake.input.driver,
             table=snakemake.input.table,

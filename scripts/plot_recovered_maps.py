@@ -11,7 +11,7 @@ def plot_recovered_maps(cells: str, traits: list[str], pngs: list[str], pdfs: li
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         plot_recovered_maps(
             cells=snakemake.input.cells,
             traits=snakemake.params.traits,

@@ -12,7 +12,7 @@ def plot_recovered_traits(cells: str, table: str, png: str, pdf: str) -> None:
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         plot_recovered_traits(
             cells=snakemake.input.cells,
             table=snakemake.input.table,

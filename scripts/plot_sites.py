@@ -23,7 +23,7 @@ def plot_sites(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         plot_sites(
             driver=snakemake.input.driver,
             simulation=snakemake.input.simulation,

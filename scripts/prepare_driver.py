@@ -13,7 +13,7 @@ def prepare_driver(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         prepare_driver(
             source=snakemake.input.driver,
             trained_on=snakemake.wildcards.place == "driver",

@@ -20,7 +20,7 @@ def read_towers(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         read_towers(
             folder=Path(snakemake.params.folder),
             years=snakemake.params.years,

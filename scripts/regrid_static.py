@@ -21,7 +21,7 @@ def regrid_static(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         regrid_static(
             product=snakemake.wildcards.product,
             sources={

@@ -25,7 +25,7 @@ def regrid_year(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         regrid_year(
             product=snakemake.wildcards.product,
             year=int(snakemake.wildcards.year),

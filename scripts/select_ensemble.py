@@ -14,7 +14,7 @@ def select_ensemble(directories: list[Path], size: int, ensemble: str) -> None:
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         select_ensemble(
             directories=list(dict.fromkeys(Path(file).parent for file in snakemake.input)),
             size=snakemake.params.size,

@@ -15,7 +15,7 @@ def tabulate_datasets(products: dict[str, Any], years: dict[str, list[int]], tab
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         tabulate_datasets(
             products=snakemake.params.products,
             years=snakemake.params.years,

@@ -14,7 +14,7 @@ def tabulate_metrics(tables: list[str], drivers: list[str], metrics: str) -> Non
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         tabulate_metrics(
             tables=snakemake.input.metrics,
             drivers=snakemake.params.drivers,

@@ -1,8 +1,7 @@
 from pathlib import Path
 from typing import Any
 
-import jax
-
+from differland.devices import use_devices
 from differland.logs import record
 from differland.members import write_member
 from differland.packing import read_training_data
@@ -16,9 +15,10 @@ def train(
     configuration: dict[str, Any],
     checkpoints: str,
     threads: int,
+    gpus: int,
 ) -> None:
     """Train a block of members, one for each of `directories`, which end in setup/seed."""
-    jax.config.update("jax_num_cpu_devices", threads)
+    use_devices(threads, gpus, configuration["training"]["permit_cpu"])
     members = train_block(
         read_training_data(data),
         [(directory.parent.name, directory.name) for directory in directories],
@@ -31,7 +31,7 @@ def train(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0]):
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         train(
             data=snakemake.input.data,
             directories=list(dict.fromkeys(Path(file).parent for file in snakemake.output)),
@@ -39,4 +39,5 @@ if __name__ == "__main__":
             configuration=snakemake.config,
             checkpoints=snakemake.params.checkpoints,
             threads=snakemake.threads,
+            gpus=snakemake.resources.get("gpu", 0),
         )

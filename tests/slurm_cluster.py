@@ -86,7 +86,7 @@ StorageLoc=slurm_acct_db
 
 
 def missing_programs(accounting: bool) -> list[str]:
-    """Names of programs that are not installed (Debian: slurm-wlm munge slurmdbd mariadb-server)."""
+    """Names of programs that are not installed."""
     wanted = [*PROGRAMS, *(ACCOUNTING_PROGRAMS if accounting else ())]
     return [name for name in wanted if shutil.which(name) is None]
 
@@ -228,7 +228,9 @@ class Cluster:
         database.chmod(0o600)
         # Inside jobs the executor takes SLURM_CONF away before it calls srun.
         wrapper = self.folder / "bin/srun"
-        wrapper.write_text(f'#!/bin/sh\nSLURM_CONF={etc}/slurm.conf exec {shutil.which("srun")} "$@"\n')
+        wrapper.write_text(
+            f'#!/bin/sh\nSLURM_CONF={etc}/slurm.conf exec {shutil.which("srun")} "$@"\n'
+        )
         wrapper.chmod(0o755)
 
     # -- daemons ------------------------------------------------------------------------------

@@ -5,6 +5,9 @@ __version__ = "0.1.0"
 MODEL_VERSION = 1
 """Raised whenever the same configuration and data would train to other weights than before."""
 
-HOW_TRAINED = ("members_per_job", "engine", "threads", "checkpoint_interval", "maximum_restarts")
+HOW_TRAINED = (
+    *("members_per_job", "engine", "threads", "permit_cpu", "checkpoint_interval"),
+    "maximum_restarts",
+)
 """Settings of training that say how members are put into jobs, computed and saved: a change of them
 trains nothing again."""

@@ -1,6 +1,7 @@
 """Files that are whole or absent: every file is written under a temporary name and renamed."""
 
 import os
+import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,7 +22,9 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
+    # Processes on two nodes may have the same number.
+    writer = f"{socket.gethostname()}.{os.getpid()}"
+    temporary = target.with_name(f".{target.stem}.{writer}{target.suffix}")
     try:
         yield temporary
         # Without this a crash of the machine can leave a renamed but empty file.

@@ -7,9 +7,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+HOPELESS = "Another attempt would fail in the same way, and none is made."
+"""Ends the log of a job that failed for a reason of its own."""
+
+
+def is_hopeless(error: BaseException) -> bool:
+    """Whether doing the same again would fail again.
+
+    So it is, unless the system is to blame somewhere along the chain of causes: a disk, a network,
+    memory, a device (JAX's errors are RuntimeErrors), or a signal.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if not isinstance(cause, Exception) or isinstance(
+            cause, (OSError, MemoryError, RuntimeError, EOFError)
+        ):
+            return isinstance(cause, NotImplementedError)
+        context = None if cause.__suppress_context__ else cause.__context__
+        cause = cause.__cause__ or context
+    return True
+
 
 @contextmanager
-def record(path: Path | str) -> Iterator[None]:
+def record(path: Path | str, attempt: int = 1) -> Iterator[None]:
     """Write the log of a block of code to `path`: its log lines, warnings and failure.
 
     Warnings and errors also go to standard error, so that a terminal shows them.
@@ -17,11 +37,23 @@ def record(path: Path | str) -> Iterator[None]:
     Parameters
     ----------
     path
-        The log file. It is begun anew; its folder is made.
+        The log file. The first attempt begins it anew, others go on in it. Its folder is made.
+    attempt
+        1 for a job that was not tried before, and one more for every retry.
+
+    Raises
+    ------
+    RuntimeError
+        This is a retry, and the attempt before failed for a reason that no retry mends: the
+        block of code is not run.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    file = logging.FileHandler(target, mode="w", encoding="utf-8")
+    if attempt > 1 and target.is_file():
+        lines = target.read_text(encoding="utf-8", errors="replace").splitlines()
+        if HOPELESS in lines[-1:]:
+            raise RuntimeError(f"not tried again: {target} says why the first attempt failed")
+    file = logging.FileHandler(target, mode="w" if attempt == 1 else "a", encoding="utf-8")
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setLevel(logging.WARNING)
@@ -33,9 +65,10 @@ def record(path: Path | str) -> Iterator[None]:
         logger.addHandler(terminal)
     try:
         yield
-    except BaseException:
+    except BaseException as error:
         loggers[0].removeHandler(terminal)
-        loggers[0].error("failed\n%s", traceback.format_exc())
+        text = f"failed\n{traceback.format_exc()}"
+        loggers[0].error("%s", text + HOPELESS if is_hopeless(error) else text)
         raise
     finally:
         logging.captureWarnings(False)

@@ -31,8 +31,8 @@ rule partition_variance:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=growing(16000),
-        runtime=growing(30),
+        mem_mb=memory("partition_variance"),
+        runtime=runtime("partition_variance"),
     params:
         setups=PARTITIONED,
         groups=config["analysis"]["groups"],
@@ -57,8 +57,8 @@ rule assess_identifiability:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(20),
+        mem_mb=memory("assess_identifiability"),
+        runtime=runtime("assess_identifiability"),
     params:
         threshold=config["analysis"]["identifiability_threshold"],
     message:
@@ -81,8 +81,8 @@ rule derive_components:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(20),
+        mem_mb=memory("derive_components"),
+        runtime=runtime("derive_components"),
     params:
         number=config["analysis"]["components"],
     message:
@@ -110,8 +110,8 @@ rule attribute_predictors:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(240),
+        mem_mb=memory("attribute_predictors"),
+        runtime=runtime("attribute_predictors"),
     params:
         members=members_root,
         settings=config["analysis"]["attribution"],

@@ -27,8 +27,8 @@ rule apply_ensemble:
         "../../envs/model.yaml"
     threads: 1
     resources:
-        mem_mb=growing(32000),
-        runtime=growing(120),
+        mem_mb=memory("apply_ensemble"),
+        runtime=runtime("apply_ensemble"),
     params:
         members=members_root,
         observed_variables=OBSERVED,

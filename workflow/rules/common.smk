@@ -19,7 +19,10 @@ os.environ.setdefault(
     "JAX_COMPILATION_CACHE_DIR", str(Path("results/.cache/jax").absolute())
 )
 
-from differland import HOW_TRAINED, MODEL_VERSION, configuration, tables
+# On a GPU that others use too, JAX must not take most of its memory at once.
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+
+from differland import HOW_TRAINED, MODEL_VERSION, configuration, planning, tables
 from differland.datasets import sources
 from differland.errors import InputError
 
@@ -45,6 +48,8 @@ POPULATIONS = ["all", *config["predictors"]["PFT"]]
 REFERENCE = config["analysis"]["reference_setup"]
 PARTITIONED = configuration.subsets(config["analysis"]["groups"])
 
+SIZE = planning.study_size(config, Path(RESULTS, "driver", "driver.nc"))
+
 RAW = config["raw"]
 ASSEMBLED = f"{RESULTS}/driver/assembled.nc"
 PUBLISHED = f"{RESULTS}/driver/published.nc"
@@ -68,6 +73,9 @@ TRAINING = (
 
 # A profile or command line that sets resources of `train` means all kinds of training jobs.
 settings = workflow.resource_settings
+TRAINED_ON = (
+    "train_gpu" if "gpu" in settings.overwrite_resources.get("train", {}) else "train"
+)
 if "train" in settings.overwrite_resources:
     settings.overwrite_resources = {
         **{name: settings.overwrite_resources["train"] for name in TRAINING},
@@ -82,9 +90,21 @@ def any_of(names):
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
-def growing(amount):
-    """A resource that grows with each attempt at a job."""
+def need(rule, members=1):
+    """What a job of a rule is expected to take; a training job, with so many members."""
+    return planning.need_of(rule, planning.amounts(config, SIZE, members))
+
+
+def memory(rule, members=1):
+    """Memory that a job asks for, MB: it grows with each attempt."""
+    amount = need(rule, members).memory_request
     return lambda wildcards, attempt: amount * attempt
+
+
+def runtime(rule, members=1):
+    """Time that a job asks for, minutes: it grows with each attempt."""
+    minutes = need(rule, members).runtime_request
+    return lambda wildcards, attempt: minutes * attempt
 
 
 def published(name):

@@ -25,8 +25,8 @@ rule import_published_driver:
         "../../envs/model.yaml"
     threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(60),
+        mem_mb=memory("import_published_driver"),
+        runtime=runtime("import_published_driver"),
     params:
         predictors=[name for names in config["predictors"].values() for name in names],
         vpd_units=config["driver"]["vpd_units"],
@@ -53,8 +53,8 @@ rule prepare_driver:
         "../../envs/model.yaml"
     threads: 1
     resources:
-        mem_mb=growing(24000),
-        runtime=growing(60),
+        mem_mb=memory("prepare_driver"),
+        runtime=runtime("prepare_driver"),
     message:
         "Checking the driver {input.driver}"
     script:
@@ -75,8 +75,8 @@ rule draw_patches:
         "../../envs/model.yaml"
     threads: 1
     resources:
-        mem_mb=growing(24000),
-        runtime=growing(20),
+        mem_mb=memory("draw_patches"),
+        runtime=runtime("draw_patches"),
     params:
         settings={
             key: value

@@ -32,8 +32,8 @@ rule evaluate_ensemble:
         "../../envs/model.yaml"
     threads: 1
     resources:
-        mem_mb=growing(32000),
-        runtime=growing(120),
+        mem_mb=memory("evaluate_ensemble"),
+        runtime=runtime("evaluate_ensemble"),
     params:
         members=members_root,
         observed_variables=OBSERVED,
@@ -61,8 +61,8 @@ rule map_parameters:
         "../../envs/model.yaml"
     threads: 1
     resources:
-        mem_mb=growing(16000),
-        runtime=growing(30),
+        mem_mb=memory("map_parameters"),
+        runtime=runtime("map_parameters"),
     params:
         members=members_root,
     message:
@@ -100,8 +100,8 @@ rule tabulate_metrics:
         "../../envs/model.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        mem_mb=memory("tabulate_metrics"),
+        runtime=runtime("tabulate_metrics"),
     params:
         # The driver that each table is about: the study's own, or an applied one.
         drivers=["driver"] * len(STAGES) * len(config["setups"])

@@ -64,8 +64,8 @@ rule plot_fits:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=growing(24000),
-        runtime=growing(20),
+        mem_mb=memory("plot_fits"),
+        runtime=runtime("plot_fits"),
     params:
         spin_up_months=config["evaluation"]["spin_up_months"],
         observed_variables=OBSERVED,
@@ -102,8 +102,8 @@ rule plot_losses:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        mem_mb=memory("plot_losses"),
+        runtime=runtime("plot_losses"),
     message:
         "Drawing the loss curves of {wildcards.setup}"
     script:
@@ -135,8 +135,8 @@ rule plot_sites:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=growing(24000),
-        runtime=growing(60),
+        mem_mb=memory("plot_sites"),
+        runtime=runtime("plot_sites"),
     params:
         sites=config["figures"]["sites"],
         spin_up_months=config["evaluation"]["spin_up_months"],
@@ -169,8 +169,8 @@ rule plot_partition:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        mem_mb=memory("plot_partition"),
+        runtime=runtime("plot_partition"),
     message:
         "Drawing the shares of explained variance"
     script:
@@ -202,8 +202,8 @@ rule plot_partition_maps:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(20),
+        mem_mb=memory("plot_partition_maps"),
+        runtime=runtime("plot_partition_maps"),
     params:
         targets=TARGETS,
     message:
@@ -238,8 +238,8 @@ rule plot_parameter_maps:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=growing(16000),
-        runtime=growing(20),
+        mem_mb=memory("plot_parameter_maps"),
+        runtime=runtime("plot_parameter_maps"),
     params:
         traits=TRAITS,
     message:
@@ -271,8 +271,8 @@ rule plot_identifiability:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        mem_mb=memory("plot_identifiability"),
+        runtime=runtime("plot_identifiability"),
     message:
         "Drawing the identifiability of the parameters of {wildcards.setup}"
     script:
@@ -302,8 +302,8 @@ rule plot_components:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(10),
+        mem_mb=memory("plot_components"),
+        runtime=runtime("plot_components"),
     message:
         "Drawing the loadings of the trait components of {wildcards.setup}"
     script:
@@ -333,8 +333,8 @@ rule plot_component_maps:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(20),
+        mem_mb=memory("plot_component_maps"),
+        runtime=runtime("plot_component_maps"),
     message:
         "Drawing maps of the trait components of {wildcards.setup}"
     script:
@@ -364,8 +364,8 @@ rule plot_attribution:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(10),
+        mem_mb=memory("plot_attribution"),
+        runtime=runtime("plot_attribution"),
     message:
         "Drawing which predictors shape the trait components of {wildcards.setup}, cells: {wildcards.population}"
     script:

@@ -40,8 +40,8 @@ rule check_quality:
         "../../envs/model.yaml"
     threads: 1
     resources:
-        mem_mb=growing(6000),
-        runtime=growing(60),
+        mem_mb=memory("check_quality"),
+        runtime=runtime("check_quality"),
     params:
         variables=PLOTTED,
     message:
@@ -79,8 +79,8 @@ rule plot_quality:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=memory("plot_quality"),
+        runtime=runtime("plot_quality"),
     params:
         variables=PLOTTED,
     message:

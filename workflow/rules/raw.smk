@@ -16,12 +16,11 @@ GRIDDED = [
 ]
 WITH_TOWERS = RAW["products"]["flux_towers"] is not None
 
-
 # Weights of ESMF take much more memory than those of the exact operator.
-REGRIDDING_MEMORY = (
-    3000
+REGRIDDING = (
+    ""
     if RAW["method"] == "exact" and RAW["products"]["era5"]["nodes"] == "conservative"
-    else 16000
+    else "_xesmf"
 )
 
 
@@ -47,8 +46,8 @@ rule regrid_static:
         "../../envs/regrid.yaml"
     threads: 1
     resources:
-        mem_mb=growing(REGRIDDING_MEMORY),
-        runtime=growing(240),
+        mem_mb=memory("regrid_static" + REGRIDDING),
+        runtime=runtime("regrid_static" + REGRIDDING),
     params:
         folder=lambda wildcards: str(sources.product_folder(wildcards.product, RAW)),
         settings=product_settings,
@@ -84,8 +83,8 @@ rule regrid_year:
         "../../envs/regrid.yaml"
     threads: 1
     resources:
-        mem_mb=growing(REGRIDDING_MEMORY),
-        runtime=growing(240),
+        mem_mb=memory("regrid_year" + REGRIDDING),
+        runtime=runtime("regrid_year" + REGRIDDING),
     params:
         settings=product_settings,
         window=window(),
@@ -114,8 +113,8 @@ rule calibrate_burned_area:
         "../../envs/regrid.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(60),
+        mem_mb=memory("calibrate_burned_area"),
+        runtime=runtime("calibrate_burned_area"),
     params:
         settings=RAW["products"][sources.BURNED_AREA_EXTENSION],
     message:
@@ -138,8 +137,8 @@ rule read_towers:
         "../../envs/regrid.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(60),
+        mem_mb=memory("read_towers"),
+        runtime=runtime("read_towers"),
     params:
         folder=(
             str(sources.product_folder("flux_towers", RAW)) if WITH_TOWERS else None
@@ -175,8 +174,8 @@ rule assemble_driver:
         "../../envs/regrid.yaml"
     threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(120),
+        mem_mb=memory("assemble_driver"),
+        runtime=runtime("assemble_driver"),
     params:
         static={product: f"{RESULTS}/gridded/{product}.nc" for product in STATIC},
         yearly={
@@ -206,8 +205,8 @@ rule tabulate_datasets:
         "../../envs/regrid.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(5),
+        mem_mb=memory("tabulate_datasets"),
+        runtime=runtime("tabulate_datasets"),
     params:
         products=RAW["products"],
         years=YEARLY,

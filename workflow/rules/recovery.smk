@@ -53,8 +53,8 @@ rule compare_parameters:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=growing(16000),
-        runtime=growing(20),
+        mem_mb=memory("compare_parameters"),
+        runtime=runtime("compare_parameters"),
     message:
         "Comparing the parameters of {wildcards.setup} with the truth"
     script:
@@ -88,8 +88,8 @@ rule compare_importance:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(240),
+        mem_mb=memory("compare_importance"),
+        runtime=runtime("compare_importance"),
     params:
         settings=config["analysis"]["attribution"],
     message:
@@ -121,8 +121,8 @@ rule plot_recovery:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        mem_mb=memory("plot_recovery"),
+        runtime=runtime("plot_recovery"),
     message:
         "Drawing how well {wildcards.setup} recovered each parameter"
     script:
@@ -153,8 +153,8 @@ rule plot_recovered_traits:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(10),
+        mem_mb=memory("plot_recovered_traits"),
+        runtime=runtime("plot_recovered_traits"),
     message:
         "Drawing true and recovered traits of {wildcards.setup}"
     script:
@@ -190,8 +190,8 @@ rule plot_recovered_maps:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(20),
+        mem_mb=memory("plot_recovered_maps"),
+        runtime=runtime("plot_recovered_maps"),
     params:
         traits=TRAITS,
     message:
@@ -223,8 +223,8 @@ rule plot_importance:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        mem_mb=memory("plot_importance"),
+        runtime=runtime("plot_importance"),
     message:
         "Drawing true and estimated importance of predictors for {wildcards.setup}"
     script:

@@ -29,8 +29,8 @@ rule pack_training_data:
         "../../envs/model.yaml"
     threads: 1
     resources:
-        mem_mb=growing(24000),
-        runtime=growing(60),
+        mem_mb=memory("pack_training_data"),
+        runtime=runtime("pack_training_data"),
     params:
         model_version=MODEL_VERSION,
         model=config["model"],
@@ -58,6 +58,8 @@ MADE_OF["training"] = {
     key: value for key, value in config["training"].items() if key not in HOW_TRAINED
 }
 
+ENVIRONMENT = {"train": "model", "train_gpu": "gpu"}[TRAINED_ON]
+
 for name, block in zip(TRAINING, BLOCKS):
     # Jobs of one kind differ in these wildcards.
     job = "/".join(
@@ -82,11 +84,11 @@ for name, block in zip(TRAINING, BLOCKS):
         benchmark:
             f"<benchmarks>/train/{job}.tsv"
         conda:
-            "../../envs/model.yaml"
+            f"../../envs/{ENVIRONMENT}.yaml"
         threads: config["training"]["threads"]
         resources:
-            mem_mb=growing(8000 + 200 * len(block)),
-            runtime=growing(720),
+            mem_mb=memory(TRAINED_ON, len(block)),
+            runtime=runtime(TRAINED_ON, len(block)),
         params:
             checkpoints=f"{RESULTS}/checkpoints",
             model_version=MODEL_VERSION,
@@ -110,8 +112,8 @@ rule select_ensemble:
         "../../envs/model.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        mem_mb=memory("select_ensemble"),
+        runtime=runtime("select_ensemble"),
     params:
         size=config["ensemble"]["select"],
     message:

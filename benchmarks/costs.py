@@ -1,0 +1,111 @@
+"""Bring ``resources/costs.csv`` up to date with the benchmarks of finished studies.
+
+Run ``python benchmarks/costs.py FOLDER:CONFIG [FOLDER:CONFIG]``, with the results folder of a study
+and the configuration file it was run with: a small study first, a large one second. Base and slope
+of a rule are those of the line through both; what only the small one has becomes a constant. What a
+row is counted in (the columns ``..._per``) stays as it is. Rows without any benchmark stay too.
+"""
+
+import argparse
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from differland import configuration, planning
+
+ROOT = Path(__file__).resolve().parents[1]
+
+RESULTS: Mapping[str, str] = {
+    "assemble_driver": "driver/assembled.nc",
+    "prepare_driver": "driver/driver.nc",
+    "pack_training_data": "driver/training.h5",
+    "train": "members/*/*/*",
+    "evaluate_ensemble": "evaluation/*/*",
+    "map_parameters": "maps/*",
+    "regrid_static": "gridded/*.nc",
+    "regrid_year": "gridded/*/*.nc",
+    "attribute_predictors": "analysis/*/attribution.nc",
+    "partition_variance": "analysis/partition_cells.nc",
+}
+"""What takes disk space: files or folders that one job writes (``train``: one member)."""
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read a configuration over that of the paper's study, as Snakemake merges them."""
+
+    def merged(below: Any, above: Any) -> Any:
+        if not isinstance(below, dict) or not isinstance(above, dict):
+            return above
+        keys = dict.fromkeys([*below, *above])
+        return {k: merged(below.get(k), above[k]) if k in above else below[k] for k in keys}
+
+    paper, own = (yaml.safe_load(file.read_text()) for file in (ROOT / "config/config.yaml", path))
+    return merged(paper, own)
+
+
+def size_mb(path: Path) -> float:
+    """Size of a file, or of all files in a folder."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files) / 1e6
+
+
+def recorded(folder: Path) -> dict[str, dict[str, float]]:
+    """Peak memory (MB), time (s) and disk (MB) of a job of each rule."""
+    found: dict[str, dict[str, float]] = {}
+    rules = sorted({path.relative_to(folder).parts[0] for path in folder.rglob("*.tsv")})
+    for rule in rules:
+        place = folder / rule
+        files = [place] if place.is_file() else list(place.rglob("*.tsv"))
+        table = pd.concat([pd.read_csv(file, sep="\t") for file in files])
+        rss = pd.to_numeric(table["max_rss"], errors="coerce")
+        found[rule.removesuffix(".tsv")] = {
+            "memory": float(rss.max()),
+            "time": float(table["s"].median()),
+        }
+    for rule, pattern in RESULTS.items():
+        sizes = [size_mb(path) for path in folder.parent.glob(pattern)]
+        if rule in found and sizes:
+            found[rule]["disk"] = max(sizes)
+    return found
+
+
+def main() -> None:
+    """Update the table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("studies", nargs="+", metavar="FOLDER:CONFIG")
+    studies = []
+    for text in parser.parse_args().studies:
+        folder, config = (Path(part) for part in text.split(":"))
+        settings = read_config(config)
+        size = planning.study_size(settings, folder / "driver/driver.nc")
+        members = max(len(block) for block in configuration.training_blocks(settings, "", ""))
+        amount = planning.amounts(settings, size, members)
+        studies.append((recorded(folder / "benchmarks"), amount))
+    with planning.COSTS.open(newline="") as stream:
+        table = list(csv.DictReader(stream))
+    for row in table:
+        for name in ("memory", "time", "disk"):
+            points = [
+                (amount[row[f"{name}_per"]] / 1e6, found[row["rule"]][name])
+                for found, amount in studies
+                if name in found.get(row["rule"], {})
+            ]
+            if not points:
+                continue
+            (x1, y1), (x2, y2) = points[0], points[-1]
+            slope = max(0.0, (y2 - y1) / (x2 - x1)) if x2 > x1 else 0.0
+            base = max(y2, y1) if slope == 0 else max(y1 - slope * x1, 0.0)
+            row[f"{name}_base"], row[f"{name}_slope"] = f"{base:.4g}", f"{slope:.4g}"
+            row["origin"] = "recorded"
+    with planning.COSTS.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, table[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""Logs of jobs, and which failures are worth another attempt."""
+
+import pytest
+
+from differland.errors import InputError
+from differland.logs import HOPELESS, is_hopeless, record
+
+
+def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
+    try:
+        raise error from cause
+    except BaseException as caught:
+        return caught
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "hopeless"),
+    [
+        (InputError("driver.nc", "vpd", "hPa", "kPa"), None, True),
+        (FloatingPointError("not finite"), None, True),
+        (KeyError("gpp"), None, True),
+        (NotImplementedError("atan2"), None, True),
+        (OSError(28, "No space left on device"), None, False),
+        (MemoryError(), None, False),
+        (RuntimeError("RESOURCE_EXHAUSTED: out of memory on the device"), None, False),
+        (KeyboardInterrupt(), None, False),
+        (SystemExit(1), None, False),
+        (InputError("driver.nc", "file", "a file", "bytes"), OSError(5, "I/O error"), False),
+        (InputError("driver.nc", "file", "a file", "bytes"), KeyError("lat"), True),
+    ],
+)
+def test_failures_of_the_system_are_worth_a_retry(error, cause, hopeless):
+    assert is_hopeless(raised(error, cause)) is hopeless
+
+
+def test_suppressed_context_is_no_cause():
+    try:
+        try:
+            raise OSError("not told")
+        except OSError:
+            raise KeyError("told") from None
+    except KeyError as error:
+        assert is_hopeless(error)
+
+
+def test_job_that_failed_for_its_own_reason_is_not_run_again(tmp_path):
+    log = tmp_path / "job.log"
+    with pytest.raises(InputError), record(log):
+        raise InputError("driver.nc", "vpd", "hPa", "kPa")
+    assert log.read_text().splitlines()[-1] == HOPELESS
+    first = log.read_text()
+    with pytest.raises(RuntimeError, match=r"not tried again: .*job\.log"), record(log, 2):
+        raise AssertionError("it was run")
+    assert log.read_text() == first
+    # Whoever runs it anew, after mending the input, begins with a first attempt.
+    with record(log, 1):
+        pass
+    assert "kPa" not in log.read_text()
+
+
+def test_retry_goes_on_in_the_log_of_the_first_attempt(tmp_path):
+    log = tmp_path / "job.log"
+    with pytest.raises(OSError, match="node lost"), record(log):
+        raise OSError("node lost")
+    ran = False
+    with record(log, 2):
+        ran = True
+    assert ran
+    assert "node lost" in log.read_text()
+    assert HOPELESS not in log.read_text()

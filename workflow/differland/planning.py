@@ -1,0 +1,301 @@
+"""What a study costs: memory, time and disk of every job, scaled to the study's size.
+
+The numbers per rule are in ``resources/costs.csv``, from the benchmarks of finished studies.
+"""
+
+import csv
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import netCDF4
+import numpy as np
+
+from differland.tables import PREDICTOR_GROUPS, RESOURCES
+
+COSTS = RESOURCES / "costs.csv"
+
+LAND_CELLS = 245_000
+"""Cells of the paper's study: land with vegetation, at 0.25 degrees."""
+
+LAND_PATCHES = 944
+
+GLOBE = 720 * 1440
+"""Cells of the globe at 0.25 degrees."""
+
+PATCH = 16 * 20
+"""Cells of a patch of 4 x 5 degrees."""
+
+MARGIN = 1.3
+"""Memory asked for over memory expected."""
+
+PATIENCE = 3
+"""Time asked for over time expected: nodes differ, and shared disks are slow."""
+
+Per = Literal["job", "cell", "cell month", "member cell", "member cell month", "update", "row"]
+
+
+@dataclass(frozen=True)
+class StudySize:
+    """How much data a study has.
+
+    Attributes
+    ----------
+    cells, months, patches
+        Of the driver.
+    slots
+        Cells of a full patch.
+    guessed
+        Whether there is no driver yet: cells and patches are then a guess from the window.
+    """
+
+    cells: int
+    months: int
+    patches: int
+    slots: int
+    guessed: bool
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a job of a rule takes: ``base + slope * amount``.
+
+    Attributes
+    ----------
+    memory, time, disk
+        Base and slope, in MB, seconds and MB; slopes are for a million.
+    memory_per, time_per, disk_per
+        What is counted in millions; see :func:`amounts`.
+    recorded
+        Whether the numbers come from benchmarks; else they are a guess.
+    """
+
+    memory: tuple[float, float]
+    memory_per: Per
+    time: tuple[float, float]
+    time_per: Per
+    disk: tuple[float, float]
+    disk_per: Per
+    recorded: bool
+
+
+@dataclass(frozen=True)
+class Need:
+    """What one job is expected to take.
+
+    Attributes
+    ----------
+    memory_mb, seconds, disk_mb
+        Peak memory, wall time, and size of its results.
+    recorded
+        Whether that is scaled from benchmarks; else it is a guess.
+    """
+
+    memory_mb: float
+    seconds: float
+    disk_mb: float
+    recorded: bool
+
+    @property
+    def memory_request(self) -> int:
+        """Memory to ask for, MB."""
+        return math.ceil((MARGIN * self.memory_mb + 200) / 100) * 100
+
+    @property
+    def runtime_request(self) -> int:
+        """Time to ask for, minutes."""
+        return max(10, math.ceil(PATIENCE * self.seconds / 60))
+
+
+@cache
+def read_costs() -> dict[str, Cost]:
+    """Costs by rule; ``train`` is on CPU cores (all of a job's), ``train_gpu`` on a GPU."""
+    costs = {}
+    with COSTS.open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            pairs: dict[str, Any] = {}
+            for name in ("memory", "time", "disk"):
+                pairs[name] = (float(row[f"{name}_base"]), float(row[f"{name}_slope"]))
+                pairs[f"{name}_per"] = row[f"{name}_per"]
+            costs[row["rule"]] = Cost(**pairs, recorded=row["origin"] == "recorded")
+    return costs
+
+
+def study_size(config: Mapping[str, Any], driver: Path) -> StudySize:
+    """Read the size of a study from its driver, or guess it from the configuration.
+
+    Parameters
+    ----------
+    config
+        The configuration.
+    driver
+        Where the checked driver is, if it is there already.
+    """
+    source = config["driver"]["source"]
+    for path in (driver, Path(config["driver"]["path"] or "") if source == "file" else driver):
+        if path.is_file():
+            with netCDF4.Dataset(path) as file:
+                counts = np.bincount(file["patch"][:])
+                cells, months = file.dimensions["cell"].size, file.dimensions["time"].size
+            slots = config["patches"]["slots"] or int(counts.max())
+            return StudySize(cells, months, int((counts > 0).sum()), slots, False)
+    raw = config["raw"]
+    months = 12 * (raw["last_year"] - raw["first_year"] + 1)
+    window = raw["window"]
+    width, height = window["east"] - window["west"], window["north"] - window["south"]
+    inside = round(16 * width * height)
+    if source != "raw" or inside >= GLOBE / 2:
+        share = 1.0 if source != "raw" else inside / GLOBE
+        cells, patches = round(share * LAND_CELLS), round(share * LAND_PATCHES)
+    else:
+        # A window is laid where there is land.
+        cells, patches = inside, math.ceil(inside / PATCH)
+    return StudySize(cells, months, patches, config["patches"]["slots"] or PATCH, True)
+
+
+def amounts(config: Mapping[str, Any], size: StudySize, members: int) -> dict[str, float]:
+    """How much of everything that costs are counted by one job has.
+
+    Parameters
+    ----------
+    config, size
+        The study.
+    members
+        That a training job trains.
+
+    Returns
+    -------
+    ``job``: one million, so that a slope is a constant. ``cell``, ``cell month``: of the driver.
+    ``member cell``, ``member cell month``: of an ensemble. ``update``: cells times months of all
+    patches, times members and epochs. ``row``: rows that attribution gives to each member.
+    """
+    settings = config["analysis"]["attribution"]
+    predictors = sum(map(len, config["predictors"].values()))
+    coalitions = min(2**predictors, settings["samples"] or 2 * predictors + 2**11)
+    populations = 1 + len(PREDICTOR_GROUPS["PFT"])
+    rows = populations * min(settings["explained"], size.cells) * coalitions
+    selected = config["ensemble"]["select"]
+    cell_months = size.cells * size.months
+    return {
+        "job": 1e6,
+        "cell": size.cells,
+        "cell month": cell_months,
+        "member cell": selected * size.cells,
+        "member cell month": selected * cell_months,
+        "update": config["training"]["epochs"] * members * size.patches * size.slots * size.months,
+        "row": rows * min(settings["background"], size.cells) * selected,
+    }
+
+
+def need_of(rule: str, amount: Mapping[str, float]) -> Need:
+    """What a job of a rule is expected to take.
+
+    Parameters
+    ----------
+    rule
+        A key of :func:`read_costs`.
+    amount
+        Of :func:`amounts`.
+    """
+    cost = read_costs()[rule]
+
+    def value(pair: tuple[float, float], per: Per) -> float:
+        return pair[0] + pair[1] * amount[per] / 1e6
+
+    return Need(
+        memory_mb=value(cost.memory, cost.memory_per),
+        seconds=value(cost.time, cost.time_per),
+        disk_mb=value(cost.disk, cost.disk_per),
+        recorded=cost.recorded,
+    )
+
+
+@dataclass(frozen=True)
+class Share:
+    """Jobs of one rule in a plan.
+
+    Attributes
+    ----------
+    rule, jobs
+        Which, and how many.
+    device
+        ``GPU`` or ``CPU``.
+    need
+        Of one of them.
+    """
+
+    rule: str
+    jobs: int
+    device: Literal["CPU", "GPU"]
+    need: Need
+
+    @property
+    def hours(self) -> float:
+        """Of all jobs together."""
+        return self.jobs * self.need.seconds / 3600
+
+
+def shares_of_jobs(
+    jobs: Mapping[str, int],
+    config: Mapping[str, Any],
+    size: StudySize,
+    blocks: Mapping[str, int],
+    trained_on: str,
+) -> list[Share]:
+    """Needs of all jobs, one share per rule; targets, which do nothing, are left out.
+
+    Parameters
+    ----------
+    jobs
+        Number by rule.
+    config, size
+        The study.
+    blocks
+        Members that a job of each training rule trains.
+    trained_on
+        ``train`` or ``train_gpu``.
+    """
+    shares = []
+    for rule, count in jobs.items():
+        name = trained_on if rule in blocks else rule
+        if name in read_costs():
+            need = need_of(name, amounts(config, size, blocks.get(rule, 1)))
+            device: Literal["CPU", "GPU"] = "GPU" if name == "train_gpu" else "CPU"
+            shares.append(Share(rule, count, device, need))
+    return shares
+
+
+def plan_lines(study: str, size: StudySize, shares: list[Share]) -> Iterator[str]:
+    """Lines of text that say what is to be run and what it costs."""
+    guess = " (a guess from the window: there is no driver yet)" if size.guessed else ""
+    extent = f"{size.cells} cells in {size.patches} patches{guess}"
+    yield f"Study {study}: {extent}, {size.months} months."
+    yield ""
+    if not shares:
+        yield "Nothing is to be run."
+        return
+    yield (
+        f"{'rule':26}{'jobs':>6}{'device':>8}{'minutes':>10}{'memory/MB':>11}"
+        f"{'hours, all':>12}{'disk, all/MB':>14}"
+    )
+    for share in shares:
+        need = share.need
+        yield (
+            f"{share.rule:26}{share.jobs:6d}{share.device:>8}{need.seconds / 60:10.1f}"
+            f"{need.memory_mb:11.0f}{share.hours:12.2f}{share.jobs * need.disk_mb:14.0f}"
+            + ("" if need.recorded else "  guess")
+        )
+    yield ""
+    for device in ("CPU", "GPU"):
+        chosen = [share for share in shares if share.device == device]
+        if chosen:
+            kind = "" if all(share.need.recorded for share in chosen) else ", a guess in part"
+            hours = sum(share.hours for share in chosen)
+            jobs = sum(share.jobs for share in chosen)
+            yield f"{device}: {jobs} jobs, {hours:.1f} hours{kind}"
+    disk = sum(share.jobs * share.need.disk_mb for share in shares)
+    yield f"Disk: {disk / 1000:.1f} GB beside the raw data"
+    yield f"Jobs ask for {MARGIN:g} times this memory and {PATIENCE} times this time."

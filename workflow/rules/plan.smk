@@ -1,0 +1,29 @@
+# What a study is going to cost, told before anything is submitted:   snakemake plan
+
+
+rule plan:
+    log:
+        "<logs>/plan.log",
+    localrule: True
+    params:
+        # Jobs are counted by a dry run of the same workflow.
+        dry_run=[
+            *(
+                sys.executable,
+                "-m",
+                "snakemake",
+                "--snakefile",
+                workflow.main_snakefile,
+            ),
+            *("--directory", os.getcwd(), "--dry-run", "--quiet", "rules", "--nolock"),
+            *("--rerun-triggers", "mtime", "params", "input", "software-env"),
+            *("--configfile", f"{RESULTS}/plan.yaml"),
+        ],
+        config_file=f"{RESULTS}/plan.yaml",
+        size=SIZE,
+        blocks={name: len(block) for name, block in zip(TRAINING, BLOCKS)},
+        trained_on=TRAINED_ON,
+    message:
+        "Planning study {config[study]}"
+    script:
+        "../../scripts/plan.py"
