@@ -229,6 +229,10 @@ def test_agreement_of_parts_is_that_of_the_whole(seed, sizes):
     for name, values in merged.skills().items():
         expected = skill(observed, modelled)[name]
         np.testing.assert_allclose(values, expected, rtol=1e-8, atol=1e-9, err_msg=name)
+    rows = np.array([True, False, True])
+    together = skill(observed[rows].ravel(), modelled[rows].ravel())
+    for name, value in Agreement.of(observed, modelled).pooled(rows).skills().items():
+        np.testing.assert_allclose(value, together[name], rtol=1e-8, atol=1e-9, err_msg=name)
 
 
 def test_cell_skill_lies_where_it_was_observed(evaluated, driver, patches):

@@ -138,31 +138,17 @@ class _Points:
     patch
         Number of each point's patch.
     observed
-        Mean over the observed steps, NaN where there is none; shape (point,).
+        Mean over the observed steps; shape (point,).
     modelled
         The same of each prediction over the same steps; shape (prediction, point).
     skills
-        Skill in time of each prediction by name; shape (prediction, point).
+        Skill in time of each prediction by name; shape (prediction, point), float32.
     """
 
     patch: np.ndarray
     observed: np.ndarray
     modelled: np.ndarray
     skills: Mapping[str, np.ndarray]
-
-    @classmethod
-    def of(cls, target: Target, modelled: np.ndarray, patch_of_cell: np.ndarray) -> Self:
-        """Keep what is wanted of predictions of shape (prediction, point, step)."""
-        known = np.isfinite(target.observed)
-        count = known.sum(axis=1)
-        weights = known / np.maximum(count, 1)[:, None]
-        observed = (np.where(known, target.observed, 0.0) * weights).sum(axis=1)
-        return cls(
-            patch=patch_of_cell[target.cell[:, 0]],
-            observed=np.where(count > 0, observed, np.nan),
-            modelled=(modelled * weights).sum(axis=2),
-            skills=skill(np.broadcast_to(target.observed, modelled.shape), modelled, axis=2),
-        )
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
@@ -193,17 +179,21 @@ class _Scores:
         self.has_time: dict[str, bool] = {}
 
     def add(self, target: Target, modelled: np.ndarray, patch_of_cell: np.ndarray) -> _Points:
-        """Add a chunk; `modelled` has the shape (prediction, point, step)."""
+        """Add the observed points of a chunk; `modelled` is of shape (prediction, point, step)."""
         self.supports[target.name] = target.support
         self.has_time[target.name] = target.observed.shape[1] > 1
-        points = _Points.of(target, modelled, patch_of_cell)
+        in_time = Agreement.of(np.broadcast_to(target.observed, modelled.shape), modelled, axis=2)
+        points = _Points(
+            patch=patch_of_cell[target.cell[:, 0]],
+            observed=in_time.observed_mean[0],
+            modelled=in_time.modelled_mean,
+            skills={k: v.astype(np.float32) for k, v in in_time.skills().items()},
+        )
         self.points.setdefault(target.name, []).append(points)
         for prediction, splits in enumerate(self.splits):
+            own = Agreement(**{name: values[prediction] for name, values in vars(in_time).items()})
             for split, numbers in splits.items():
-                chosen = np.isin(points.patch, numbers)
-                found = Agreement.of(
-                    target.observed[chosen].ravel(), modelled[prediction, chosen].ravel()
-                )
+                found = own.pooled(np.isin(points.patch, numbers))
                 key = (prediction, target.name, split)
                 before = self.space_time.get(key)
                 self.space_time[key] = found if before is None else before.merged(found)
@@ -293,11 +283,12 @@ def evaluate_ensemble(
                 shape = (len(CELL_SKILLS), len(ensemble.members), len(targets), total)
                 cell_skill = np.full(shape, np.nan, np.float32)
             for index, target in enumerate(found):
+                seen = target.where_observed()
                 quantity = series[OBSERVABLES[target.name].quantity]
                 every = [*quantity, quantity.mean(axis=0, dtype=float)]
-                modelled = np.stack([target.modelled(values, first) for values in every])
-                points = scores.add(target, modelled, patch_of_cell[cells])
-                _put_skill(cell_skill[:, :, index], target, points, cells)
+                modelled = np.stack([seen.modelled(values, first) for values in every])
+                points = scores.add(seen, modelled, patch_of_cell[cells])
+                _put_skill(cell_skill[:, :, index], seen, points, cells)
             done += cells.size
             bar.update(cells.size)
             logger.info("%d of %d cells simulated and compared", done, total)

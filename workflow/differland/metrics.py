@@ -1,7 +1,7 @@
 """Metrics, and what is compared with what: observations and their modelled counterparts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -84,6 +84,26 @@ class Agreement:
             self.squared_error + other.squared_error,
         )
 
+    def pooled(self, chosen: np.ndarray) -> Self:
+        """Sums over all pairs of the chosen entries of the last axis."""
+        part = type(self)(**{name: value[..., chosen] for name, value in vars(self).items()})
+        n = part.n.sum(axis=-1)
+        share = part.n / np.maximum(n, 1)[..., None]
+        observed_mean = (part.observed_mean * share).sum(axis=-1)
+        modelled_mean = (part.modelled_mean * share).sum(axis=-1)
+        observed = part.observed_mean - observed_mean[..., None]
+        modelled = part.modelled_mean - modelled_mean[..., None]
+        return type(self)(
+            n,
+            observed_mean,
+            modelled_mean,
+            (part.observed_squares + part.n * observed**2).sum(axis=-1),
+            (part.modelled_squares + part.n * modelled**2).sum(axis=-1),
+            (part.products + part.n * observed * modelled).sum(axis=-1),
+            part.absolute_error.sum(axis=-1),
+            part.squared_error.sum(axis=-1),
+        )
+
     def skills(self) -> dict[str, np.ndarray]:
         """Number of pairs ``n`` and the skills of :data:`SKILLS`; see :func:`skill`."""
         count = np.maximum(self.n, 1)
@@ -153,6 +173,13 @@ class Target:
     observed: np.ndarray
     cell: np.ndarray
     valid: np.ndarray
+
+    def where_observed(self) -> Self:
+        """The points that have any observation."""
+        some = np.isfinite(self.observed).any(axis=1)
+        return replace(
+            self, observed=self.observed[some], cell=self.cell[some], valid=self.valid[some]
+        )
 
     def modelled(self, series: np.ndarray, first: int) -> np.ndarray:
         """Modelled counterpart of the observations.

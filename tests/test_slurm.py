@@ -1,0 +1,414 @@
+"""The workflow on a real Slurm cluster: a study from raw files, and what goes wrong on the way.
+
+Needs Debian's packages slurm-wlm and munge, for accounting also slurmdbd and mariadb-server.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import xarray as xr
+import yaml
+from slurm_cluster import Cluster, missing_programs, wait_until
+
+from differland.files import write_netcdf
+from differland.synthetic.planet import PlanetSettings, make_planet
+
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.skipif(
+        bool(missing_programs(False)), reason=f"no {', '.join(missing_programs(False))}"
+    ),
+]
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+STUDY = {
+    "study": "slurm",
+    "raw": {"first_year": 2020, "last_year": 2021},
+    "setups": ["PFT", "PFT+CLIM+SOIL+AGE"],
+    "ensemble": {"seeds": 2, "select": 2},
+    "training": {"epochs": 3, "members_per_job": 1, "permit_cpu": True},
+    "evaluation": {"spin_up_months": 12},
+    "analysis": {"groups": []},
+}
+"""The demo study, shortened."""
+
+FAILURES = {
+    "study": "failures",
+    "driver": {"source": "file", "path": "planet.nc"},
+    "patches": {"minimum_cells": 1, "slots": None},
+    "setups": ["PFT"],
+    "ensemble": {"seeds": 4, "select": 4},
+    "analysis": {"groups": [], "reference_setup": "PFT"},
+    "training": {"epochs": 7000, "checkpoint_interval": 50, "threads": 1, "permit_cpu": True},
+}
+"""Four members that take about a minute each."""
+
+
+def command(folder: Path, *arguments: str) -> list[str]:
+    return [
+        *(sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")),
+        *("--directory", str(folder), "--nocolor", *arguments),
+    ]
+
+
+def on_slurm(folder: Path, *arguments: str) -> list[str]:
+    """Command of a run through the profile, with quicker looks at jobs."""
+    return command(
+        folder,
+        *("--profile", str(REPOSITORY / "workflow/profiles/slurm"), *arguments),
+        *("--slurm-init-seconds-before-status-checks", "3"),
+        *("--seconds-between-status-checks", "3", "--latency-wait", "5"),
+    )
+
+
+def run(words: Sequence[str], environment: dict[str, str] | None = None) -> str:
+    """Run to the end, which must be a good one, and give the output."""
+    result = subprocess.run(
+        words, env=environment, capture_output=True, text=True, check=False, timeout=1500
+    )
+    output = result.stdout + result.stderr
+    assert result.returncode == 0, output[-4000:]
+    return output
+
+
+def write_config(folder: Path, config: dict[str, Any]) -> str:
+    path = folder / "study.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return str(path)
+
+
+def identical(one: Path, two: Path) -> bool:
+    """Whether two NetCDF files hold the same values bit for bit; their history may differ."""
+    with xr.open_dataset(one) as a, xr.open_dataset(two) as b:
+        return bool(a.load().drop_attrs().identical(b.load().drop_attrs()))
+
+
+@pytest.fixture(scope="module")
+def planet(tmp_path_factory) -> Path:
+    """Raw files of the demo's planet, those of `make demo` if they are there."""
+    folder = REPOSITORY / "data/planet"
+    if not (folder / "truth.nc").is_file():
+        folder = tmp_path_factory.mktemp("data") / "planet"
+        run([sys.executable, "-m", "differland", "planet", str(folder)])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory) -> Iterator[Cluster]:
+    with Cluster(tmp_path_factory.mktemp("cluster") / "slurm") as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def places(planet, tmp_path_factory) -> tuple[Path, Path]:
+    """Two working folders, one for a run on this machine, one for the cluster."""
+    folders = (tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("cluster"))
+    for folder in folders:
+        (folder / "data").mkdir()
+        (folder / "data/planet").symlink_to(planet)
+    return folders
+
+
+@pytest.fixture(scope="module")
+def studied(places, cluster) -> list[dict[str, str]]:
+    """The shortened demo study, through Slurm; gives the jobs that Slurm had."""
+    demo = str(REPOSITORY / "config/demo.yaml")
+    config = write_config(places[1], STUDY)
+    run(on_slurm(places[1], "--configfile", demo, config), cluster.environment)
+    return cluster.jobs()
+
+
+def test_study_runs_through_slurm_without_any_help(studied, places, cluster):
+    assert {job["state"] for job in studied} == {"COMPLETED"}
+    rules = [job["comment"].removeprefix("rule_").split("_wildcards")[0] for job in studied]
+    assert rules.count("train") == 8
+    assert rules.count("evaluate_ensemble") == 4
+    assert {"assemble_driver", "plot_recovery", "attribute_predictors"} <= set(rules)
+    assert not [rule for rule in rules if rule.startswith("plan")]
+    # Each job has a log of Slurm's, beside that of the rule.
+    assert len(list((places[1] / "logs/slurm").rglob("*.log"))) == len(studied)
+
+
+def test_training_gets_a_gpu_and_everything_else_does_not(studied, places, cluster):
+    for job in studied:
+        described = cluster.run("scontrol", "show", "job", job["id"]).stdout
+        trains = job["comment"].startswith("rule_train")
+        assert ("Partition=gpu" in described) is trains
+        assert ("gres/gpu=1" in described) is trains
+    for log in (places[1] / "results/slurm/logs/train").rglob("*.log"):
+        text = log.read_text()
+        assert re.search(r"no GPU, although the job asks for 1.*CUDA_VISIBLE_DEVICES is \d", text)
+
+
+def test_results_are_those_of_this_machine_bit_for_bit(studied, places):
+    demo = str(REPOSITORY / "config/demo.yaml")
+    here = places[0]
+    config = write_config(here, STUDY)
+    run(command(here, "--cores", "2", "--configfile", demo, config, "--", "evaluation"))
+    results = [folder / "results/slurm" for folder in places]
+    weights = sorted(path.relative_to(results[0]) for path in results[0].rglob("*.safetensors"))
+    assert len([path for path in weights if path.parts[0] == "members"]) == 8
+    for path in weights:
+        assert (results[0] / path).read_bytes() == (results[1] / path).read_bytes(), path
+    for pattern in ("driver/*.nc", "gridded/**/*.nc", "evaluation/**/*.nc", "maps/**/*.nc"):
+        files = sorted(results[0].glob(pattern))
+        assert files
+        for file in files:
+            assert identical(file, results[1] / file.relative_to(results[0])), file
+    for table in results[0].glob("evaluation/**/*.csv"):
+        assert table.read_bytes() == (results[1] / table.relative_to(results[0])).read_bytes()
+
+
+def test_another_number_of_members_per_job_trains_nothing_again(studied, places, cluster):
+    demo = str(REPOSITORY / "config/demo.yaml")
+    config = {**STUDY, "training": {**STUDY["training"], "members_per_job": 4}}
+    path = write_config(places[1], config)
+    output = run(on_slurm(places[1], "--configfile", demo, path, "--dry-run"), cluster.environment)
+    assert "Nothing to be done" in output
+
+
+def test_resources_cover_what_jobs_took(studied, places):
+    """Peak memory of every job, by Snakemake's benchmark, and what its rule asks for."""
+    demo = str(REPOSITORY / "config/demo.yaml")
+    config = write_config(places[1], STUDY)
+    planned = run(
+        command(places[1], "--configfile", demo, config, "--forceall", "--dry-run"),
+        dict(os.environ),
+    )
+    asked: dict[str, int] = {}
+    for block in re.split(r"\n(?=rule |localrule )", planned):
+        rule = re.match(r"rule (\w+):", block)
+        memory = re.search(r"mem_mb=(\d+)", block)
+        if rule and memory:
+            asked[rule[1]] = int(memory[1])
+    benchmarks = places[1] / "results/slurm/benchmarks"
+    taken = {}
+    for file in benchmarks.rglob("*.tsv"):
+        rule = file.relative_to(benchmarks).parts[0].removesuffix(".tsv")
+        value = file.read_text().splitlines()[1].split("\t")[2]
+        if value != "NA":
+            taken[rule] = max(taken.get(rule, 0.0), float(value))
+    assert set(taken) <= set(asked)
+    assert len(taken) > 25
+    short = {rule: (mb, asked[rule]) for rule, mb in taken.items() if mb > asked[rule]}
+    assert not short
+
+
+# -- what goes wrong -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def two_nodes(tmp_path_factory) -> Iterator[Cluster]:
+    folder = tmp_path_factory.mktemp("nodes") / "slurm"
+    with Cluster(folder, nodes=2, cpus=4, gpus=4, slurmd_timeout=10) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> Path:
+    """A folder with the driver of a small planet and a configuration for it."""
+    folder = tmp_path_factory.mktemp("failures")
+    driver, _ = make_planet(PlanetSettings(8, 6, 2001, 4, seed=1, noise=0.05))
+    write_netcdf(driver, folder / "planet.nc")
+    write_config(folder, FAILURES)
+    return folder
+
+
+def members(stage: str) -> list[str]:
+    return [f"results/failures/members/{stage}/PFT/0{n}/weights.safetensors" for n in range(1, 5)]
+
+
+def training(cluster: Cluster, seed: int) -> list[dict[str, str]]:
+    """Jobs that train a member, the first attempt first."""
+    end = f"PFT_0{seed}"
+    found = [job for job in cluster.jobs() if job["comment"].endswith(end)]
+    return sorted(found, key=lambda job: int(job["id"]))
+
+
+def processes_of(job: str) -> list[int]:
+    """Processes of a job, by their environment."""
+    mark = f"SLURM_JOB_ID={job}".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            variables = (process / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if mark in variables:
+            found.append(int(process.name))
+    return found
+
+
+def epoch_of(folder: Path, stage: str, seed: int) -> int:
+    """Epochs that a member's log tells of."""
+    log = folder / f"results/failures/logs/train/{stage}/PFT/0{seed}.log"
+    found = re.findall(r"epoch (\d+)/", log.read_text()) if log.is_file() else []
+    return int(found[-1]) if found else 0
+
+
+def states(cluster: Cluster, seed: int) -> list[str]:
+    return [job["state"] for job in training(cluster, seed)]
+
+
+def start(folder: Path, cluster: Cluster, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start a controller; its output goes to controller.log."""
+    words = on_slurm(folder, "--configfile", "study.yaml", *arguments)
+    with (folder / "controller.log").open("w") as stream:
+        return subprocess.Popen(
+            words, env=cluster.environment, cwd=folder, stdout=stream, stderr=stream
+        )
+
+
+def output(folder: Path) -> str:
+    return (folder / "controller.log").read_text()
+
+
+def assert_resumed(folder: Path, stage: str, seeds: Sequence[int]) -> None:
+    for seed in seeds:
+        log = folder / f"results/failures/logs/train/{stage}/PFT/0{seed}.log"
+        resumed = re.findall(r"resumed after epoch (\d+)", log.read_text())
+        assert resumed and int(resumed[-1]) > 0, seed
+
+
+def test_killed_cancelled_late_and_lost_jobs_go_on_where_they_were(small, two_nodes):
+    """Of four members: one killed, one cancelled, one out of time, one on a node that is lost."""
+    run(on_slurm(small, "--configfile", "study.yaml", "--", "driver"), two_nodes.environment)
+    controller = start(small, two_nodes, "--retries", "3", "--", *members("final"))
+    try:
+        for seed in (1, 2, 3, 4):
+            wait_until(lambda s=seed: epoch_of(small, "final", s) > 100, 240, f"member {seed}")
+        first = {seed: training(two_nodes, seed)[0]["id"] for seed in (1, 2, 3)}
+        for process in processes_of(first[1]):
+            os.kill(process, signal.SIGKILL)
+        two_nodes.run("scancel", first[2])
+        two_nodes.run("scontrol", "update", f"JobId={first[3]}", "TimeLimit=1")
+        for seed in (1, 2, 3):
+            wait_until(lambda s=seed: len(states(two_nodes, s)) > 1, 240, f"retry of {seed}")
+        last = training(two_nodes, 4)[-1]
+        assert last["state"] == "RUNNING", "member 4 was too quick for a node to be lost"
+        two_nodes.stop(f"slurmd-{last['node']}", kill=True)
+        for process in processes_of(last["id"]):
+            os.kill(process, signal.SIGKILL)
+        assert controller.wait(900) == 0, output(small)[-4000:]
+    finally:
+        controller.kill()
+        two_nodes.start_node(last["node"])
+    wait_until(two_nodes.idle, 60, "idle nodes")
+    assert states(two_nodes, 1)[0] == "FAILED"
+    assert states(two_nodes, 2)[0] == "CANCELLED"
+    assert states(two_nodes, 3)[0] == "TIMEOUT"
+    assert_resumed(small, "final", [1, 2, 3, 4])
+
+
+def test_interrupted_jobs_have_the_weights_of_others(small, tmp_path):
+    """Trained here, without any interruption."""
+    for name in ("planet.nc", "study.yaml"):
+        (tmp_path / name).symlink_to(small / name)
+    chosen = members("final")[:2]
+    run(command(tmp_path, "--cores", "2", "--configfile", "study.yaml", "--", *chosen))
+    for file in chosen:
+        assert (tmp_path / file).read_bytes() == (small / file).read_bytes()
+
+
+def test_controllers_that_are_interrupted_or_killed(small, two_nodes):
+    """A second one is refused; one that comes after takes up what there is."""
+    wanted = members("develop")[:2]
+    controller = start(small, two_nodes, "--", *wanted)
+    words = on_slurm(small, "--configfile", "study.yaml", "--", *wanted)
+    try:
+        for seed in (1, 2):
+            wait_until(lambda s=seed: epoch_of(small, "develop", s) > 100, 240, f"member {seed}")
+        second = subprocess.run(
+            words, env=two_nodes.environment, capture_output=True, text=True, check=False
+        )
+        assert second.returncode != 0
+        assert "cannot be locked" in second.stdout + second.stderr
+        # Interrupted from the keyboard, it cancels its jobs and gives the lock back.
+        controller.send_signal(signal.SIGINT)
+        assert controller.wait(120) != 0
+        wait_until(two_nodes.idle, 60, "end of the cancelled jobs")
+
+        controller = start(small, two_nodes, "--", *wanted)
+        wait_until(lambda: not two_nodes.idle(), 120, "start of the next jobs")
+        controller.kill()
+        controller.wait()
+        assert not two_nodes.idle()
+        # Killed, it leaves its jobs and its lock. They have to be ended first (docs/cluster.md).
+        two_nodes.run("scancel", "-u", os.environ.get("USER") or "root")
+        wait_until(two_nodes.idle, 60, "end of the jobs that were left")
+        run([*words[: words.index("--")], "--unlock"], two_nodes.environment)
+        run(words, two_nodes.environment)
+    finally:
+        controller.kill()
+    assert all((small / file).is_file() for file in wanted)
+    assert_resumed(small, "develop", [1, 2])
+
+
+def test_bad_input_is_not_tried_again(small, two_nodes):
+    """Whatever the number of retries, a job that failed for a reason of its own does no work."""
+    config = yaml.safe_load((small / "study.yaml").read_text())
+    config["study"] = "bad"
+    config["training"]["permit_cpu"] = False
+    (small / "bad.yaml").write_text(yaml.safe_dump(config))
+    wanted = "results/bad/members/final/PFT/01/weights.safetensors"
+    words = on_slurm(small, "--configfile", "bad.yaml", "--retries", "1", "--", wanted)
+    before = len(two_nodes.jobs())
+    result = subprocess.run(
+        words, env=two_nodes.environment, capture_output=True, text=True, check=False
+    )
+    assert result.returncode != 0
+    jobs = two_nodes.jobs()[:-before]
+    log = (small / "results/bad/logs/train/final/PFT/01.log").read_text()
+    assert "gpu: expected 1 that JAX can use" in log
+    assert log.count("Traceback") == 1
+    failed = [job for job in jobs if job["state"] == "FAILED"]
+    assert len(failed) == 2
+    slurm = "".join(p.read_text() for p in (small / "logs/slurm").rglob(f"{failed[0]['id']}.log"))
+    slurm += "".join(p.read_text() for p in (small / "logs/slurm").rglob(f"{failed[1]['id']}.log"))
+    assert "not tried again" in slurm
+
+
+@pytest.mark.skipif(bool(missing_programs(True)), reason=f"no {', '.join(missing_programs(True))}")
+def test_accounting(small, tmp_path, tmp_path_factory):
+    """With slurmdbd, jobs are looked at with sacct and belong to an account."""
+    config = {**FAILURES, "training": {**FAILURES["training"], "epochs": 20}}
+    write_config(tmp_path, config)
+    (tmp_path / "planet.nc").symlink_to(small / "planet.nc")
+    folder = tmp_path_factory.mktemp("accounting") / "slurm"
+    with Cluster(folder, accounting=True) as cluster:
+        words = on_slurm(tmp_path, "--configfile", "study.yaml", "--slurm-status-command", "sacct")
+        resources = ["--default-resources", "slurm_account=research", "slurm_partition=cpu"]
+        run([*words, *resources, "--", *members("final")[:2]], cluster.environment)
+        table = cluster.run("sacct", "-n", "-X", "-P", "-o", "Account,State").stdout.split()
+    assert set(table) == {"research|COMPLETED"}
+    assert all((tmp_path / file).is_file() for file in members("final")[:2])
+
+
+ARRAY = """
+rule all:
+    input: expand("done/{number}", number=[1, 2, 3])
+
+rule task:
+    output: "done/{number}"
+    shell: "test {wildcards.number} != 2 && touch {output}"
+"""
+
+
+@pytest.mark.xfail(strict=True, reason="job arrays lose results with the plugin's version 2.8.0")
+def test_job_arrays_have_become_safe(tmp_path, cluster):
+    """When this passes, `slurm-array-jobs` in the profile may be switched on."""
+    (tmp_path / "Snakefile").write_text(ARRAY)
+    profile = REPOSITORY / "workflow/profiles/slurm"
+    words = [sys.executable, "-m", "snakemake", "--profile", str(profile), "--retries", "0"]
+    words += ["--slurm-array-jobs", "task", "--seconds-between-status-checks", "3"]
+    words += ["--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "3"]
+    subprocess.run(words, cwd=tmp_path, env=cluster.environment, capture_output=True, check=False)
+    assert sorted(path.name for path in (tmp_path / "done").iterdir()) == ["1", "3"]
