@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from differland.errors import InputError
 from differland.files import (
     atomic_path,
+    check_room,
     read_netcdf,
     write_netcdf,
     write_netcdf_parts,
@@ -58,3 +60,15 @@ def test_parts_become_one_file_or_none(tmp_path: Path):
     with pytest.raises(RuntimeError):
         write_netcdf_parts(broken(), tmp_path / "broken.nc")
     assert {path.name for path in tmp_path.iterdir()} == {"parts.nc", "whole.nc"}
+
+
+def test_room_is_checked_before_work(tmp_path: Path):
+    check_room(tmp_path / "new", 1000)
+    assert list((tmp_path / "new").iterdir()) == []
+    with pytest.raises(
+        InputError, match=r"new: free space: expected at least 1\d+ MB, found \d+ MB"
+    ):
+        check_room(tmp_path / "new", 10**20)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"file: folder: expected one that can be written to"):
+        check_room(tmp_path / "file", 1000)

@@ -3,7 +3,7 @@
 import pytest
 
 from differland.errors import InputError
-from differland.logs import HOPELESS, is_hopeless, record
+from differland.logs import is_hopeless, record
 
 
 def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
@@ -47,18 +47,20 @@ def test_job_that_failed_for_its_own_reason_is_not_run_again(tmp_path):
     log = tmp_path / "job.log"
     with pytest.raises(InputError), record(log):
         raise InputError("driver.nc", "vpd", "hPa", "kPa")
-    assert log.read_text().splitlines()[-1] == HOPELESS
-    first = log.read_text()
-    with pytest.raises(RuntimeError, match=r"not tried again: .*job\.log"), record(log, 2):
+    # Snakemake removes the log before it tries again.
+    log.unlink()
+    with pytest.raises(RuntimeError, match=r"not tried again.*(?s:.)*kPa"), record(log, 2):
         raise AssertionError("it was run")
-    assert log.read_text() == first
+    assert "found kPa" in log.read_text()
     # Whoever runs it anew, after mending the input, begins with a first attempt.
     with record(log, 1):
         pass
-    assert "kPa" not in log.read_text()
+    assert list(tmp_path.iterdir()) == [log]
+    with record(log, 2):
+        pass
 
 
-def test_retry_goes_on_in_the_log_of_the_first_attempt(tmp_path):
+def test_retry_after_a_failure_of_the_system_is_run(tmp_path):
     log = tmp_path / "job.log"
     with pytest.raises(OSError, match="node lost"), record(log):
         raise OSError("node lost")
@@ -66,5 +68,3 @@ def test_retry_goes_on_in_the_log_of_the_first_attempt(tmp_path):
     with record(log, 2):
         ran = True
     assert ran
-    assert "node lost" in log.read_text()
-    assert HOPELESS not in log.read_text()

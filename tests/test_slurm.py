@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -63,20 +64,34 @@ def on_slurm(folder: Path, *arguments: str) -> list[str]:
     """Command of a run through the profile, with quicker looks at jobs."""
     return command(
         folder,
-        *("--profile", str(REPOSITORY / "workflow/profiles/slurm"), *arguments),
+        *("--profile", str(REPOSITORY / "workflow/profiles/slurm")),
         *("--slurm-init-seconds-before-status-checks", "3"),
         *("--seconds-between-status-checks", "3", "--latency-wait", "5"),
+        *arguments,
     )
 
 
-def run(words: Sequence[str], environment: dict[str, str] | None = None) -> str:
-    """Run to the end, which must be a good one, and give the output."""
+def outcome(
+    folder: Path, words: Sequence[str], environment: dict[str, str] | None = None
+) -> tuple[int, str]:
+    """Run to the end; exit status and output."""
     result = subprocess.run(
-        words, env=environment, capture_output=True, text=True, check=False, timeout=1500
+        words,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=1500,
     )
-    output = result.stdout + result.stderr
-    assert result.returncode == 0, output[-4000:]
-    return output
+    return result.returncode, result.stdout + result.stderr
+
+
+def run(folder: Path, words: Sequence[str], environment: dict[str, str] | None = None) -> str:
+    """Run to the end, which must be a good one, and give the output."""
+    status, text = outcome(folder, words, environment)
+    assert status == 0, text[-4000:]
+    return text
 
 
 def write_config(folder: Path, config: dict[str, Any]) -> str:
@@ -97,7 +112,7 @@ def planet(tmp_path_factory) -> Path:
     folder = REPOSITORY / "data/planet"
     if not (folder / "truth.nc").is_file():
         folder = tmp_path_factory.mktemp("data") / "planet"
-        run([sys.executable, "-m", "differland", "planet", str(folder)])
+        run(folder.parent, [sys.executable, "-m", "differland", "planet", str(folder)])
     return folder
 
 
@@ -122,7 +137,7 @@ def studied(places, cluster) -> list[dict[str, str]]:
     """The shortened demo study, through Slurm; gives the jobs that Slurm had."""
     demo = str(REPOSITORY / "config/demo.yaml")
     config = write_config(places[1], STUDY)
-    run(on_slurm(places[1], "--configfile", demo, config), cluster.environment)
+    run(places[1], on_slurm(places[1], "--configfile", demo, config), cluster.environment)
     return cluster.jobs()
 
 
@@ -152,7 +167,7 @@ def test_results_are_those_of_this_machine_bit_for_bit(studied, places):
     demo = str(REPOSITORY / "config/demo.yaml")
     here = places[0]
     config = write_config(here, STUDY)
-    run(command(here, "--cores", "2", "--configfile", demo, config, "--", "evaluation"))
+    run(here, command(here, "--cores", "2", "--configfile", demo, config, "--", "evaluation"))
     results = [folder / "results/slurm" for folder in places]
     weights = sorted(path.relative_to(results[0]) for path in results[0].rglob("*.safetensors"))
     assert len([path for path in weights if path.parts[0] == "members"]) == 8
@@ -171,7 +186,9 @@ def test_another_number_of_members_per_job_trains_nothing_again(studied, places,
     demo = str(REPOSITORY / "config/demo.yaml")
     config = {**STUDY, "training": {**STUDY["training"], "members_per_job": 4}}
     path = write_config(places[1], config)
-    output = run(on_slurm(places[1], "--configfile", demo, path, "--dry-run"), cluster.environment)
+    output = run(
+        places[1], on_slurm(places[1], "--configfile", demo, path, "--dry-run"), cluster.environment
+    )
     assert "Nothing to be done" in output
 
 
@@ -233,18 +250,15 @@ def training(cluster: Cluster, seed: int) -> list[dict[str, str]]:
     return sorted(found, key=lambda job: int(job["id"]))
 
 
-def processes_of(job: str) -> list[int]:
-    """Processes of a job, by their environment."""
+def kill_processes(job: str) -> None:
+    """Kill what runs for a job, known by its environment, as a node's failure would."""
     mark = f"SLURM_JOB_ID={job}".encode()
-    found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            variables = (process / "environ").read_bytes().split(b"\0")
+            if mark in (process / "environ").read_bytes().split(b"\0"):
+                os.kill(int(process.name), signal.SIGKILL)
         except OSError:
             continue
-        if mark in variables:
-            found.append(int(process.name))
-    return found
 
 
 def epoch_of(folder: Path, stage: str, seed: int) -> int:
@@ -280,27 +294,28 @@ def assert_resumed(folder: Path, stage: str, seeds: Sequence[int]) -> None:
 
 def test_killed_cancelled_late_and_lost_jobs_go_on_where_they_were(small, two_nodes):
     """Of four members: one killed, one cancelled, one out of time, one on a node that is lost."""
-    run(on_slurm(small, "--configfile", "study.yaml", "--", "driver"), two_nodes.environment)
+    run(small, on_slurm(small, "--configfile", "study.yaml", "--", "driver"), two_nodes.environment)
     controller = start(small, two_nodes, "--retries", "3", "--", *members("final"))
+    lost = ""
     try:
         for seed in (1, 2, 3, 4):
             wait_until(lambda s=seed: epoch_of(small, "final", s) > 100, 240, f"member {seed}")
         first = {seed: training(two_nodes, seed)[0]["id"] for seed in (1, 2, 3)}
-        for process in processes_of(first[1]):
-            os.kill(process, signal.SIGKILL)
+        kill_processes(first[1])
         two_nodes.run("scancel", first[2])
         two_nodes.run("scontrol", "update", f"JobId={first[3]}", "TimeLimit=1")
         for seed in (1, 2, 3):
             wait_until(lambda s=seed: len(states(two_nodes, s)) > 1, 240, f"retry of {seed}")
         last = training(two_nodes, 4)[-1]
         assert last["state"] == "RUNNING", "member 4 was too quick for a node to be lost"
-        two_nodes.stop(f"slurmd-{last['node']}", kill=True)
-        for process in processes_of(last["id"]):
-            os.kill(process, signal.SIGKILL)
+        lost = last["node"]
+        two_nodes.stop(f"slurmd-{lost}", kill=True)
+        kill_processes(last["id"])
         assert controller.wait(900) == 0, output(small)[-4000:]
     finally:
         controller.kill()
-        two_nodes.start_node(last["node"])
+        if lost:
+            two_nodes.start_node(lost)
     wait_until(two_nodes.idle, 60, "idle nodes")
     assert states(two_nodes, 1)[0] == "FAILED"
     assert states(two_nodes, 2)[0] == "CANCELLED"
@@ -313,7 +328,7 @@ def test_interrupted_jobs_have_the_weights_of_others(small, tmp_path):
     for name in ("planet.nc", "study.yaml"):
         (tmp_path / name).symlink_to(small / name)
     chosen = members("final")[:2]
-    run(command(tmp_path, "--cores", "2", "--configfile", "study.yaml", "--", *chosen))
+    run(tmp_path, command(tmp_path, "--cores", "2", "--configfile", "study.yaml", "--", *chosen))
     for file in chosen:
         assert (tmp_path / file).read_bytes() == (small / file).read_bytes()
 
@@ -326,11 +341,9 @@ def test_controllers_that_are_interrupted_or_killed(small, two_nodes):
     try:
         for seed in (1, 2):
             wait_until(lambda s=seed: epoch_of(small, "develop", s) > 100, 240, f"member {seed}")
-        second = subprocess.run(
-            words, env=two_nodes.environment, capture_output=True, text=True, check=False
-        )
-        assert second.returncode != 0
-        assert "cannot be locked" in second.stdout + second.stderr
+        status, text = outcome(small, words, two_nodes.environment)
+        assert status != 0
+        assert "cannot be locked" in text
         # Interrupted from the keyboard, it cancels its jobs and gives the lock back.
         controller.send_signal(signal.SIGINT)
         assert controller.wait(120) != 0
@@ -344,8 +357,8 @@ def test_controllers_that_are_interrupted_or_killed(small, two_nodes):
         # Killed, it leaves its jobs and its lock. They have to be ended first (docs/cluster.md).
         two_nodes.run("scancel", "-u", os.environ.get("USER") or "root")
         wait_until(two_nodes.idle, 60, "end of the jobs that were left")
-        run([*words[: words.index("--")], "--unlock"], two_nodes.environment)
-        run(words, two_nodes.environment)
+        run(small, [*words[: words.index("--")], "--unlock"], two_nodes.environment)
+        run(small, words, two_nodes.environment)
     finally:
         controller.kill()
     assert all((small / file).is_file() for file in wanted)
@@ -360,33 +373,38 @@ def test_bad_input_is_not_tried_again(small, two_nodes):
     (small / "bad.yaml").write_text(yaml.safe_dump(config))
     wanted = "results/bad/members/final/PFT/01/weights.safetensors"
     words = on_slurm(small, "--configfile", "bad.yaml", "--retries", "1", "--", wanted)
-    before = len(two_nodes.jobs())
-    result = subprocess.run(
-        words, env=two_nodes.environment, capture_output=True, text=True, check=False
-    )
-    assert result.returncode != 0
-    jobs = two_nodes.jobs()[:-before]
+    before = {job["id"] for job in two_nodes.jobs()}
+    assert outcome(small, words, two_nodes.environment)[0] != 0
+    jobs = [job for job in two_nodes.jobs() if job["id"] not in before]
     log = (small / "results/bad/logs/train/final/PFT/01.log").read_text()
     assert "gpu: expected 1 that JAX can use" in log
-    assert log.count("Traceback") == 1
+    assert "not tried again" in log
     failed = [job for job in jobs if job["state"] == "FAILED"]
     assert len(failed) == 2
-    slurm = "".join(p.read_text() for p in (small / "logs/slurm").rglob(f"{failed[0]['id']}.log"))
-    slurm += "".join(p.read_text() for p in (small / "logs/slurm").rglob(f"{failed[1]['id']}.log"))
-    assert "not tried again" in slurm
+    (second,) = (small / "logs/slurm").rglob(f"{max(int(job['id']) for job in failed)}.log")
+    assert "not tried again" in second.read_text()
+
+
+def open_to_all(folder: str) -> Path:
+    path = Path(folder)
+    path.chmod(0o755)
+    return path
 
 
 @pytest.mark.skipif(bool(missing_programs(True)), reason=f"no {', '.join(missing_programs(True))}")
-def test_accounting(small, tmp_path, tmp_path_factory):
+def test_accounting(small, tmp_path):
     """With slurmdbd, jobs are looked at with sacct and belong to an account."""
     config = {**FAILURES, "training": {**FAILURES["training"], "epochs": 20}}
     write_config(tmp_path, config)
     (tmp_path / "planet.nc").symlink_to(small / "planet.nc")
-    folder = tmp_path_factory.mktemp("accounting") / "slurm"
-    with Cluster(folder, accounting=True) as cluster:
+    with (
+        # The database's own user must be able to get there.
+        tempfile.TemporaryDirectory(prefix="slurm-") as folder,
+        Cluster(open_to_all(folder) / "cluster", accounting=True) as cluster,
+    ):
         words = on_slurm(tmp_path, "--configfile", "study.yaml", "--slurm-status-command", "sacct")
         resources = ["--default-resources", "slurm_account=research", "slurm_partition=cpu"]
-        run([*words, *resources, "--", *members("final")[:2]], cluster.environment)
+        run(tmp_path, [*words, *resources, "--", *members("final")[:2]], cluster.environment)
         table = cluster.run("sacct", "-n", "-X", "-P", "-o", "Account,State").stdout.split()
     assert set(table) == {"research|COMPLETED"}
     assert all((tmp_path / file).is_file() for file in members("final")[:2])
@@ -402,13 +420,19 @@ rule task:
 """
 
 
-@pytest.mark.xfail(strict=True, reason="job arrays lose results with the plugin's version 2.8.0")
-def test_job_arrays_have_become_safe(tmp_path, cluster):
-    """When this passes, `slurm-array-jobs` in the profile may be switched on."""
+LOSES_RESULTS = pytest.mark.xfail(
+    strict=True, reason="job arrays lose results with the plugin's version 2.8.0"
+)
+
+
+@pytest.mark.parametrize("switch", [[], pytest.param(["task"], marks=LOSES_RESULTS)])
+def test_job_arrays_have_become_safe(tmp_path, cluster, switch):
+    """One of three jobs fails. When arrays pass this, the profile may switch them on."""
     (tmp_path / "Snakefile").write_text(ARRAY)
     profile = REPOSITORY / "workflow/profiles/slurm"
     words = [sys.executable, "-m", "snakemake", "--profile", str(profile), "--retries", "0"]
-    words += ["--slurm-array-jobs", "task", "--seconds-between-status-checks", "3"]
+    words += [f"--slurm-array-jobs={rule}" for rule in switch]
+    words += ["--seconds-between-status-checks", "3"]
     words += ["--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "3"]
     subprocess.run(words, cwd=tmp_path, env=cluster.environment, capture_output=True, check=False)
-    assert sorted(path.name for path in (tmp_path / "done").iterdir()) == ["1", "3"]
+    assert sorted(path.name for path in tmp_path.glob("done/*")) == ["1", "3"]

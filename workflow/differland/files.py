@@ -1,7 +1,9 @@
 """Files that are whole or absent: every file is written under a temporary name and renamed."""
 
 import os
+import shutil
 import socket
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -33,6 +35,32 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_room(folder: Path, needed: int) -> None:
+    """Check, before long work, that its results can be written.
+
+    Parameters
+    ----------
+    folder
+        Where they go. It is made.
+    needed
+        Bytes.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be written to, or its disk has less room.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise InputError(folder, "folder", "one that can be written to", str(error)) from error
+    if free < needed:
+        expected, found = (f"{size / 1e6:.0f} MB" for size in (needed, free))
+        raise InputError(folder, "free space", f"at least {expected}", found)
 
 
 def write_text(text: str, path: Path | str) -> None:

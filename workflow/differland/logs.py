@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-HOPELESS = "Another attempt would fail in the same way, and none is made."
-"""Ends the log of a job that failed for a reason of its own."""
+from differland.files import write_text
+
+REASON = ".reason"
+"""Ends the name of a file beside a log: why the job failed, where another attempt would too."""
 
 
 def is_hopeless(error: BaseException) -> bool:
@@ -37,7 +39,7 @@ def record(path: Path | str, attempt: int = 1) -> Iterator[None]:
     Parameters
     ----------
     path
-        The log file. The first attempt begins it anew, others go on in it. Its folder is made.
+        The log file. It is begun anew; its folder is made.
     attempt
         1 for a job that was not tried before, and one more for every retry.
 
@@ -49,11 +51,13 @@ def record(path: Path | str, attempt: int = 1) -> Iterator[None]:
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    if attempt > 1 and target.is_file():
-        lines = target.read_text(encoding="utf-8", errors="replace").splitlines()
-        if HOPELESS in lines[-1:]:
-            raise RuntimeError(f"not tried again: {target} says why the first attempt failed")
-    file = logging.FileHandler(target, mode="w" if attempt == 1 else "a", encoding="utf-8")
+    reason = target.with_name(f".{target.name}{REASON}")
+    if attempt > 1 and reason.is_file():
+        text = f"not tried again, since it would fail in the same way:\n{reason.read_text()}"
+        write_text(text, target)
+        raise RuntimeError(text)
+    reason.unlink(missing_ok=True)
+    file = logging.FileHandler(target, mode="w", encoding="utf-8")
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setLevel(logging.WARNING)
@@ -67,8 +71,10 @@ def record(path: Path | str, attempt: int = 1) -> Iterator[None]:
         yield
     except BaseException as error:
         loggers[0].removeHandler(terminal)
-        text = f"failed\n{traceback.format_exc()}"
-        loggers[0].error("%s", text + HOPELESS if is_hopeless(error) else text)
+        text = traceback.format_exc()
+        loggers[0].error("failed\n%s", text)
+        if is_hopeless(error):
+            write_text(text, reason)
         raise
     finally:
         logging.captureWarnings(False)

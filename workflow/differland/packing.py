@@ -18,10 +18,10 @@ import xarray as xr
 import differland
 from differland.driver import observed_series, predictor_matrix
 from differland.errors import InputError
-from differland.files import atomic_path
+from differland.files import atomic_path, check_room
 from differland.minibatches import LossSettings, Minibatches, ModelSettings
 from differland.model.forcing import forcing_of_driver
-from differland.model.weather import SHARED, weather_of
+from differland.model.weather import SHARED, Weather, weather_of
 from differland.objective import annual_mean, complete_years
 from differland.observables import ANNUAL_SUFFIX, BULK_TARGETS, observable_of
 from differland.patches import PADDING
@@ -97,7 +97,14 @@ def pack_training_data(
         Choices that change forcing and observations; weights of the loss do not.
     path
         Where to, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        There is no room for the file.
     """
+    arrays = len(Weather._fields) + len(loss.observations)
+    check_room(path.parent, 4 * arrays * driver.sizes["time"] * patches["cell"].size)
     with (
         atomic_path(path) as temporary,
         h5py.File(temporary, "w", alignment_threshold=0, alignment_interval=ALIGNMENT) as file,

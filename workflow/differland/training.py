@@ -30,6 +30,7 @@ from differland.driver import check_predictors, predictors_of_setup
 from differland.engine import choose_engine
 from differland.epoch import Epoch, Scaling, State, Visit, compile_epoch
 from differland.errors import InputError
+from differland.files import check_room
 from differland.members import (
     Member,
     PredictorScaling,
@@ -49,6 +50,9 @@ from differland.packing import TrainingData, preparation
 from differland.patches import Split, Stage, draw_split
 
 logger = logging.getLogger(__name__)
+
+ROOM_OF_MEMBER = 2**21
+"""Bytes that must be free for a member's results and checkpoints: ten times what they take."""
 
 
 @dataclass(frozen=True)
@@ -471,11 +475,13 @@ def train_block(
     Raises
     ------
     InputError
-        The data lack a predictor that a setup needs, or were prepared with other settings.
+        The data lack a predictor that a setup needs, or were prepared with other settings; or
+        there is no room for checkpoints.
     FloatingPointError
         A member's loss turned non-finite more often than ``maximum_restarts`` allows. The
         checkpoints of the others stay.
     """
+    check_room(checkpoints, ROOM_OF_MEMBER * len(members))
     block = _Block(members, stage, settings, data, checkpoints)
     epochs = settings.epochs
     todo = sum(epochs - progress.epoch for progress in block.progress)
