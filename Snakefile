@@ -21,6 +21,11 @@ pathvars:
     benchmarks=f"{RESULTS}/benchmarks",
 
 
+if config["container"]:
+
+    container: config["container"]
+
+
 wildcard_constraints:
     stage="develop|final",
     setup=any_of(config["setups"]),

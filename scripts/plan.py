@@ -1,9 +1,8 @@
+import json
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import yaml
 
 from differland import planning
 from differland.files import write_text
@@ -19,7 +18,7 @@ def plan(
     trained_on: str,
 ) -> None:
     """Print what is left to be run, and what it is expected to cost."""
-    write_text(yaml.safe_dump(dict(configuration)), config_file)
+    write_text(json.dumps(configuration), config_file)
     found = subprocess.run(dry_run, capture_output=True, text=True, check=False)
     if found.returncode:
         raise RuntimeError(f"the dry run failed:\n{found.stdout}{found.stderr}")

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from differland.files import write_netcdf
+from differland.planning import StudySize, amounts, need_of, read_costs
 from differland.synthetic.planet import PlanetSettings, make_planet
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -101,11 +102,15 @@ def rule_blocks() -> dict[str, str]:
     return blocks
 
 
-COMPUTING = {name: block for name, block in rule_blocks().items() if "script:" in block}
+COMPUTING = {
+    name: block
+    for name, block in rule_blocks().items()
+    if "script:" in block and "localrule:" not in block
+}
 
 
 def test_every_script_is_that_of_a_rule() -> None:
-    assert {script.stem for script in SCRIPTS} == set(COMPUTING)
+    assert {script.stem for script in SCRIPTS} == {*COMPUTING, "plan"}
 
 
 @pytest.mark.parametrize("name", COMPUTING)
@@ -116,7 +121,13 @@ def test_every_computing_rule_is_complete(name: str) -> None:
     assert f"scripts/{name}.py" in block
     assert re.search(rf'"<logs>/{name}[./]', block)
     assert re.search(rf'"<benchmarks>/{name}[./]', block)
-    assert "mem_mb=growing(" in block and "runtime=growing(" in block
+    costs = (
+        re.escape("TRAINED_ON, len(block)")
+        if name == "train"
+        else rf'f?"{name}(?:\{{REGRIDDING\}})?"'
+    )
+    for resource, request in (("mem_mb", "memory"), ("runtime", "runtime")):
+        assert re.search(rf"{resource}={request}\({costs}\)", block), f"{name}: {resource}"
     environment = re.search(r'envs/(\w+\.yaml)"', block)
     assert environment and (REPOSITORY / "envs" / environment[1]).is_file()
 
@@ -230,6 +241,72 @@ def test_members_are_put_into_jobs(paper: Path, size: int, expected: dict[str, i
         )
     )
     assert {name: count for name, count in counts.items() if name.startswith("train")} == expected
+
+
+def test_every_computing_rule_has_its_costs() -> None:
+    costs = set(read_costs())
+    assert set(COMPUTING) <= costs
+    assert costs - set(COMPUTING) == {"train_gpu", "regrid_static_xesmf", "regrid_year_xesmf"}
+
+
+def test_requests_grow_with_the_study_and_with_attempts(paper: Path) -> None:
+    def requests(*arguments: str) -> dict[str, tuple[int, int]]:
+        result = snakemake(paper, "--dry-run", "--forceall", *arguments)
+        output = result.stdout + result.stderr
+        pattern = r"^rule (\w+):\n(?:.+\n)*? +resources:.*?mem_mb=(\d+).*?runtime=(\d+)"
+        found = re.findall(pattern, output, re.MULTILINE)
+        return {rule: (int(memory), int(minutes)) for rule, memory, minutes in found}
+
+    small = requests("--configfile", str(REPOSITORY / "config/demo.yaml"))
+    large = requests()
+    again = requests("--attempt", "2")
+    assert set(small) > {"train", "evaluate_ensemble", "pack_training_data", "plot_fits"}
+    for rule in ("train", "evaluate_ensemble", "pack_training_data", "prepare_driver"):
+        assert large[rule][0] > 2 * small[rule][0], rule
+    for rule, (memory, minutes) in large.items():
+        assert again[rule] == (2 * memory, 2 * minutes)
+    alone = requests("--config", "training={members_per_job: 1}")["train"]
+    block = requests("--config", "training={members_per_job: 20}")["train"]
+    assert block[1] > 5 * alone[1]
+
+
+def test_plan_tells_jobs_hours_memory_and_disk(paper: Path, configuration: dict) -> None:
+    """Nothing is run but the plan itself."""
+    size = "training={members_per_job: 20}"
+    result = snakemake(paper, "--cores", "1", "--config", size, "--", "plan")
+    assert result.returncode == 0, result.stdout + result.stderr
+    lines = result.stdout.splitlines()
+    assert any("245000 cells in 944 patches (a guess" in line for line in lines)
+    table = {line.split()[0]: line.split() for line in lines if re.match(r"\w+ +\d+ +[CG]PU", line)}
+    assert table["train"][1:3] == ["30", "CPU"]
+    assert table["evaluate_ensemble"][1] == "30"
+    need = need_of("train", amounts(configuration, StudySize(245_000, 276, 944, 320, True), 20))
+    assert float(table["train"][3]) == pytest.approx(need.seconds / 60, abs=0.06)
+    assert any(re.match(r"CPU: \d+ jobs, [\d.]+ hours", line) for line in lines)
+    assert any(re.match(r"Disk: [\d.]+ GB", line) for line in lines)
+    on_gpu = snakemake(
+        *(paper, "--cores", "1", "--config", size, "--set-resources", "train:gpu=1", "--", "plan")
+    )
+    assert re.search(r"^train +30 +GPU .*guess", on_gpu.stdout, re.MULTILINE)
+    assert re.search(r"^GPU: 30 jobs, [\d.]+ hours, a guess", on_gpu.stdout, re.MULTILINE)
+
+
+def test_site_profile_takes_the_place_of_the_block_for_this_cluster(paper: Path) -> None:
+    site = paper / "site"
+    site.mkdir()
+    (site / "config.yaml").write_text(
+        "default-resources: {slurm_partition: standard, slurm_account: mine}\n"
+        "set-resources: {train: {slurm_partition: volta, gpu: 1}}\n"
+    )
+    profiles = ["--profile", str(REPOSITORY / "slurm"), "--workflow-profile", str(site)]
+    result = snakemake(paper, *profiles, "--dry-run")
+    output = result.stdout + result.stderr
+    blocks = re.findall(r"^rule (\w+):\n(?:.+\n)*? +resources: (.*)", output, re.MULTILINE)
+    assert blocks
+    for rule, resources in blocks:
+        partition = "volta" if rule == "train" else "standard"
+        assert f"slurm_partition={partition}, slurm_account=mine" in resources
+        assert ("gpu=1" in resources) is (rule == "train")
 
 
 def test_resources_set_for_training_reach_every_kind_of_training_job(paper: Path) -> None:

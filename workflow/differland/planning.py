@@ -132,16 +132,15 @@ def study_size(config: Mapping[str, Any], driver: Path) -> StudySize:
     config
         The configuration.
     driver
-        Where the checked driver is, if it is there already.
+        Where the checked driver is, if it is there already. What is wrong with a driver is told
+        by the job that checks it.
     """
     source = config["driver"]["source"]
-    for path in (driver, Path(config["driver"]["path"] or "") if source == "file" else driver):
-        if path.is_file():
-            with netCDF4.Dataset(path) as file:
-                counts = np.bincount(file["patch"][:])
-                cells, months = file.dimensions["cell"].size, file.dimensions["time"].size
-            slots = config["patches"]["slots"] or int(counts.max())
-            return StudySize(cells, months, int((counts > 0).sum()), slots, False)
+    own = Path(config["driver"]["path"]) if source == "file" else driver
+    for path in (driver, own):
+        found = _size_of_file(path, config["patches"]["slots"])
+        if found is not None:
+            return found
     raw = config["raw"]
     months = 12 * (raw["last_year"] - raw["first_year"] + 1)
     window = raw["window"]
@@ -154,6 +153,19 @@ def study_size(config: Mapping[str, Any], driver: Path) -> StudySize:
         # A window is laid where there is land.
         cells, patches = inside, math.ceil(inside / PATCH)
     return StudySize(cells, months, patches, config["patches"]["slots"] or PATCH, True)
+
+
+def _size_of_file(path: Path, slots: int | None) -> StudySize | None:
+    """Size of a driver; None if there is none yet, or none that can be read."""
+    try:
+        with netCDF4.Dataset(path) as file:
+            counts = np.bincount(file["patch"][:])
+            cells, months = file.dimensions["cell"].size, file.dimensions["time"].size
+    except (OSError, LookupError, ValueError):
+        return None
+    return StudySize(
+        cells, months, int((counts > 0).sum()), slots or int(counts.max()), guessed=False
+    )
 
 
 def amounts(config: Mapping[str, Any], size: StudySize, members: int) -> dict[str, float]:

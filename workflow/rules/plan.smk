@@ -5,8 +5,10 @@ rule plan:
     log:
         "<logs>/plan.log",
     localrule: True
+    conda:
+        "../../envs/model.yaml"
     params:
-        # Jobs are counted by a dry run of the same workflow.
+        # Jobs are counted by a dry run of the same workflow, with the Python that runs this one.
         dry_run=[
             *(
                 sys.executable,
@@ -17,9 +19,9 @@ rule plan:
             ),
             *("--directory", os.getcwd(), "--dry-run", "--quiet", "rules", "--nolock"),
             *("--rerun-triggers", "mtime", "params", "input", "software-env"),
-            *("--configfile", f"{RESULTS}/plan.yaml"),
+            *("--configfile", f"{RESULTS}/plan.json"),
         ],
-        config_file=f"{RESULTS}/plan.yaml",
+        config_file=f"{RESULTS}/plan.json",
         size=SIZE,
         blocks={name: len(block) for name, block in zip(TRAINING, BLOCKS)},
         trained_on=TRAINED_ON,

@@ -46,8 +46,8 @@ rule regrid_static:
         "../../envs/regrid.yaml"
     threads: 1
     resources:
-        mem_mb=memory("regrid_static" + REGRIDDING),
-        runtime=runtime("regrid_static" + REGRIDDING),
+        mem_mb=memory(f"regrid_static{REGRIDDING}"),
+        runtime=runtime(f"regrid_static{REGRIDDING}"),
     params:
         folder=lambda wildcards: str(sources.product_folder(wildcards.product, RAW)),
         settings=product_settings,
@@ -83,8 +83,8 @@ rule regrid_year:
         "../../envs/regrid.yaml"
     threads: 1
     resources:
-        mem_mb=memory("regrid_year" + REGRIDDING),
-        runtime=runtime("regrid_year" + REGRIDDING),
+        mem_mb=memory(f"regrid_year{REGRIDDING}"),
+        runtime=runtime(f"regrid_year{REGRIDDING}"),
     params:
         settings=product_settings,
         window=window(),

@@ -58,8 +58,6 @@ MADE_OF["training"] = {
     key: value for key, value in config["training"].items() if key not in HOW_TRAINED
 }
 
-ENVIRONMENT = {"train": "model", "train_gpu": "gpu"}[TRAINED_ON]
-
 for name, block in zip(TRAINING, BLOCKS):
     # Jobs of one kind differ in these wildcards.
     job = "/".join(
@@ -84,7 +82,9 @@ for name, block in zip(TRAINING, BLOCKS):
         benchmark:
             f"<benchmarks>/train/{job}.tsv"
         conda:
-            f"../../envs/{ENVIRONMENT}.yaml"
+            "../../envs/gpu.yaml"
+            if TRAINED_ON == "train_gpu"
+            else "../../envs/model.yaml"
         threads: config["training"]["threads"]
         resources:
             mem_mb=memory(TRAINED_ON, len(block)),
