@@ -3,7 +3,8 @@
 Run ``python benchmarks/costs.py FOLDER:CONFIG [FOLDER:CONFIG]``, with the results folder of a study
 and the configuration file it was run with: a small study first, a large one second. Base and slope
 of a rule are those of the line through both; what only the small one has becomes a constant. What a
-row is counted in (the columns ``..._per``) stays as it is. Rows without any benchmark stay too.
+row is counted in (the columns ``..._per``) stays as it is. Rows without any benchmark stay too, and
+those of raw products: their cost is that of reading native files, which ``benchmarks/raw.py`` times.
 """
 
 import argparse
@@ -26,12 +27,14 @@ RESULTS: Mapping[str, str] = {
     "train": "members/*/*/*",
     "evaluate_ensemble": "evaluation/*/*",
     "map_parameters": "maps/*",
-    "regrid_static": "gridded/*.nc",
-    "regrid_year": "gridded/*/*.nc",
     "attribute_predictors": "analysis/*/attribution.nc",
     "partition_variance": "analysis/partition_cells.nc",
 }
 """What takes disk space: files or folders that one job writes (``train``: one member)."""
+
+
+NATIVE = ("regrid_static", "regrid_year", "calibrate_burned_area", "read_towers")
+"""Rules whose cost does not follow from a study's size."""
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -88,6 +91,8 @@ def main() -> None:
     with planning.COSTS.open(newline="") as stream:
         table = list(csv.DictReader(stream))
     for row in table:
+        if row["rule"] in NATIVE:
+            continue
         for name in ("memory", "time", "disk"):
             points = [
                 (amount[row[f"{name}_per"]] / 1e6, found[row["rule"]][name])

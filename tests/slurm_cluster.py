@@ -162,8 +162,9 @@ class Cluster:
         )
 
     def jobs(self) -> list[dict[str, str]]:
-        """All jobs, those that ended included: id, name, state, comment (rule), node."""
-        fields = {"id": "%i", "name": "%j", "state": "%T", "comment": "%k", "node": "%N"}
+        """All jobs, those that ended included: id, state, comment (rule), node, memory, limit."""
+        fields = {"id": "%i", "state": "%T", "comment": "%k", "node": "%N"}
+        fields |= {"memory": "%m", "limit": "%l"}
         lines = self.run("squeue", "-h", "-a", "-t", "all", "-o", "|".join(fields.values())).stdout
         return [dict(zip(fields, line.split("|"), strict=True)) for line in lines.splitlines()]
 

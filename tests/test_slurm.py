@@ -143,7 +143,7 @@ def studied(places, cluster) -> list[dict[str, str]]:
 
 def test_study_runs_through_slurm_without_any_help(studied, places, cluster):
     assert {job["state"] for job in studied} == {"COMPLETED"}
-    rules = [job["comment"].removeprefix("rule_").split("_wildcards")[0] for job in studied]
+    rules = [rule_of(job) for job in studied]
     assert rules.count("train") == 8
     assert rules.count("evaluate_ensemble") == 4
     assert {"assemble_driver", "plot_recovery", "attribute_predictors"} <= set(rules)
@@ -192,22 +192,20 @@ def test_another_number_of_members_per_job_trains_nothing_again(studied, places,
     assert "Nothing to be done" in output
 
 
-def test_resources_cover_what_jobs_took(studied, places):
-    """Peak memory of every job, by Snakemake's benchmark, and what its rule asks for."""
-    demo = str(REPOSITORY / "config/demo.yaml")
-    config = write_config(places[1], STUDY)
-    planned = run(
-        command(places[1], "--configfile", demo, config, "--forceall", "--dry-run"),
-        dict(os.environ),
-    )
-    asked: dict[str, int] = {}
-    for block in re.split(r"\n(?=rule |localrule )", planned):
-        rule = re.match(r"rule (\w+):", block)
-        memory = re.search(r"mem_mb=(\d+)", block)
-        if rule and memory:
-            asked[rule[1]] = int(memory[1])
+def rule_of(job: dict[str, str]) -> str:
+    return job["comment"].removeprefix("rule_").split("_wildcards")[0]
+
+
+def megabytes(job: dict[str, str]) -> float:
+    number, unit = job["memory"][:-1], job["memory"][-1]
+    return float(number) * {"M": 1, "G": 1024}[unit]
+
+
+def test_jobs_ask_for_the_memory_that_they_take(studied, places):
+    """Peak memory by Snakemake's benchmarks, against what Slurm was asked for."""
+    asked = {rule_of(job): megabytes(job) for job in studied}
     benchmarks = places[1] / "results/slurm/benchmarks"
-    taken = {}
+    taken: dict[str, float] = {}
     for file in benchmarks.rglob("*.tsv"):
         rule = file.relative_to(benchmarks).parts[0].removesuffix(".tsv")
         value = file.read_text().splitlines()[1].split("\t")[2]
@@ -215,8 +213,7 @@ def test_resources_cover_what_jobs_took(studied, places):
             taken[rule] = max(taken.get(rule, 0.0), float(value))
     assert set(taken) <= set(asked)
     assert len(taken) > 25
-    short = {rule: (mb, asked[rule]) for rule, mb in taken.items() if mb > asked[rule]}
-    assert not short
+    assert not {rule: (mb, asked[rule]) for rule, mb in taken.items() if mb > asked[rule]}
 
 
 # -- what goes wrong -----------------------------------------------------------------------
@@ -317,6 +314,9 @@ def test_killed_cancelled_late_and_lost_jobs_go_on_where_they_were(small, two_no
         if lost:
             two_nodes.start_node(lost)
     wait_until(two_nodes.idle, 60, "idle nodes")
+    first, second = training(two_nodes, 1)[:2]
+    assert megabytes(second) == 2 * megabytes(first)
+    assert second["limit"] != first["limit"]
     assert states(two_nodes, 1)[0] == "FAILED"
     assert states(two_nodes, 2)[0] == "CANCELLED"
     assert states(two_nodes, 3)[0] == "TIMEOUT"
