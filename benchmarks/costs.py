@@ -4,7 +4,7 @@ Run ``python benchmarks/costs.py FOLDER:CONFIG [FOLDER:CONFIG]``, with the resul
 and the configuration file it was run with: a small study first, a large one second. Base and slope
 of a rule are those of the line through both; what only the small one has becomes a constant. What a
 row is counted in (the columns ``..._per``) stays as it is. Rows without any benchmark stay too, and
-those of raw products: their cost is that of reading native files, which ``benchmarks/raw.py`` times.
+those of raw products: theirs is the cost of native files, which ``benchmarks/raw.py`` times.
 """
 
 import argparse

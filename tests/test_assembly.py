@@ -171,6 +171,14 @@ def test_herbs_are_added_to_wood_in_the_years_that_have_wood(planet, tmp_path, t
     assert np.isnan(biomass[:, 12:]).all()
 
 
+def test_a_product_without_any_year_of_the_study_is_left_out(planet, tmp_path, target, raw, caplog):
+    planet.yearly["xu_biomass"] = {}
+    driver = assemble(planet, tmp_path, target, raw)
+    assert "biomass" not in driver
+    assert "lai" in driver
+    assert "xu_biomass has no year of the study" in caplog.text
+
+
 def test_patch_means_are_those_of_valid_cells(planet, tmp_path, target, raw):
     planet.static["mcd12c1"]["water"][:, 1:20] = 1.0
     flux = planet.yearly["cms_flux_nbe"][2020]["nbe"]

@@ -32,11 +32,11 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 STUDY = {
     "study": "slurm",
-    "raw": {"first_year": 2020, "last_year": 2021},
-    "setups": ["PFT", "PFT+CLIM+SOIL+AGE"],
+    "raw": {"first_year": 2019, "last_year": 2019},
+    "setups": ["PFT+CLIM+SOIL+AGE"],
     "ensemble": {"seeds": 2, "select": 2},
     "training": {"epochs": 3, "members_per_job": 1, "permit_cpu": True},
-    "evaluation": {"spin_up_months": 12},
+    "evaluation": {"spin_up_months": 0},
     "analysis": {"groups": []},
 }
 """The demo study, shortened."""
@@ -48,9 +48,9 @@ FAILURES = {
     "setups": ["PFT"],
     "ensemble": {"seeds": 4, "select": 4},
     "analysis": {"groups": [], "reference_setup": "PFT"},
-    "training": {"epochs": 7000, "checkpoint_interval": 50, "threads": 1, "permit_cpu": True},
+    "training": {"epochs": 3000, "checkpoint_interval": 50, "threads": 1, "permit_cpu": True},
 }
-"""Four members that take about a minute each."""
+"""Four members that take about half a minute each."""
 
 
 def command(folder: Path, *arguments: str) -> list[str]:
@@ -144,8 +144,8 @@ def studied(places, cluster) -> list[dict[str, str]]:
 def test_study_runs_through_slurm_without_any_help(studied, places, cluster):
     assert {job["state"] for job in studied} == {"COMPLETED"}
     rules = [rule_of(job) for job in studied]
-    assert rules.count("train") == 8
-    assert rules.count("evaluate_ensemble") == 4
+    assert rules.count("train") == 4
+    assert rules.count("evaluate_ensemble") == 2
     assert {"assemble_driver", "plot_recovery", "attribute_predictors"} <= set(rules)
     assert not [rule for rule in rules if rule.startswith("plan")]
     # Each job has a log of Slurm's, beside that of the rule.
@@ -157,7 +157,7 @@ def test_training_gets_a_gpu_and_everything_else_does_not(studied, places, clust
         described = cluster.run("scontrol", "show", "job", job["id"]).stdout
         trains = job["comment"].startswith("rule_train")
         assert ("Partition=gpu" in described) is trains
-        assert ("gres/gpu=1" in described) is trains
+        assert ("TresPerJob=gres:gpu:1" in described) is trains
     for log in (places[1] / "results/slurm/logs/train").rglob("*.log"):
         text = log.read_text()
         assert re.search(r"no GPU, although the job asks for 1.*CUDA_VISIBLE_DEVICES is \d", text)
@@ -170,7 +170,7 @@ def test_results_are_those_of_this_machine_bit_for_bit(studied, places):
     run(here, command(here, "--cores", "2", "--configfile", demo, config, "--", "evaluation"))
     results = [folder / "results/slurm" for folder in places]
     weights = sorted(path.relative_to(results[0]) for path in results[0].rglob("*.safetensors"))
-    assert len([path for path in weights if path.parts[0] == "members"]) == 8
+    assert len([path for path in weights if path.parts[0] == "members"]) == 4
     for path in weights:
         assert (results[0] / path).read_bytes() == (results[1] / path).read_bytes(), path
     for pattern in ("driver/*.nc", "gridded/**/*.nc", "evaluation/**/*.nc", "maps/**/*.nc"):
@@ -184,7 +184,7 @@ def test_results_are_those_of_this_machine_bit_for_bit(studied, places):
 
 def test_another_number_of_members_per_job_trains_nothing_again(studied, places, cluster):
     demo = str(REPOSITORY / "config/demo.yaml")
-    config = {**STUDY, "training": {**STUDY["training"], "members_per_job": 4}}
+    config = {**STUDY, "training": {**STUDY["training"], "members_per_job": 2}}
     path = write_config(places[1], config)
     output = run(
         places[1], on_slurm(places[1], "--configfile", demo, path, "--dry-run"), cluster.environment
@@ -247,13 +247,13 @@ def training(cluster: Cluster, seed: int) -> list[dict[str, str]]:
     return sorted(found, key=lambda job: int(job["id"]))
 
 
-def kill_processes(job: str) -> None:
-    """Kill what runs for a job, known by its environment, as a node's failure would."""
+def send(job: str, number: signal.Signals) -> None:
+    """Send a signal to all processes of a job, known by their environment."""
     mark = f"SLURM_JOB_ID={job}".encode()
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if mark in (process / "environ").read_bytes().split(b"\0"):
-                os.kill(int(process.name), signal.SIGKILL)
+                os.kill(int(process.name), number)
         except OSError:
             continue
 
@@ -263,6 +263,24 @@ def epoch_of(folder: Path, stage: str, seed: int) -> int:
     log = folder / f"results/failures/logs/train/{stage}/PFT/0{seed}.log"
     found = re.findall(r"epoch (\d+)/", log.read_text()) if log.is_file() else []
     return int(found[-1]) if found else 0
+
+
+def hold(folder: Path, cluster: Cluster, stage: str, seeds: Sequence[int]) -> dict[int, str]:
+    """Stop each member's process after some epochs, so that it cannot end; ids of its jobs."""
+    waiting = list(seeds)
+    found = {}
+
+    def all_held() -> bool:
+        for seed in list(waiting):
+            if epoch_of(folder, stage, seed) > 100:
+                job = training(cluster, seed)[-1]["id"]
+                send(job, signal.SIGSTOP)
+                found[seed] = job
+                waiting.remove(seed)
+        return not waiting
+
+    wait_until(all_held, 300, f"members {seeds} at epoch 100")
+    return found
 
 
 def states(cluster: Cluster, seed: int) -> list[str]:
@@ -295,19 +313,15 @@ def test_killed_cancelled_late_and_lost_jobs_go_on_where_they_were(small, two_no
     controller = start(small, two_nodes, "--retries", "3", "--", *members("final"))
     lost = ""
     try:
-        for seed in (1, 2, 3, 4):
-            wait_until(lambda s=seed: epoch_of(small, "final", s) > 100, 240, f"member {seed}")
-        first = {seed: training(two_nodes, seed)[0]["id"] for seed in (1, 2, 3)}
-        kill_processes(first[1])
+        first = hold(small, two_nodes, "final", [1, 2, 3, 4])
+        send(first[1], signal.SIGKILL)
         two_nodes.run("scancel", first[2])
         two_nodes.run("scontrol", "update", f"JobId={first[3]}", "TimeLimit=1")
         for seed in (1, 2, 3):
             wait_until(lambda s=seed: len(states(two_nodes, s)) > 1, 240, f"retry of {seed}")
-        last = training(two_nodes, 4)[-1]
-        assert last["state"] == "RUNNING", "member 4 was too quick for a node to be lost"
-        lost = last["node"]
+        lost = training(two_nodes, 4)[0]["node"]
         two_nodes.stop(f"slurmd-{lost}", kill=True)
-        kill_processes(last["id"])
+        send(first[4], signal.SIGKILL)
         assert controller.wait(900) == 0, output(small)[-4000:]
     finally:
         controller.kill()
@@ -339,8 +353,7 @@ def test_controllers_that_are_interrupted_or_killed(small, two_nodes):
     controller = start(small, two_nodes, "--", *wanted)
     words = on_slurm(small, "--configfile", "study.yaml", "--", *wanted)
     try:
-        for seed in (1, 2):
-            wait_until(lambda s=seed: epoch_of(small, "develop", s) > 100, 240, f"member {seed}")
+        hold(small, two_nodes, "develop", [1, 2])
         status, text = outcome(small, words, two_nodes.environment)
         assert status != 0
         assert "cannot be locked" in text

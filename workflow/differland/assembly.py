@@ -128,6 +128,9 @@ def assemble_driver(
     if "soil_organic_carbon" in static:
         yield part("soil_organic_carbon", ("cell",), static["soil_organic_carbon"][kept])
     for product, files_by_year in files.yearly.items():
+        if not files_by_year:
+            logger.warning("%s has no year of the study and is left out", product)
+            continue
         for name in _variables(files_by_year) if product not in NOT_OBSERVED else ():
             if name == "woody_biomass":
                 biomass = domain.series(files_by_year, name)
