@@ -381,15 +381,14 @@ def test_controllers_that_are_interrupted_or_killed(small, two_nodes):
 def test_bad_input_is_not_tried_again(small, two_nodes):
     """Whatever the number of retries, a job that failed for a reason of its own does no work."""
     config = yaml.safe_load((small / "study.yaml").read_text())
-    config["study"] = "bad"
     config["training"]["permit_cpu"] = False
     (small / "bad.yaml").write_text(yaml.safe_dump(config))
-    wanted = "results/bad/members/final/PFT/01/weights.safetensors"
+    wanted = members("develop")[2]
     words = on_slurm(small, "--configfile", "bad.yaml", "--retries", "1", "--", wanted)
     before = {job["id"] for job in two_nodes.jobs()}
     assert outcome(small, words, two_nodes.environment)[0] != 0
     jobs = [job for job in two_nodes.jobs() if job["id"] not in before]
-    log = (small / "results/bad/logs/train/final/PFT/01.log").read_text()
+    log = (small / "results/failures/logs/train/develop/PFT/03.log").read_text()
     assert "gpu: expected 1 that JAX can use" in log
     assert "not tried again" in log
     failed = [job for job in jobs if job["state"] == "FAILED"]
