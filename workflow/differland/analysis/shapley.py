@@ -91,10 +91,9 @@ def draw_coalitions(
     weights: list[npt.NDArray[np.float64]] = []
     sizes = range(1, predictors // 2 + 1)
     # Weight of all coalitions of a size together, and of those of the complementary size.
-    share = {
+    left = {
         size: (1 if 2 * size == predictors else 2) / (size * (predictors - size)) for size in sizes
     }
-    left = dict(share)
     budget = wanted
     for size in sizes:
         count = comb(predictors, size) * (1 if 2 * size == predictors else 2)
