@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 import yaml
+from snakemake.utils import update_config
 
 from differland import configuration, planning
 
@@ -32,22 +33,15 @@ RESULTS: Mapping[str, str] = {
 }
 """What takes disk space: files or folders that one job writes (``train``: one member)."""
 
-
 NATIVE = ("regrid_static", "regrid_year", "calibrate_burned_area", "read_towers")
 """Rules whose cost does not follow from a study's size."""
 
 
 def read_config(path: Path) -> dict[str, Any]:
     """Read a configuration over that of the paper's study, as Snakemake merges them."""
-
-    def merged(below: Any, above: Any) -> Any:
-        if not isinstance(below, dict) or not isinstance(above, dict):
-            return above
-        keys = dict.fromkeys([*below, *above])
-        return {k: merged(below.get(k), above[k]) if k in above else below[k] for k in keys}
-
-    paper, own = (yaml.safe_load(file.read_text()) for file in (ROOT / "config/config.yaml", path))
-    return merged(paper, own)
+    config, own = (yaml.safe_load(file.read_text()) for file in (ROOT / "config/config.yaml", path))
+    update_config(config, own)
+    return config
 
 
 def size_mb(path: Path) -> float:
