@@ -44,11 +44,24 @@ include: "workflow/rules/driver.smk"
 include: "workflow/rules/quality.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/evaluation.smk"
-include: "workflow/rules/analysis.smk"
 include: "workflow/rules/apply.smk"
+include: "workflow/rules/skill.smk"
+include: "workflow/rules/partition.smk"
+include: "workflow/rules/traits.smk"
+include: "workflow/rules/attribution.smk"
+include: "workflow/rules/parameters.smk"
 include: "workflow/rules/recovery.smk"
-include: "workflow/rules/figures.smk"
 include: "workflow/rules/plan.smk"
+
+
+rule analysis:
+    input:
+        rules.skill.input,
+        rules.partition.input,
+        rules.traits.input,
+        rules.attribution.input,
+        rules.parameters.input,
+        rules.recovery.input,
 
 
 rule all:
@@ -58,7 +71,5 @@ rule all:
         rules.quality.input,
         rules.ensembles.input,
         rules.evaluation.input,
-        rules.analysis.input,
         rules.applied.input,
-        rules.recovery.input,
-        rules.figures.input,
+        rules.analysis.input,

@@ -6,6 +6,7 @@ the character device that slurmd insists on. Nothing outside the cluster's folde
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -153,7 +154,8 @@ class Cluster:
             self.stop(f"slurmd-{node}")
         for name in ("slurmctld", "slurmdbd", "mariadb", "munged"):
             self.stop(name)
-        self._kill_jobs()
+        # Some processes outlive their job.
+        self.send(signal.SIGKILL)
 
     def run(self, *command: str, **keywords: Any) -> subprocess.CompletedProcess[str]:
         """Run a command of Slurm's; raises if it fails."""
@@ -167,6 +169,18 @@ class Cluster:
         fields |= {"memory": "%m", "limit": "%l"}
         lines = self.run("squeue", "-h", "-a", "-t", "all", "-o", "|".join(fields.values())).stdout
         return [dict(zip(fields, line.split("|"), strict=True)) for line in lines.splitlines()]
+
+    def send(self, number: signal.Signals, job: str | None = None) -> None:
+        """Send a signal to all processes of a job, or of all jobs of this cluster."""
+        ours = f"PATH={self.folder / 'bin'}:".encode()
+        mark = b"SLURM_JOB_ID=" + (b"" if job is None else f"{job}\0".encode())
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                environment = b"\0" + (process / "environ").read_bytes()
+                if b"\0" + ours in environment and b"\0" + mark in environment:
+                    os.kill(int(process.name), number)
+            except OSError:
+                continue
 
     def start_node(self, node: str) -> None:
         """Start a node's daemon."""
@@ -298,15 +312,3 @@ class Cluster:
             return found.returncode == 0
 
         wait_until(answers, seconds, " ".join(command))
-
-    def _kill_jobs(self) -> None:
-        """Kill processes of jobs that outlived their job; nothing that is not of this cluster."""
-        mark = f"PATH={self.folder / 'bin'}:".encode()
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                variables = (process / "environ").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            of_job = any(variable.startswith(b"SLURM_JOB_ID=") for variable in variables)
-            if of_job and any(variable.startswith(mark) for variable in variables):
-                os.kill(int(process.name), 9)

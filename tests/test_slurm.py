@@ -53,14 +53,16 @@ FAILURES = {
 """Four members that take about half a minute each."""
 
 
-def command(folder: Path, *arguments: str) -> list[str]:
+def command(folder: Path, *arguments: str, snakefile: Path = REPOSITORY / "Snakefile") -> list[str]:
     return [
-        *(sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")),
+        *(sys.executable, "-m", "snakemake", "--snakefile", str(snakefile)),
         *("--directory", str(folder), "--nocolor", *arguments),
     ]
 
 
-def on_slurm(folder: Path, *arguments: str) -> list[str]:
+def on_slurm(
+    folder: Path, *arguments: str, snakefile: Path = REPOSITORY / "Snakefile"
+) -> list[str]:
     """Command of a run through the profile, with quicker looks at jobs."""
     return command(
         folder,
@@ -68,6 +70,7 @@ def on_slurm(folder: Path, *arguments: str) -> list[str]:
         *("--slurm-init-seconds-before-status-checks", "3"),
         *("--seconds-between-status-checks", "3", "--latency-wait", "5"),
         *arguments,
+        snakefile=snakefile,
     )
 
 
@@ -257,17 +260,6 @@ def training(cluster: Cluster, seed: int) -> list[dict[str, str]]:
     return sorted(found, key=lambda job: int(job["id"]))
 
 
-def send(job: str, number: signal.Signals) -> None:
-    """Send a signal to all processes of a job, known by their environment."""
-    mark = f"SLURM_JOB_ID={job}".encode()
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if mark in (process / "environ").read_bytes().split(b"\0"):
-                os.kill(int(process.name), number)
-        except OSError:
-            continue
-
-
 def epoch_of(folder: Path, stage: str, seed: int) -> int:
     """Epochs that a member's log tells of."""
     log = folder / f"results/failures/logs/train/{stage}/PFT/0{seed}.log"
@@ -284,7 +276,7 @@ def hold(folder: Path, cluster: Cluster, stage: str, seeds: Sequence[int]) -> di
         for seed in list(waiting):
             if epoch_of(folder, stage, seed) > 100:
                 job = training(cluster, seed)[-1]["id"]
-                send(job, signal.SIGSTOP)
+                cluster.send(signal.SIGSTOP, job)
                 found[seed] = job
                 waiting.remove(seed)
         return not waiting
@@ -324,14 +316,14 @@ def test_killed_cancelled_late_and_lost_jobs_go_on_where_they_were(small, two_no
     lost = ""
     try:
         first = hold(small, two_nodes, "final", [1, 2, 3, 4])
-        send(first[1], signal.SIGKILL)
+        two_nodes.send(signal.SIGKILL, first[1])
         two_nodes.run("scancel", first[2])
         two_nodes.run("scontrol", "update", f"JobId={first[3]}", "TimeLimit=1")
         for seed in (1, 2, 3):
             wait_until(lambda s=seed: len(states(two_nodes, s)) > 1, 240, f"retry of {seed}")
         lost = training(two_nodes, 4)[0]["node"]
         two_nodes.stop(f"slurmd-{lost}", kill=True)
-        send(first[4], signal.SIGKILL)
+        two_nodes.send(signal.SIGKILL, first[4])
         assert controller.wait(900) == 0, output(small)[-4000:]
     finally:
         controller.kill()
@@ -450,11 +442,9 @@ LOSES_RESULTS = pytest.mark.xfail(
 @pytest.mark.parametrize("switch", [[], pytest.param(["task"], marks=LOSES_RESULTS)])
 def test_job_arrays_have_become_safe(tmp_path, cluster, switch):
     """One of three jobs fails. When arrays pass this, the profile may switch them on."""
-    (tmp_path / "Snakefile").write_text(ARRAY)
-    profile = REPOSITORY / "workflow/profiles/slurm"
-    words = [sys.executable, "-m", "snakemake", "--profile", str(profile), "--retries", "0"]
-    words += [f"--slurm-array-jobs={rule}" for rule in switch]
-    words += ["--seconds-between-status-checks", "3"]
-    words += ["--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "3"]
-    subprocess.run(words, cwd=tmp_path, env=cluster.environment, capture_output=True, check=False)
+    snakefile = tmp_path / "Snakefile"
+    snakefile.write_text(ARRAY)
+    arrays = [f"--slurm-array-jobs={rule}" for rule in switch]
+    words = on_slurm(tmp_path, "--retries", "0", *arrays, snakefile=snakefile)
+    outcome(tmp_path, words, cluster.environment)
     assert sorted(path.name for path in tmp_path.glob("done/*")) == ["1", "3"]

@@ -306,7 +306,7 @@ with SnakemakeApi(OutputSettings()) as api:
     assert result.stdout.split() == ["train_1", "train_2", "train_3", "train_4"]
 
 
-@pytest.mark.parametrize("target", ["driver", "ensembles", "evaluation", "analysis", "figures"])
+@pytest.mark.parametrize("target", ["driver", "ensembles", "evaluation", "analysis", "traits"])
 def test_parts_of_the_study_are_targets(paper: Path, target: str) -> None:
     assert jobs(snakemake(paper, "--dry-run", "--quiet", "rules", "--", target))[target] == 1
 

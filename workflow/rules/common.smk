@@ -49,6 +49,11 @@ TARGETS = list(OBSERVED)
 TRAITS = list(tables.TRAITS)
 POPULATIONS = ["all", *config["predictors"]["PFT"]]
 REFERENCE = config["analysis"]["reference_setup"]
+PLANT_TYPE = config["analysis"]["plant_type_setup"]
+ENVIRONMENT = config["analysis"]["environment_setup"]
+COMPARED = [
+    setup for setup in [PLANT_TYPE, ENVIRONMENT, REFERENCE] if setup in config["setups"]
+]
 PARTITIONED = configuration.subsets(config["analysis"]["groups"])
 
 SIZE = planning.study_size(config, Path(RESULTS, "driver", "driver.nc"))
