@@ -21,7 +21,7 @@ demo: .venv/run
 	@echo "The report: results/demo/report.html"
 
 test: .venv/test
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 lint: .venv/test
 	$(BIN)/ruff format --check .

@@ -28,7 +28,7 @@ if config["container"]:
 
 wildcard_constraints:
     stage="develop|final",
-    setup=any_of(config["setups"]),
+    setup=any_of([*config["setups"], *EXPERIMENTS]),
     seed=any_of(SEEDS),
     target=any_of(TARGETS),
     trait=any_of(TRAITS),
@@ -49,8 +49,12 @@ include: "workflow/rules/skill.smk"
 include: "workflow/rules/partition.smk"
 include: "workflow/rules/traits.smk"
 include: "workflow/rules/attribution.smk"
+include: "workflow/rules/projection.smk"
 include: "workflow/rules/parameters.smk"
+include: "workflow/rules/carbon_cycle.smk"
+include: "workflow/rules/experiments.smk"
 include: "workflow/rules/recovery.smk"
+include: "workflow/rules/report.smk"
 include: "workflow/rules/plan.smk"
 
 
@@ -60,7 +64,10 @@ rule analysis:
         rules.partition.input,
         rules.traits.input,
         rules.attribution.input,
+        rules.projection.input,
         rules.parameters.input,
+        rules.carbon_cycle.input,
+        rules.experiments.input,
         rules.recovery.input,
 
 
@@ -73,3 +80,4 @@ rule all:
         rules.evaluation.input,
         rules.applied.input,
         rules.analysis.input,
+        rules.reading.input,

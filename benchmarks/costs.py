@@ -30,10 +30,11 @@ RESULTS: Mapping[str, str] = {
     "map_parameters": "maps/*",
     "attribute_predictors": "analysis/*/attribution.nc",
     "partition_variance": "analysis/partition_cells.nc",
+    "project_traits": "analysis/projection.nc",
 }
 """What takes disk space: files or folders that one job writes (``train``: one member)."""
 
-NATIVE = ("regrid_static", "regrid_year", "calibrate_burned_area", "read_towers")
+NATIVE = ("regrid_static", "regrid_year", "calibrate_burned_area", "read_towers", "regrid_climates")
 """Rules whose cost does not follow from a study's size."""
 
 

@@ -5,6 +5,7 @@ from differland.ensemble import read_ensemble
 from differland.files import read_netcdf, write_netcdf, write_text
 from differland.logs import record
 from differland.patches import cells_of_split
+from differland.tables import PREDICTORS
 
 
 def attribute_predictors(
@@ -21,7 +22,7 @@ def attribute_predictors(
     layout = read_netcdf(patches)
     values, summary = attribute(
         read_ensemble(ensemble, members),
-        read_netcdf(driver),
+        read_netcdf(driver, names=PREDICTORS),
         read_netcdf(components),
         cells_of_split(layout, layout["test"].to_numpy() == 0),
         AttributionSettings(**settings),

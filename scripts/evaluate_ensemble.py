@@ -13,18 +13,15 @@ def evaluate_ensemble(
     spin_up_months: int,
     metrics: str,
     cells: str,
+    sums: str,
     simulation: str,
 ) -> None:
     """Compare an ensemble and its members with the observations, and keep its simulation."""
-    result = evaluate(
-        read_ensemble(ensemble, members),
-        read_netcdf(driver),
-        read_netcdf(patches),
-        observed_variables,
-        spin_up_months,
-    )
+    files = read_netcdf(driver), read_netcdf(patches)
+    result = evaluate(read_ensemble(ensemble, members), *files, observed_variables, spin_up_months)
     write_text(result.metrics.to_csv(index=False), metrics)
     write_netcdf(result.cells, cells)
+    write_netcdf(result.patches, sums)
     write_netcdf(result.simulation, simulation)
 
 
@@ -39,5 +36,6 @@ if __name__ == "__main__":
             spin_up_months=snakemake.params.spin_up_months,
             metrics=snakemake.output.metrics,
             cells=snakemake.output.cells,
+            sums=snakemake.output.patches,
             simulation=snakemake.output.simulation,
         )

@@ -2,18 +2,27 @@ from pathlib import Path
 from typing import Any
 
 from differland import packing
+from differland.configuration import of_experiment
 from differland.files import read_netcdf
 from differland.logs import record
 from differland.training import Settings
 
 
 def pack_training_data(
-    driver: str, patches: str, configuration: dict[str, Any], output: str
+    driver: str, patches: str, configuration: dict[str, Any], experiment: str, output: str
 ) -> None:
-    """Lay out the driver patch by patch, as all training jobs read it."""
-    settings = Settings.from_configuration(configuration)
+    """Lay out the driver patch by patch, as all training jobs of an experiment read it."""
+    study = Settings.from_configuration(configuration)
+    own = Settings.from_configuration(of_experiment(configuration, experiment or None))
+    # An experiment about observations that are not there would be one about nothing.
+    changed = own.loss.observations.items() - study.loss.observations.items()
     packing.pack_training_data(
-        read_netcdf(driver), read_netcdf(patches), settings.model, settings.loss, Path(output)
+        read_netcdf(driver),
+        read_netcdf(patches),
+        own.model,
+        own.loss,
+        Path(output),
+        required=[variable for _, variable in changed if variable],
     )
 
 
@@ -23,5 +32,6 @@ if __name__ == "__main__":
             driver=snakemake.input.driver,
             patches=snakemake.input.patches,
             configuration=snakemake.config,
+            experiment=snakemake.wildcards.experiment.removeprefix("@"),
             output=snakemake.output.data,
         )

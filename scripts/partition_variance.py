@@ -1,6 +1,6 @@
 import pandas as pd
 
-from differland.analysis.partition import partition
+from differland.analysis.partition import partition, summarise_cells
 from differland.files import read_netcdf, write_netcdf, write_text
 from differland.logs import record
 
@@ -12,6 +12,7 @@ def partition_variance(
     groups: list[str],
     table: str,
     map_: str,
+    summary: str,
 ) -> None:
     """Partition explained variance among predictor groups, for all cells together and for each."""
     shares, shares_of_cells = partition(
@@ -21,6 +22,7 @@ def partition_variance(
     )
     write_text(shares.to_csv(index=False), table)
     write_netcdf(shares_of_cells, map_)
+    write_text(summarise_cells(shares_of_cells).to_csv(index=False), summary)
 
 
 if __name__ == "__main__":
@@ -32,4 +34,5 @@ if __name__ == "__main__":
             groups=snakemake.params.groups,
             table=snakemake.output.table,
             map_=snakemake.output.cells,
+            summary=snakemake.output.summary,
         )

@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any
 
+from differland.configuration import of_setup
 from differland.devices import use_devices
 from differland.logs import record
 from differland.members import write_member
@@ -19,11 +20,12 @@ def train(
 ) -> None:
     """Train a block of members, one for each of `directories`, which end in setup/seed."""
     use_devices(threads, gpus, configuration["training"]["permit_cpu"])
+    block = [(directory.parent.name, directory.name) for directory in directories]
     members = train_block(
         read_training_data(data),
-        [(directory.parent.name, directory.name) for directory in directories],
+        block,
         stage,
-        Settings.from_configuration(configuration),
+        Settings.from_configuration(of_setup(configuration, block[0][0])),
         Path(checkpoints),
     )
     for member, directory in zip(members, directories, strict=True):

@@ -28,6 +28,16 @@ ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = Path(os.environ.get("DIFFERLAND_REFERENCE", ROOT.parent / "shared"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files first whose tests take long, so that none of them is left to the end."""
+    long = {
+        item.path: "slurm" if item.get_closest_marker("slurm") else "slow"
+        for item in items
+        if item.get_closest_marker("slurm") or item.get_closest_marker("slow")
+    }
+    items.sort(key=lambda item: ["slurm", "slow", None].index(long.get(item.path)))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def compile_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Compile each program once for all tests."""

@@ -11,7 +11,11 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from differland.analysis.attribution import AttributionSettings, attribute
+from differland.analysis.attribution import (
+    AttributionSettings,
+    attribute,
+    importance_of_groups,
+)
 from differland.analysis.shapley import Coalitions, draw_coalitions, explain, shapley_matrix
 from differland.analysis.traits import principal_components, project_traits
 from differland.errors import InputError
@@ -352,9 +356,9 @@ def test_importance_table(driver):
     settings = AttributionSettings(CELLS, CELLS, None, 0.8, CELLS, 0)
     explanation, table, _ = run(driver, linear, NAMES, settings)
     assert list(table.columns) == [
-        "population", "output", "predictor", "group",
-        "mean_absolute_shap", "share", "quartile_difference", "n",
-    ]  # fmt: skip
+        *("population", "output", "predictor", "group", "mean_absolute_shap", "share"),
+        *("quartile_difference", "mean_quartile_difference", "n"),
+    ]
     assert len(table) == 16 * len(NAMES)
     row = table[(table.output == "q10") & (table.predictor == "sand")].iloc[0]
     values = explanation["shap"].sel(output="q10", predictor="sand").values.astype(float)
@@ -362,17 +366,95 @@ def test_importance_table(driver):
     first, third = np.quantile(sand, [0.25, 0.75])
     assert row["group"] == "SOIL"
     assert row["mean_absolute_shap"] == pytest.approx(np.abs(values).mean())
-    assert row["quartile_difference"] == pytest.approx(
-        values[sand >= third].mean() - values[sand <= first].mean()
-    )
+    for name, mean in {
+        "quartile_difference": np.median,
+        "mean_quartile_difference": np.mean,
+    }.items():
+        expected = mean(values[sand >= third]) - mean(values[sand <= first])
+        assert row[name] == pytest.approx(expected)
     np.testing.assert_allclose(table.groupby(["population", "output"])["share"].sum(), 1)
 
 
+@pytest.mark.parametrize(
+    ("values", "upper", "lower"),
+    [
+        # The quartiles of a plant type that most cells lack coincide, and so do those of a fraction
+        # that most cells have in full.
+        ([0] * 16 + [0.3, 0.5, 0.6, 0.9], slice(16, 20), slice(0, 16)),
+        ([0.1, 0.2] + [1.0] * 18, slice(2, 20), slice(0, 2)),
+        ([0.1, *[0.5] * 18, 0.9], slice(19, 20), slice(0, 1)),
+        ([*range(20)], slice(15, 20), slice(0, 5)),
+    ],
+)
+def test_direction_of_predictors_that_are_the_same_in_most_cells(driver, values, upper, lower):
+    few = driver.isel(cell=slice(0, 20)).assign(sand=("cell", np.array(values, float)))
+    settings = AttributionSettings(20, 20, None, 0.8, 20, 0)
+    ensemble = StandInEnsemble(["sand"], linear)
+    _, table = attribute(ensemble, few, components_of(driver), np.arange(20), settings)
+    row = table[(table["population"] == "all") & (table["output"] == "canopy_efficiency")].iloc[0]
+    slope = -1.0  # of the first trait
+    array = np.array(values, float)
+    for name, mean in {
+        "quartile_difference": np.median,
+        "mean_quartile_difference": np.mean,
+    }.items():
+        expected = slope * (mean(array[upper]) - mean(array[lower]))
+        assert row[name] == pytest.approx(expected, rel=1e-5)
+        assert row[name] < 0
+
+
+def test_importance_of_groups(driver):
+    names = [*PLANT_TYPES, *NAMES]
+    explanation, table, _ = run(driver, nonlinear, names, AttributionSettings(10, 9, 60, 0.8, 5, 1))
+    groups = importance_of_groups(explanation)
+    keys = ["population", "output", "group"]
+    summed = table.groupby(keys)[["mean_absolute_shap", "share"]].sum()
+    found = groups.set_index(keys)
+    for name in summed:
+        np.testing.assert_allclose(found[name], summed.loc[found.index, name], rtol=1e-6)
+    assert set(groups["group"]) == {"PFT", "CLIM", "SOIL"}
+    sums = groups.groupby(["population", "output"])[["share", "net_share"]].sum()
+    np.testing.assert_allclose(sums, 1)
+    # What cancels within a group is left out.
+    assert (groups["net_mean_absolute_shap"] <= groups["mean_absolute_shap"] * (1 + 1e-9)).all()
+    grass = explanation.isel(sample=explanation["population"].values == "grassland")
+    climate = grass["shap"].sel(output="component_2", predictor=NAMES[:3]).values.astype(float)
+    row = found.loc[("grassland", "component_2", "CLIM")]
+    assert row["net_mean_absolute_shap"] == pytest.approx(np.abs(climate.sum(axis=1)).mean())
+    assert row["n"] == 9
+
+
 def test_a_constant_predictor_has_no_importance(driver):
-    _, table, _ = run(driver, linear, ["constant"])
+    explanation, table, _ = run(driver, linear, ["constant"])
     assert (table["mean_absolute_shap"] == 0).all()
     assert table["share"].isna().all()
     assert (table["quartile_difference"] == 0).all()
+    assert importance_of_groups(explanation)["net_share"].isna().all()
+
+
+def test_known_shapley_values_of_an_interaction_of_three(driver):
+    """An effect of all three, x y z, is shared alike over the orders of joining."""
+    names = NAMES[:3]
+    settings = AttributionSettings(CELLS, 5, None, 0.8, CELLS, 1)
+
+    def function(rows, latitude):
+        array = rows.__array_namespace__()
+        return array.stack([array.prod(rows / 20, axis=1) + array.sin(rows[:, 0])] * 13, axis=1)
+
+    explanation, _, _ = run(driver, function, names, settings)
+    rows = predictors_of(driver, names) / 20
+    x, y, z = rows[explanation["cell"].values].T
+    a, b, c = rows.T
+    first = [
+        (x * (b * c).mean() - (a * b * c).mean()) / 3,
+        (x * y * c.mean() - y * (a * c).mean()) / 6,
+        (x * z * b.mean() - z * (a * b).mean()) / 6,
+        (x * y * z - y * z * a.mean()) / 3,
+    ]
+    sine = np.sin(20 * x) - np.sin(20 * a).mean()
+    np.testing.assert_allclose(
+        explanation["shap"][:, 0, 0], sum(first) + sine, rtol=2e-4, atol=1e-4
+    )
 
 
 def test_results_survive_a_file(driver, tmp_path):

@@ -14,6 +14,7 @@ from differland.analysis.partition import (
     independent_contributions,
     partition,
     partition_weights,
+    summarise_cells,
 )
 from differland.errors import InputError
 
@@ -80,6 +81,53 @@ def test_each_hierarchy_level_has_the_same_weight():
         holds = np.array([group in subset for subset in group_subsets(PUBLISHED)])
         for size in range(1, 5):
             assert row[holds & (sizes == size)].sum() == pytest.approx(1 / 4)
+
+
+# Longley (1967), doi:10.1080/01621459.1967.10482896: United States, 1947 to 1962, as in the
+# Statistical Reference Datasets of NIST, which are in the public domain. GNP (10^9 dollars),
+# unemployed (10^4), armed forces (10^4), population (10^6), employed (10^6).
+LONGLEY = np.array(
+    [
+        [234.289, 235.6, 159.0, 107.608, 60.323],
+        [259.426, 232.5, 145.6, 108.632, 61.122],
+        [258.054, 368.2, 161.6, 109.773, 60.171],
+        [284.599, 335.1, 165.0, 110.929, 61.187],
+        [328.975, 209.9, 309.9, 112.075, 63.221],
+        [346.999, 193.2, 359.4, 113.270, 63.639],
+        [365.385, 187.0, 354.7, 115.094, 64.989],
+        [363.112, 357.8, 335.0, 116.219, 63.761],
+        [397.469, 290.4, 304.8, 117.388, 66.019],
+        [419.180, 282.2, 285.7, 118.734, 67.857],
+        [442.769, 293.6, 279.8, 120.445, 68.169],
+        [444.546, 468.1, 263.7, 121.950, 66.513],
+        [482.704, 381.3, 255.2, 123.366, 68.655],
+        [502.601, 393.1, 251.4, 125.368, 69.564],
+        [518.173, 480.6, 257.2, 127.852, 69.331],
+        [554.894, 400.7, 282.7, 130.081, 70.551],
+    ]
+)
+
+
+def test_contributions_are_those_that_r_gives_for_a_regression():
+    """Armed forces on GNP, population, employed and unemployed, in this order.
+
+    The R package relaimpo (metric ``lmg``, averages over orderings, which for R2 are the
+    independent effects of hier.part) gives 0.328, 0.241, 0.217, 0.215 of an R2 of 0.702.
+    """
+    columns = {"GNP": 0, "Population": 3, "Employed": 4, "Unemployed": 1}
+    outcome = LONGLEY[:, 2] - LONGLEY[:, 2].mean()
+
+    def explained(subset):
+        chosen = LONGLEY[:, [columns[name] for name in subset]]
+        chosen = chosen - chosen.mean(axis=0)
+        fitted = chosen @ np.linalg.lstsq(chosen, outcome, rcond=None)[0]
+        return (fitted**2).sum() / (outcome**2).sum()
+
+    values = [explained(subset) for subset in group_subsets(list(columns))]
+    assert outcome.var(ddof=1) == pytest.approx(4843, abs=0.5)
+    assert values[-1] == pytest.approx(0.702, abs=5e-4)
+    found = independent_contributions(xr.DataArray(values, dims="subset"), list(columns))
+    np.testing.assert_allclose(found / values[-1], [0.328, 0.241, 0.217, 0.215], atol=5e-4)
 
 
 @pytest.fixture
@@ -218,3 +266,27 @@ def test_stages_are_not_mixed(study):
 def test_groups_are_distinct(study, groups):
     with pytest.raises(InputError, match="each named once"):
         partition(*study, groups)
+
+
+def test_summary_counts_what_the_maps_say(study):
+    _, maps = partition(*study, PUBLISHED)
+    table = summarise_cells(maps).set_index(["target", "group"])
+    assert (table["cells"] == 3).all()
+    for target in ("sif", "lai"):
+        contribution = maps["contribution"].sel(target=target).to_numpy()[:, :3].astype(float)
+        rows = table.loc[target].loc[PUBLISHED]
+        np.testing.assert_allclose(rows["contribution"], contribution.mean(axis=1))
+        np.testing.assert_allclose(rows["negative"], (contribution < 0).mean(axis=1))
+        first = contribution.argmax(axis=0)
+        np.testing.assert_allclose(rows["dominated"], [(first == k).mean() for k in range(4)])
+        assert rows["share"].sum() == pytest.approx(1)
+        # The dominant group explains something, whatever the others do.
+        assert (contribution.max(axis=0) >= 0).all()
+
+
+def test_a_target_without_any_partition_has_no_summary(study):
+    metrics, cells = study
+    for data in cells.values():
+        data["pearson_r2"][:, 0] = np.nan
+    _, maps = partition(metrics, cells, PUBLISHED)
+    assert set(summarise_cells(maps)["target"]) == {"lai"}

@@ -28,13 +28,19 @@ def touch(folder: Path, *names: str) -> list[Path]:
 
 
 def test_catalogue_and_configuration_have_the_same_products(configuration: dict):
-    assert set(read_catalogue()) == set(configuration["raw"]["products"])
+    of_driver = {name for name, row in read_catalogue().items() if row.kind != "comparison"}
+    assert of_driver == set(configuration["raw"]["products"])
 
 
 def test_every_variable_of_the_driver_has_a_product():
     given = {name for product in read_catalogue().values() for name in product.gives}
     studied = {name for group in ("PFT", "CLIM", "AGE", "SOIL") for name in PREDICTOR_GROUPS[group]}
     assert studied | set(FORCING) | set(OBSERVATIONS) <= given
+
+
+def test_all_but_comparisons_give_the_driver_something():
+    for product in read_catalogue().values():
+        assert bool(product.gives) == (product.kind != "comparison"), product.name
 
 
 def test_every_map_has_a_reader():

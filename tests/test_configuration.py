@@ -10,6 +10,7 @@ import yaml
 
 from differland import configuration
 from differland.errors import InputError
+from differland.setups import groups
 from differland.tables import PREDICTOR_GROUPS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -53,7 +54,7 @@ def test_overlays_change_what_they_name(config: dict[str, Any], name: str) -> No
     for path, value in leaves(read(name)):
         default: Any = config
         for key in path:
-            default = default[key]
+            default = default.get(key, "absent") if isinstance(default, dict) else "absent"
         assert value != default, f"{name} repeats {'.'.join(path)} of config.yaml"
 
 
@@ -84,9 +85,7 @@ def test_setups_are_the_published_ones(config: dict[str, Any]) -> None:
     known = configuration.read_schema()["properties"]["setups"]["items"]["enum"]
     assert sorted(config["setups"]) == sorted(published)
     assert sorted(known) == sorted([*published, "LATLON", "CONTROL"])
-    assert {group for setup in known for group in configuration.groups(setup)} == set(
-        PREDICTOR_GROUPS
-    )
+    assert {group for setup in known for group in groups(setup)} == set(PREDICTOR_GROUPS)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +117,33 @@ def test_setups_are_the_published_ones(config: dict[str, Any]) -> None:
         ({"patches": {"flags": "publish"}}, "patches.flags", "did you mean published?", "publish"),
         ({"driver": {"source": "files"}}, "driver.source", "did you mean file?", "files"),
         ({"analysis": {"reference_setup": "LATLON"}}, "analysis.reference_setup", "PFT", "LATLON"),
+        ({"experiments": {"a": {"setups": ["AGES"]}}}, "experiments.a.setups", "AGE?", "AGES"),
+        ({"experiments": {"a": {}}}, "experiments.a", "a change of", "none"),
+        (
+            {"experiments": {"a": {"loss": {"sif": {"weight": 400}}}}},
+            "experiments.a",
+            "a change of",
+            "none",
+        ),
+        (
+            {"experiments": {"a": {"training": {"threads": 8}}}},
+            "experiments.a.training.threads",
+            "changes results",
+            "threads",
+        ),
+        (
+            {"experiments": {"a": {"loss": {"sif": {"wieght": 1}}}}},
+            "experiments.a.loss.sif.wieght",
+            "weight?",
+            "unknown",
+        ),
+        (
+            {"experiments": {"a": {"loss": {"lai": {"observation": "leaf_area"}}}}},
+            "experiments.a.loss.lai.observation",
+            "one of",
+            "leaf_area",
+        ),
+        ({"experiments": {"a@b": {"loss": {}}}}, "experiments", "A name of letters", "a@b"),
         ({"setups": ["PFT+CLIM+SOIL+AGE"]}, "analysis.groups", "combination", "lacks PFT, CLIM"),
         ({"apply": {"a/b": "x.nc"}}, "apply", "Name of an applied driver", "a/b"),
         ({"apply": {"ab": 3}}, "apply.ab", "Path of a driver file", "3"),
@@ -207,6 +233,42 @@ def test_blocks_hold_every_member_once(config: dict[str, Any], size: int) -> Non
     assert set(held) == {
         (setup, seed) for setup in config["setups"] for seed in configuration.seeds(config)
     }
+
+
+@pytest.fixture
+def experimental(config: dict[str, Any]) -> dict[str, Any]:
+    """The paper's study with two experiments."""
+    config["experiments"] = {
+        "no_towers": {"loss": {"gpp_site": {"observation": None}}},
+        "quick": {"setups": ["PFT", "CLIM"], "training": {"epochs": 5}},
+    }
+    configuration.check_configuration(config)
+    return config
+
+
+def test_experiments_change_what_they_name_and_nothing_else(experimental: dict[str, Any]) -> None:
+    names = configuration.experiment_setups(experimental)
+    assert names == ["PFT+CLIM+SOIL+AGE@no_towers", "PFT@quick", "CLIM@quick"]
+    before = copy.deepcopy(experimental)
+    expected = copy.deepcopy(experimental)
+    expected["loss"]["gpp_site"]["observation"] = None
+    assert configuration.of_setup(experimental, names[0]) == expected
+    assert configuration.of_setup(experimental, names[1])["training"]["epochs"] == 5
+    assert configuration.of_setup(experimental, "PFT") == experimental == before
+
+
+@pytest.mark.parametrize("size", [20, 60, 1000])
+def test_members_of_experiments_have_jobs_of_their_own(
+    experimental: dict[str, Any], size: int
+) -> None:
+    experimental["training"]["members_per_job"] = size
+    blocks = configuration.training_blocks(experimental, "{setup}", "{seed}")
+    if size == 20:
+        assert {setup for block in blocks for setup, _ in block} == {"{setup}"}
+        return
+    for setup in configuration.experiment_setups(experimental):
+        (block,) = [block for block in blocks if setup in dict(block)]
+        assert block == [(setup, seed) for seed in configuration.seeds(experimental)]
 
 
 def test_targets_are_the_observed_terms(config: dict[str, Any]) -> None:

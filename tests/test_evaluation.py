@@ -222,17 +222,77 @@ def test_agreement_of_parts_is_that_of_the_whole(seed, sizes):
     observed = 300 + rng.normal(size=(3, sum(sizes)))
     modelled = observed + rng.normal(size=observed.shape)
     observed[rng.uniform(size=observed.shape) < 0.2] = np.nan
-    merged = None
-    for part in np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1]):
-        found = Agreement.of(observed[:, part], modelled[:, part])
-        merged = found if merged is None else merged.merged(found)
-    for name, values in merged.skills().items():
-        expected = skill(observed, modelled)[name]
-        np.testing.assert_allclose(values, expected, rtol=1e-8, atol=1e-9, err_msg=name)
-    rows = np.array([True, False, True])
-    together = skill(observed[rows].ravel(), modelled[rows].ravel())
-    for name, value in Agreement.of(observed, modelled).pooled(rows).skills().items():
-        np.testing.assert_allclose(value, together[name], rtol=1e-8, atol=1e-9, err_msg=name)
+    parts = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
+    found = [Agreement.of(observed[:, part], modelled[:, part]) for part in parts]
+    joined = Agreement(
+        **{name: np.stack([vars(part)[name] for part in found], -1) for name in vars(found[0])}
+    )
+    times = rng.integers(0, 3, (4, len(sizes)))
+    draws = joined.pooled(times).skills()
+    for draw, counts in enumerate(times):
+        drawn = np.concatenate([np.tile(part, n) for part, n in zip(parts, counts, strict=True)])
+        for name, expected in skill(observed[:, drawn], modelled[:, drawn]).items():
+            np.testing.assert_allclose(
+                draws[name][:, draw], expected, rtol=1e-7, atol=1e-8, err_msg=name
+            )
+            one = joined.pooled(counts).skills()[name]
+            np.testing.assert_allclose(one, expected, rtol=1e-7, atol=1e-8, err_msg=name)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 5), st.integers(0, 12))
+def test_agreement_of_groups_is_that_of_their_pairs(seed, count, entries):
+    rng = np.random.default_rng(seed)
+    observed = 300 + rng.normal(size=(entries, 7))
+    modelled = observed + rng.normal(size=(2, entries, 7))
+    observed[rng.uniform(size=observed.shape) < 0.2] = np.nan
+    group = rng.integers(0, count, entries)
+    found = Agreement.of(np.broadcast_to(observed, modelled.shape), modelled).grouped(group, count)
+    for number in range(count):
+        for prediction in range(2):
+            chosen = group == number
+            expected = skill(observed[chosen].ravel(), modelled[prediction, chosen].ravel())
+            for name, value in found.at((prediction, number)).skills().items():
+                np.testing.assert_allclose(
+                    value, expected[name], rtol=1e-8, atol=1e-9, err_msg=name
+                )
+
+
+def test_sums_of_patches_give_the_metrics_of_every_split(evaluated, members):
+    sums = evaluated.patches
+    assert sums["n"].dims == ("target", "patch", "prediction")
+    splits = {
+        member.seed: {**member.record["split"], "test": sums["patch"][sums["test"] == 1].to_numpy()}
+        for member in members
+    }
+    splits["ensemble"] = {
+        "train": sums["patch"][sums["test"] == 0].to_numpy(),
+        "test": splits["01"]["test"],
+    }
+    rows = evaluated.metrics[evaluated.metrics["domain"] == "space-time"]
+    assert len(rows) > 50
+    for row in rows.to_dict("records"):
+        chosen = sums.sel(target=row["target"], prediction=row["member"])
+        values = {
+            name: chosen[name].to_numpy().astype(float)
+            for name in vars(Agreement.of(*[np.ones(3)] * 2))
+        }
+        inside = np.isin(sums["patch"], splits[row["member"]][row["split"]])
+        found = Agreement(**values).pooled(inside).skills()
+        assert found["n"] == row["n"]
+        for name in ("R2", "correlation", "mae", "rmse", "slope"):
+            np.testing.assert_allclose(found[name], row[name], rtol=1e-4, atol=1e-5)
+
+
+def test_cell_skill_of_the_mean_is_that_of_the_simulation(evaluated, driver):
+    observed = driver["lai"].to_numpy()[:, 12:]
+    modelled = evaluated.simulation["lai"].to_numpy()[:, 12:]
+    expected = skill(observed, modelled)
+    of_mean = evaluated.cells.sel(target="lai")
+    assert "member" not in of_mean["ensemble_R2"].dims
+    for name in ("R2", "correlation"):
+        np.testing.assert_allclose(
+            of_mean[f"ensemble_{name}"], expected[name], rtol=1e-3, atol=1e-4
+        )
 
 
 def test_cell_skill_lies_where_it_was_observed(evaluated, driver, patches):
@@ -251,6 +311,7 @@ def test_applied_driver_has_one_split_and_needs_no_patches(members, driver):
     other = driver.isel(cell=slice(0, 12))
     result = evaluate_ensemble(Ensemble(members), other, None, OBSERVED_VARIABLES, 12)
     assert set(result.metrics["split"]) == {"applied"}
+    assert result.patches is None
     assert not {"nbe", "fire", "ewt"} & set(result.metrics["target"])
     assert "test" not in result.simulation.coords
     assert result.simulation.sizes["cell"] == 12

@@ -715,8 +715,8 @@ class TestPartition:
         cells = make_partition_cells(driver["lat"].to_numpy(), driver["lon"].to_numpy())
         cells["dominant"][:] = -1
         assert "no cell" in texts(partition.draw_partition_map(cells, "lai"))
-        with pytest.raises(InputError, match="sif"):
-            partition.draw_partition_map(cells, "sif")
+        with pytest.raises(InputError, match="clay"):
+            partition.draw_partition_map(cells, "clay")
 
 
 class TestIdentifiability:

@@ -62,6 +62,26 @@ def test_parts_become_one_file_or_none(tmp_path: Path):
     assert {path.name for path in tmp_path.iterdir()} == {"parts.nc", "whole.nc"}
 
 
+def test_some_variables_are_read_with_their_coordinates(tmp_path: Path):
+    whole = xr.Dataset(
+        {name: ("cell", np.arange(3.0)) for name in ("x", "y", "z")}, {"lat": ("cell", np.ones(3))}
+    )
+    write_netcdf(whole, tmp_path / "file.nc")
+    read = read_netcdf(tmp_path / "file.nc", names=["z", "none", "x"])
+    assert list(read.data_vars) == ["z", "x"]
+    xr.testing.assert_equal(read, whole[["z", "x"]])
+    assert read_netcdf(tmp_path / "file.nc", names=["none"]).data_vars == {}
+
+
+def test_a_chosen_fill_value_is_kept(tmp_path: Path):
+    whole = xr.Dataset({"x": ("cell", [1.0, np.nan], {}, {"_FillValue": -1.0})})
+    whole["y"] = ("cell", [1.0, 2.0], {}, {"_FillValue": None})
+    write_netcdf(whole, tmp_path / "file.nc")
+    read = xr.open_dataset(tmp_path / "file.nc", mask_and_scale=False)
+    assert read["x"].to_numpy().tolist() == [1.0, -1.0]
+    assert "_FillValue" not in read["y"].attrs
+
+
 def test_room_is_checked_before_work(tmp_path: Path):
     check_room(tmp_path / "new", 1000)
     assert list((tmp_path / "new").iterdir()) == []

@@ -32,8 +32,9 @@ from differland.datasets.fire import (
     read_modis_burned_area,
 )
 from differland.datasets.forest import read_canopy_height_tiles, read_forest_age
-from differland.datasets.inversion import read_cms_flux
+from differland.datasets.inversion import read_cams, read_cms_flux
 from differland.datasets.land_cover import read_land_cover, vegetated_land
+from differland.datasets.land_models import exchange_of_cells, find_trendy, read_trendy
 from differland.datasets.reanalysis import (
     read_daily_extremes,
     read_monthly_means,
@@ -226,6 +227,41 @@ def test_net_biosphere_exchange(planet, raw):
     files = sorted((raw / "cms_flux_nbe").glob("*.nc"))
     found = monthly(all_months(read_cms_flux(files)), planet.valid)
     compare(patch_means(planet, found), planet, "nbe", 1e-5, 1e-6)
+
+
+def test_the_other_inversion(planet, raw):
+    """What CAMS sees is the exchange, with one error a month: its own where a patch is."""
+    found = monthly(all_months(read_cams(sorted((raw / "cams").glob("*.nc")))), planet.valid)
+    assert found.notna().all(axis=None)
+    nbe = planet.driver["nbe"].to_numpy()[planet.driver["patch"].to_numpy()]
+    error = (found.to_numpy() - nbe).mean(axis=0)
+    assert 0 < np.abs(error).mean() < nbe.std()
+    # Cells in the middle of a patch are not mixed with those of others.
+    lat, lon = (planet.driver[name].to_numpy() for name in ("lat", "lon"))
+    middle = (np.abs((lat + 2) % 4 - 2) < 1) & (np.abs(lon % 5 - 2.5) < 0.6)
+    assert middle.sum() > 5
+    residual = (found.to_numpy() - nbe)[middle]
+    np.testing.assert_allclose(residual, residual[:1].repeat(len(residual), axis=0), atol=1e-5)
+
+
+def test_land_models(planet, raw):
+    """Models of the demo are read with its choices, and are about the planet."""
+    demo = yaml.safe_load(Path(__file__).parents[1].joinpath("config/demo.yaml").read_text())
+    models = demo["carbon_cycle"]["trendy"]["models"]
+    assert len(models) == len(list((raw / "trendy").iterdir())) == 3
+    places = [planet.driver[name].to_numpy() for name in ("lat", "lon")]
+    mean = planet.driver["nbe"].to_numpy().mean(axis=0)
+    for model, choices in models.items():
+        files = find_trendy(raw / "trendy", model, choices)
+        found = exchange_of_cells(files, choices, MONTHS, *places, COVERAGE)["nbe"]
+        assert np.isfinite(found).all()
+        # The sign, and the right months: models are wrong, but not by much.
+        assert np.corrcoef(found.mean("cell"), mean)[0, 1] > 0.5, model
+        # The files begin long before.
+        early = pd.period_range("1985-01", "1985-12", freq="M")
+        assert len(list(read_trendy(files["nbp"], "nbe", early, **choices))) == 12
+    with pytest.raises(InputError, match="are layers to be summed up"):
+        list(read_trendy(files["nbp"], "nbe", MONTHS, first_year=1980, units="kg m-2 s-1"))
 
 
 def test_water_storage(planet, raw):

@@ -66,6 +66,18 @@ RAW_NAMES = [
     *("cms_flux_nbe/CMS_Flux_NBE_{year}_v3.nc",),
     "grace/GRCTellus.JPL.200204_202312.GLO.RL06.3M.MSCNv04CRI.nc",
     "flux_towers/fluxnet2015/FLX_AT-Neu_FLUXNET2015_SUBSET_MM_2002-2012_1-4.csv",
+    "cams/cams73_latest_co2_flux_surface_mm_{year}{month}.nc",
+    *(f"trendy/Synthetic-{letter}_S3_nbp.nc" for letter in "ABC"),
+    *(
+        f"cmip6/{variable}_Amon_Synthetic-{letter}_{experiment}_r1i1p1f{number}_gn_{period}.nc"
+        for variable in ("tas", "pr")
+        for number, letter in enumerate("ABC", 1)
+        for experiment, period in (
+            ("historical", "185001-201412"),
+            ("ssp245", "201501-202112"),
+            ("ssp245", "208101-210012"),
+        )
+    ),
 ]
 """Files as providers name them."""
 
@@ -175,7 +187,7 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-IMPORTED_AS = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
+IMPORTED_AS = {"mpl_toolkits": "matplotlib", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 
 
 def third_parties(script: Path) -> set[str]:
@@ -213,7 +225,11 @@ def test_the_paper_study_is_planned_quickly(paper: Path) -> None:
     assert counts["train"] == 15 * 20 * 2
     assert counts["select_ensemble"] == counts["evaluate_ensemble"] == 15 * 2
     assert counts["map_parameters"] == counts["plot_losses"] == 15
-    assert counts["partition_variance"] == counts["attribute_predictors"] == 1
+    assert counts["derive_components"] == counts["assess_identifiability"] == 3
+    assert counts["partition_variance"] == counts["trace_dependence"] == 1
+    assert counts["attribute_predictors"] == counts["plot_attribution"] == 3
+    # No climate model is named.
+    assert "project_traits" not in counts
     # Six static products; ERA5, LCSPP, LAI and GLEAM have all years. Then there are GFED5 (burned
     # area to 2020, emissions to 2022), MODIS (from 2021), Xu et al. (to 2019), CMS-Flux (2010 to
     # 2022) and GRACE (from 2002).
@@ -336,12 +352,29 @@ def test_applied_drivers_are_prepared_and_simulated(paper: Path) -> None:
     assert counts["apply_ensemble"] == 15
 
 
-@pytest.mark.parametrize("overlay", ["demo.yaml", "fluxnet.yaml"])
+def test_a_projection_needs_all_files_of_its_climate_models(paper: Path) -> None:
+    models = "models: {Synthetic-A: r1i1p1f1, Synthetic-B: r1i1p1f2}"
+    folder = "folder: data/planet/raw/cmip6, baseline_years: [2010, 2021]"
+    settings = ("--config", f"projection={{{models}, {folder}}}", "--", "projection")
+    counts = jobs(snakemake(paper, "--dry-run", "--quiet", "rules", *settings))
+    assert counts["regrid_climates"] == 2
+    assert counts["project_traits"] == counts["plot_projection"] == 1
+    assert counts["train"] == 2 * 20
+    settings = ("--config", f"projection={{{models}, {folder}, years: [2080, 2099]}}")
+    result = snakemake(paper, "--dry-run", *settings, "--", "projection")
+    assert result.returncode != 0
+    for words in ("tas of Synthetic-", "none of 2080", "Earth System Grid Federation"):
+        assert words in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("overlay", ["demo.yaml", "fluxnet.yaml", "sensitivity.yaml"])
 def test_shipped_studies_can_be_planned(paper: Path, overlay: str) -> None:
     (paper / "data" / "fluxnet_sites.nc").touch()
     file = str(REPOSITORY / "config" / overlay)
     counts = jobs(snakemake(paper, "--dry-run", "--quiet", "rules", "--configfile", file))
     assert counts["all"] == 1
+    # Flux towers lie on no grid.
+    assert ("grid_parameters" in counts) == (overlay != "fluxnet.yaml")
 
 
 def test_the_demo_has_every_rule_but_those_of_other_drivers(paper: Path) -> None:
@@ -363,6 +396,8 @@ def test_snakemake_finds_nothing_to_improve(paper: Path) -> None:
         ("training={epoch: 5}", ["training.epoch", "did you mean epochs?", "config.yaml"]),
         ("setups=[PFT+CLIMB]", ["setups.0", "did you mean PFT+CLIM?", "PFT+CLIMB"]),
         ("analysis={reference_setup: LATLON}", ["analysis.reference_setup", "LATLON"]),
+        ("projection={years: [2099, 2081]}", ["projection.years", "2099, 2081"]),
+        ("projection={models: {M: first}}", ["projection.models.M", "A member such as r1i1p1f1"]),
     ],
 )
 def test_a_wrong_configuration_is_told_before_anything_is_planned(
@@ -481,6 +516,7 @@ def test_a_deleted_member_is_made_again_with_what_depends_on_it(study: tuple[Pat
         ("training={epochs: 3}", {"train": 4}),
         ("ensemble={seeds: 3}", {"train": 2}),
         ("setups=[CLIM, CONTROL]", {"train": 4}),
+        ("experiments={quick: {training: {epochs: 1}}}", {"train": 2}),
         ("evaluation={spin_up_months: 24}", {}),
         ("patches={test_fraction: 0.4}", {"draw_patches": 1, "train": 4}),
     ],
@@ -492,6 +528,30 @@ def test_a_changed_setting_trains_what_it_concerns(
     counts = jobs(run("--dry-run", "--config", setting, "--", "evaluation"))
     upstream = {"prepare_driver", "draw_patches", "train", "train_1"}
     assert {name: count for name, count in counts.items() if name in upstream} == expected
+
+
+@pytest.mark.slow
+def test_an_experiment_has_members_and_where_needed_data_of_its_own(
+    study: tuple[Path, Run],
+) -> None:
+    _, run = study
+    blind = "experiments={blind: {loss: {lai: {observation: null}}}}"
+    expected = {
+        "pack_training_data": 1,
+        "train": 2,
+        "select_ensemble": 1,
+        "evaluate_ensemble": 1,
+        "tabulate_metrics": 1,
+        "evaluation": 1,
+    }
+    assert jobs(run("--dry-run", "--config", blind, "--", "evaluation")) == expected
+    # Observations that are not in the driver are told before anything is trained.
+    lacking = "experiments={other: {loss: {nbe: {observation: nbe_cams}}}}"
+    file = "results/tiny/members/develop/CLIM@other/01/weights.safetensors"
+    result = run("--config", lacking, "--", file)
+    assert result.returncode != 0
+    log = (study[0] / "results/tiny/logs/pack_training_data@other.log").read_text(encoding="utf-8")
+    assert "nbe_cams: expected observations, to be trained on, found no such variable" in log
 
 
 @pytest.mark.slow

@@ -10,14 +10,19 @@ from typing import Any
 import jsonschema
 import yaml
 
+from differland import HOW_TRAINED
 from differland.datasets.sources import check_raw
 from differland.errors import InputError
+from differland.setups import experiment_of, groups, in_experiment
 from differland.tables import OBSERVATIONS, PREDICTOR_GROUPS
 
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
 
 # The order in which the paper writes the groups of a setup.
 GROUP_ORDER = ("PFT", "CLIM", "SOIL", "AGE")
+
+CHANGEABLE = ("network", "model", "loss", "training")
+"""Sections that an experiment may change."""
 
 Configuration = Mapping[str, Any]
 Members = list[tuple[str, str]]
@@ -54,6 +59,8 @@ def check_configuration(config: Configuration, source: str = "configuration") ->
     _check_observations(config, source)
     _check_ensemble(config, source)
     _check_analysis(config, source)
+    _check_projection(config, source)
+    _check_experiments(config, source)
 
 
 def read_text_values(config: Configuration) -> dict[str, Any]:
@@ -83,11 +90,6 @@ def read_text_values(config: Configuration) -> dict[str, Any]:
     }
 
 
-def groups(setup: str) -> tuple[str, ...]:
-    """Predictor groups of a setup, in its published order: ``PFT+CLIM`` gives PFT and CLIM."""
-    return tuple(setup.split("+"))
-
-
 def seeds(config: Configuration) -> list[str]:
     """Seeds of one ensemble as file names have them: 01, 02, ..."""
     return [f"{seed:02d}" for seed in range(1, config["ensemble"]["seeds"] + 1)]
@@ -105,12 +107,42 @@ def observed_variables(config: Configuration) -> dict[str, str]:
     }
 
 
+def experiment_setups(config: Configuration) -> list[str]:
+    """Setups that are trained in experiments, such as ``PFT+CLIM@no_towers``."""
+    return [
+        in_experiment(setup, name)
+        for name, experiment in config["experiments"].items()
+        for setup in experiment.get("setups", [config["analysis"]["reference_setup"]])
+    ]
+
+
+def of_experiment(config: Configuration, name: str | None) -> Configuration:
+    """Configuration under which an experiment trains: the study's, with what it changes.
+
+    Parameters
+    ----------
+    config
+        Of the study.
+    name
+        Of the experiment; None: the study itself.
+    """
+    if name is None:
+        return config
+    changes = config["experiments"][name]
+    return _changed(config, {key: changes[key] for key in CHANGEABLE if key in changes})
+
+
+def of_setup(config: Configuration, setup: str) -> Configuration:
+    """Configuration under which a setup trains; see :func:`of_experiment`."""
+    return of_experiment(config, experiment_of(setup))
+
+
 def training_blocks(config: Configuration, setup: str, seed: str) -> list[Members]:
     """Divide a stage's members into the blocks that one job trains side by side.
 
     A block covers some seeds of any one setup while ``training.members_per_job`` is at most the
-    number of seeds, and all seeds of several setups above. What jobs have in common is left open,
-    so that jobs that differ only there are one kind of job.
+    number of seeds, and all seeds of several setups above; but of one only in an experiment. What
+    jobs have in common is left open, so that jobs that differ only there are one kind of job.
 
     Parameters
     ----------
@@ -130,10 +162,9 @@ def training_blocks(config: Configuration, setup: str, seed: str) -> list[Member
         return [[(setup, seed)]]
     if size <= len(names):
         return [[(setup, name) for name in chunk] for chunk in _chunks(names, size)]
-    return [
-        [(each, name) for each in chunk for name in names]
-        for chunk in _chunks(config["setups"], size // len(names))
-    ]
+    together = _chunks(config["setups"], size // len(names))
+    alone = [[setup] for setup in experiment_setups(config)]
+    return [[(each, name) for each in chunk for name in names] for chunk in [*together, *alone]]
 
 
 def subsets(names: Sequence[str]) -> list[str]:
@@ -144,6 +175,17 @@ def subsets(names: Sequence[str]) -> list[str]:
         for size in range(1, len(ordered) + 1)
         for chosen in combinations(ordered, size)
     ]
+
+
+def _changed(config: Configuration, changes: Mapping[str, Any]) -> Configuration:
+    """A configuration with some keys changed, in sections of sections too."""
+    return {
+        **config,
+        **{
+            key: _changed(config.get(key) or {}, value) if isinstance(value, Mapping) else value
+            for key, value in changes.items()
+        },
+    }
 
 
 def _chunks(names: Sequence[str], size: int) -> list[Sequence[str]]:
@@ -275,3 +317,34 @@ def _check_analysis(config: Configuration, source: str) -> None:
             "groups of which every combination is in setups (an empty list: no partition)",
             f"{', '.join(analysis['groups'])}, while setups lacks {', '.join(missing)}",
         )
+
+
+def _check_experiments(config: Configuration, source: str) -> None:
+    for name, experiment in config["experiments"].items():
+        place = f"experiments.{name}"
+        for setup in experiment.get("setups", []):
+            if setup not in config["setups"]:
+                raise InputError(source, f"{place}.setups", _one_of(setup, config["setups"]), setup)
+        for key in experiment.get("training", {}):
+            if key in HOW_TRAINED:
+                raise InputError(
+                    source, f"{place}.training.{key}", "a setting that changes results", key
+                )
+        changed = {**of_experiment(config, name), "experiments": {}}
+        if changed == {**config, "experiments": {}}:
+            raise InputError(source, place, f"a change of {', '.join(CHANGEABLE)}", "none")
+        try:
+            _check_schema(changed, source)
+            _check_observations(changed, source)
+        except InputError as error:
+            raise InputError(
+                source, f"{place}.{error.variable}", error.expected, error.found
+            ) from None
+
+
+def _check_projection(config: Configuration, source: str) -> None:
+    for key in ("years", "baseline_years"):
+        first, last = config["projection"][key]
+        if last < first:
+            expected = "the first year, and one not before it"
+            raise InputError(source, f"projection.{key}", expected, f"{first}, {last}")

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from differland import setups
 from differland.errors import InputError
 from differland.files import read_netcdf
 from differland.tables import FORCING, OBSERVATIONS, PREDICTOR_GROUPS, PREDICTORS, Variable
@@ -108,7 +109,7 @@ def read_driver(path: Path | str, in_patches: bool = True) -> xr.Dataset:
 def check_predictors(
     available: Collection[str],
     path: Path | str,
-    setups: Iterable[str],
+    names: Iterable[str],
     predictors: Mapping[str, Sequence[str]],
 ) -> None:
     """Check that every predictor is there that the setups need.
@@ -117,8 +118,8 @@ def check_predictors(
     ----------
     available, path
         Names of variables, and the file that they are of.
-    setups
-        Names such as ``PFT+CLIM``.
+    names
+        Of setups, such as ``PFT+CLIM``.
     predictors
         Names of the predictors of each group.
 
@@ -127,7 +128,7 @@ def check_predictors(
     InputError
         A predictor is absent; names the predictor and the setup that needs it.
     """
-    for setup in setups:
+    for setup in names:
         for name in predictors_of_setup(setup, predictors):
             if name not in available:
                 raise InputError(
@@ -141,7 +142,7 @@ def check_predictors(
 def predictors_of_setup(setup: str, predictors: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     """Names of the predictors of a setup such as ``PFT+CLIM``, group by group."""
     groups = {**PREDICTOR_GROUPS, **predictors}
-    return tuple(name for group in setup.split("+") for name in groups[group])
+    return tuple(name for group in setups.groups(setup) for name in groups[group])
 
 
 def predictor_matrix(driver: xr.Dataset) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from itertools import product
 from typing import Any, Self
 
@@ -36,7 +37,31 @@ CELL_SKILLS: Mapping[str, tuple[str, str]] = {
     "R2": ("1", "coefficient of determination in time, 1 - SSE/SST"),
     "rmse": ("units of the target", "root mean square error in time"),
 }
-"""Units and meaning of the skills that are mapped."""
+"""Units and meaning of the skills that are mapped for every member."""
+
+MEAN_SKILLS: Mapping[str, str] = {
+    "R2": "coefficient of determination in time, 1 - SSE/SST",
+    "correlation": "correlation in time of model and observation",
+}
+"""Meaning of the skills that are mapped for the mean of the members."""
+
+PATCH_SUMS: Mapping[str, tuple[str, str]] = {
+    "n": ("1", "number of pairs"),
+    "observed_mean": ("units of the target", "mean of the observations"),
+    "modelled_mean": ("units of the target", "mean of the model"),
+    "observed_squares": (
+        "square of the units of the target",
+        "sum of squared deviations of the observations from their mean",
+    ),
+    "modelled_squares": (
+        "square of the units of the target",
+        "sum of squared deviations of the model from its mean",
+    ),
+    "products": ("square of the units of the target", "sum of products of both deviations"),
+    "absolute_error": ("units of the target", "sum of absolute differences"),
+    "squared_error": ("square of the units of the target", "sum of squared differences"),
+}
+"""Units and meaning of the sums of :class:`differland.metrics.Agreement`."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +73,17 @@ class Evaluation:
     metrics
         One row per member (and ``ensemble``, the mean prediction), split, target and domain.
     cells
-        Skill in time of each member, target and cell.
+        Skill in time of each member, target and cell, and of the mean of the members.
+    patches
+        Sums over the pairs of each patch, target and prediction, from which the skill on any
+        choice of patches follows; None where there are no splits.
     simulation
         Mean and spread of the members, by quantity.
     """
 
     metrics: pd.DataFrame
     cells: xr.Dataset
+    patches: xr.Dataset | None
     simulation: xr.Dataset
 
 
@@ -143,16 +172,37 @@ class _Points:
         The same of each prediction over the same steps; shape (prediction, point).
     skills
         Skill in time of each prediction by name; shape (prediction, point), float32.
+    numbers
+        Numbers of the patches, each once.
+    patches
+        Sums over all pairs of each of these patches, shape (prediction, patch).
     """
 
     patch: np.ndarray
     observed: np.ndarray
     modelled: np.ndarray
     skills: Mapping[str, np.ndarray]
+    numbers: np.ndarray
+    patches: Agreement
+
+    @classmethod
+    def of(cls, target: Target, modelled: np.ndarray, patch_of_cell: np.ndarray) -> Self:
+        """Compare; `modelled` is of shape (prediction, point, step)."""
+        in_time = Agreement.of(np.broadcast_to(target.observed, modelled.shape), modelled, axis=2)
+        patch = patch_of_cell[target.cell[:, 0]]
+        numbers, group = np.unique(patch, return_inverse=True)
+        return cls(
+            patch=patch,
+            observed=in_time.observed_mean[0],
+            modelled=in_time.modelled_mean,
+            skills={k: v.astype(np.float32) for k, v in in_time.skills().items()},
+            numbers=numbers,
+            patches=in_time.grouped(group, numbers.size),
+        )
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
-        """The points of all chunks."""
+        """The points of all chunks, each of which has patches of its own."""
         return cls(
             patch=np.concatenate([part.patch for part in parts]),
             observed=np.concatenate([part.observed for part in parts]),
@@ -161,6 +211,15 @@ class _Points:
                 name: np.concatenate([part.skills[name] for part in parts], axis=1)
                 for name in SKILLS
             },
+            numbers=np.concatenate([part.numbers for part in parts]),
+            patches=Agreement(
+                **{
+                    field.name: np.concatenate(
+                        [getattr(part.patches, field.name) for part in parts], axis=1
+                    )
+                    for field in fields(Agreement)
+                }
+            ),
         )
 
 
@@ -170,49 +229,45 @@ class _Scores:
     Predictions are those of the members, and last their mean.
     """
 
-    def __init__(self, splits: Sequence[Mapping[str, np.ndarray]]) -> None:
-        """Take the patch numbers of each prediction's splits."""
-        self.splits = splits
+    def __init__(self) -> None:
         self.supports: dict[str, str] = {}
-        self.space_time: dict[tuple[int, str, str], Agreement] = {}
-        self.points: dict[str, list[_Points]] = {}
         self.has_time: dict[str, bool] = {}
+        self._parts: dict[str, list[_Points]] = {}
 
     def add(self, target: Target, modelled: np.ndarray, patch_of_cell: np.ndarray) -> _Points:
         """Add the observed points of a chunk; `modelled` is of shape (prediction, point, step)."""
         self.supports[target.name] = target.support
         self.has_time[target.name] = target.observed.shape[1] > 1
-        in_time = Agreement.of(np.broadcast_to(target.observed, modelled.shape), modelled, axis=2)
-        points = _Points(
-            patch=patch_of_cell[target.cell[:, 0]],
-            observed=in_time.observed_mean[0],
-            modelled=in_time.modelled_mean,
-            skills={k: v.astype(np.float32) for k, v in in_time.skills().items()},
-        )
-        self.points.setdefault(target.name, []).append(points)
-        for prediction, splits in enumerate(self.splits):
-            own = Agreement(**{name: values[prediction] for name, values in vars(in_time).items()})
-            for split, numbers in splits.items():
-                found = own.pooled(np.isin(points.patch, numbers))
-                key = (prediction, target.name, split)
-                before = self.space_time.get(key)
-                self.space_time[key] = found if before is None else before.merged(found)
+        points = _Points.of(target, modelled, patch_of_cell)
+        self._parts.setdefault(target.name, []).append(points)
         return points
 
-    def rows(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Metrics of each prediction, named so, of each target, split and domain."""
-        points = {target: _Points.joined(parts) for target, parts in self.points.items()}
+    @cached_property
+    def points(self) -> dict[str, _Points]:
+        """Points of all chunks by target."""
+        return {target: _Points.joined(parts) for target, parts in self._parts.items()}
+
+    def rows(
+        self, names: Sequence[str], splits: Sequence[Mapping[str, np.ndarray]]
+    ) -> Iterator[dict[str, Any]]:
+        """Metrics of each prediction, named so, of each target, split and domain.
+
+        `splits` holds the patch numbers of the splits of each prediction.
+        """
         for prediction, name in enumerate(names):
-            for target, split in product(points, self.splits[prediction]):
-                agreement = self.space_time[prediction, target, split]
+            for target, (split, numbers) in product(self.points, splits[prediction].items()):
+                points = self.points[target]
+                inside = np.isin(points.numbers, numbers)
+                agreement = points.patches.at(prediction).pooled(inside)
                 if agreement.n == 0:
                     continue
                 key = {"member": name, "split": split, "target": target}
                 key["support"] = self.supports[target]
                 yield {**key, "domain": "space-time", **agreement.skills()}
                 if self.has_time[target]:
-                    chosen = np.isin(points[target].patch, self.splits[prediction][split])
-                    yield from self._by_point(key, points[target], prediction, chosen)
+                    yield from self._by_point(
+                        key, points, prediction, np.isin(points.patch, numbers)
+                    )
 
     def _by_point(
         self, key: Mapping[str, str], points: _Points, prediction: int, chosen: np.ndarray
@@ -261,11 +316,11 @@ def evaluate_ensemble(
     patch_of_cell = driver["patch"].to_numpy()
     ewt = observations.get("ewt")
     names = [*ensemble.seeds, "ensemble"]
-    scores = _Scores(_splits(ensemble, patch_of_cell, patches))
+    scores = _Scores()
     mean: dict[str, np.ndarray] = {}
     spread: dict[str, np.ndarray] = {}
     targets: list[str] = []
-    cell_skill = np.empty(0)
+    cell_skill, mean_skill = np.empty(0), np.empty(0)
     total = driver.sizes["cell"]
     done = 0
     with tqdm(total=total, unit="cell", desc=ensemble.setup, disable=None) as bar:
@@ -282,24 +337,31 @@ def evaluate_ensemble(
                 targets = [target.name for target in found]
                 shape = (len(CELL_SKILLS), len(ensemble.members), len(targets), total)
                 cell_skill = np.full(shape, np.nan, np.float32)
+                shape = (len(MEAN_SKILLS), 1, len(targets), total)
+                mean_skill = np.full(shape, np.nan, np.float32)
             for index, target in enumerate(found):
                 seen = target.where_observed()
                 quantity = series[OBSERVABLES[target.name].quantity]
                 every = [*quantity, quantity.mean(axis=0, dtype=float)]
                 modelled = np.stack([seen.modelled(values, first) for values in every])
                 points = scores.add(seen, modelled, patch_of_cell[cells])
-                _put_skill(cell_skill[:, :, index], seen, points, cells)
+                of_members = [points.skills[name][:-1] for name in CELL_SKILLS]
+                of_mean = [points.skills[name][-1:] for name in MEAN_SKILLS]
+                _put_skill(cell_skill[:, :, index], of_members, seen, cells)
+                _put_skill(mean_skill[:, :, index], of_mean, seen, cells)
             done += cells.size
             bar.update(cells.size)
             logger.info("%d of %d cells simulated and compared", done, total)
 
     columns = ["member", "split", "target", "support", "domain", "n", *SKILLS]
-    metrics = pd.DataFrame(scores.rows(names), columns=columns)
+    splits = _splits(ensemble, patch_of_cell, patches)
+    metrics = pd.DataFrame(scores.rows(names, splits), columns=columns)
     metrics.insert(0, "setup", ensemble.setup)
     metrics.insert(0, "stage", ensemble.stage)
     return Evaluation(
         metrics=metrics,
-        cells=_cells_dataset(ensemble, driver, patches, targets, cell_skill),
+        cells=_cells_dataset(ensemble, driver, patches, targets, cell_skill, mean_skill[:, 0]),
+        patches=None if patches is None else _patches_dataset(ensemble, patches, scores.points),
         simulation=_simulation_dataset(ensemble, driver, patches, mean, spread),
     )
 
@@ -341,15 +403,18 @@ def _observed_ewt(driver: xr.Dataset, variable: str | None) -> np.ndarray:
     return known[driver["patch"].to_numpy()].T.astype(float)
 
 
-def _put_skill(result: np.ndarray, target: Target, points: _Points, cells: np.ndarray) -> None:
-    """Write each member's skill in time at each point into all cells of the point.
+def _put_skill(
+    result: np.ndarray, values: Sequence[np.ndarray], target: Target, cells: np.ndarray
+) -> None:
+    """Write the skill in time at each point into all cells of the point.
 
-    `result` has the shape (skill, member, cell), `cells` are those of the chunk.
+    `result` has the shape (skill, prediction, cell), each of `values` (prediction, point);
+    `cells` are those of the chunk.
     """
     point, slot = np.nonzero(target.valid)
     into = cells[target.cell[point, slot]]
-    for row, name in enumerate(CELL_SKILLS):
-        result[row][:, into] = points.skills[name][:-1, point]
+    for row, of_skill in enumerate(values):
+        result[row][:, into] = of_skill[:, point]
 
 
 def _cells_dataset(
@@ -358,6 +423,7 @@ def _cells_dataset(
     patches: xr.Dataset | None,
     targets: Sequence[str],
     values: np.ndarray,
+    of_mean: np.ndarray,
 ) -> xr.Dataset:
     return xr.Dataset(
         {
@@ -367,6 +433,14 @@ def _cells_dataset(
                 {"units": units, "long_name": long_name},
             )
             for row, (name, (units, long_name)) in enumerate(CELL_SKILLS.items())
+        }
+        | {
+            f"ensemble_{name}": (
+                ("target", "cell"),
+                of_mean[row],
+                {"units": "1", "long_name": f"{long_name}, of the mean of the members"},
+            )
+            for row, (name, long_name) in enumerate(MEAN_SKILLS.items())
         },
         coords={
             "member": ensemble.seeds,
@@ -374,6 +448,41 @@ def _cells_dataset(
             **cell_coordinates(driver, patches),
         },
         attrs={"title": "Skill in time", "setup": ensemble.setup, "stage": ensemble.stage},
+    )
+
+
+def _patches_dataset(
+    ensemble: Ensemble, patches: xr.Dataset, points: Mapping[str, _Points]
+) -> xr.Dataset:
+    """Sums of each patch that is in some split; predictions last, for they are much alike."""
+    numbers = patches["number"].to_numpy()
+    shape = (len(points), numbers.size, len(ensemble.members) + 1)
+    variables: dict[str, Any] = {}
+    for field in fields(Agreement):
+        values = np.zeros(shape, np.int32 if field.name == "n" else np.float32)
+        for row, found in enumerate(points.values()):
+            _, into, of = np.intersect1d(
+                numbers, found.numbers, assume_unique=True, return_indices=True
+            )
+            values[row, into] = getattr(found.patches, field.name)[:, of].T
+        units, long_name = PATCH_SUMS[field.name]
+        variables[field.name] = (
+            ("target", "patch", "prediction"),
+            values,
+            {"units": units, "long_name": long_name},
+        )
+    return xr.Dataset(
+        {**variables, "test": ("patch", patches["test"].to_numpy(), patches["test"].attrs)},
+        coords={
+            "target": list(points),
+            "patch": ("patch", numbers, {"long_name": "number of the patch in the driver"}),
+            "prediction": [*ensemble.seeds, "ensemble"],
+        },
+        attrs={
+            "title": "Sums over the pairs of observation and model in each patch",
+            "setup": ensemble.setup,
+            "stage": ensemble.stage,
+        },
     )
 
 

@@ -15,6 +15,9 @@ import xarray as xr
 import differland
 from differland.errors import InputError
 
+KEPT = ("_FillValue",)
+"""Choices in a variable's encoding that are kept when it is written."""
+
 
 @contextmanager
 def atomic_path(path: Path | str) -> Iterator[Path]:
@@ -103,7 +106,10 @@ def write_netcdf_parts(parts: Iterable[xr.Dataset], path: Path | str) -> None:
                 f"differland {differland.__version__}\n" + part.attrs.get("history", ""),
             }
             encoding = {
-                name: {"zlib": True, "complevel": 4, "shuffle": True}
+                name: {
+                    **{"zlib": True, "complevel": 4, "shuffle": True},
+                    **{key: variable.encoding[key] for key in KEPT if key in variable.encoding},
+                }
                 for name, variable in part.variables.items()
                 if variable.dtype.kind in "fiu" and variable.ndim > 0
             }
@@ -114,8 +120,10 @@ def write_netcdf_parts(parts: Iterable[xr.Dataset], path: Path | str) -> None:
             mode = "a"
 
 
-def read_netcdf(path: Path | str, decode_times: bool = True) -> xr.Dataset:
-    """Read a whole NetCDF file into memory.
+def read_netcdf(
+    path: Path | str, decode_times: bool = True, names: Iterable[str] | None = None
+) -> xr.Dataset:
+    """Read a NetCDF file into memory.
 
     Parameters
     ----------
@@ -123,6 +131,8 @@ def read_netcdf(path: Path | str, decode_times: bool = True) -> xr.Dataset:
         Where from.
     decode_times
         Whether numbers with units of time since a date become dates. Durations stay numbers.
+    names
+        Variables to read, as far as the file has them, with their coordinates; None for all.
 
     Raises
     ------
@@ -135,7 +145,9 @@ def read_netcdf(path: Path | str, decode_times: bool = True) -> xr.Dataset:
         with xr.open_dataset(
             path, engine="netcdf4", decode_times=decode_times, decode_timedelta=False
         ) as dataset:
-            return dataset.load()
+            if names is None:
+                return dataset.load()
+            return dataset[[name for name in names if name in dataset]].load()
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         size = Path(path).stat().st_size
         raise InputError(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
 from differland.errors import InputError
 
@@ -142,8 +143,48 @@ def regular_grid(resolution: float) -> Grid:
     )
 
 
-STUDY_GRID = regular_grid(0.25)
+STUDY_CELL = 0.25
+"""Height and width of a cell of the study's grid, degrees."""
+
+STUDY_GRID = regular_grid(STUDY_CELL)
 """The study's grid: rows from 89.875 to -89.875, columns from -179.875 to 179.875."""
+
+
+def cell_numbers(
+    latitude: npt.ArrayLike, longitude: npt.ArrayLike
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the study's grid, counted from 0, whose cells hold places on the globe.
+
+    Parameters
+    ----------
+    latitude, longitude
+        Degrees north and east, of any shapes that broadcast.
+    """
+    rows, columns = STUDY_GRID.shape
+    row = np.floor((90 - np.asarray(latitude, dtype=float)) / STUDY_CELL).astype(np.int64)
+    column = np.floor((np.asarray(longitude, dtype=float) + 180) / STUDY_CELL).astype(np.int64)
+    return np.minimum(row, rows - 1), column % columns
+
+
+def areas_of_cells(latitude: np.ndarray) -> np.ndarray:
+    """Areas, m2, of the cells of the study's grid that hold places of these latitudes (degrees)."""
+    row, _ = cell_numbers(latitude, 0.0)
+    areas: np.ndarray = STUDY_GRID.cell_areas()[row, 0]
+    return areas
+
+
+def is_gridded(latitude: np.ndarray, longitude: np.ndarray) -> bool:
+    """Whether all places are centres of cells of the study's grid.
+
+    Parameters
+    ----------
+    latitude, longitude
+        Degrees north and east, of one shape.
+    """
+    rows = (np.asarray(latitude, dtype=float) + 90) / STUDY_CELL - 0.5
+    columns = (np.asarray(longitude, dtype=float) + 180) / STUDY_CELL - 0.5
+    offset = np.concatenate([np.abs(rows - np.round(rows)), np.abs(columns - np.round(columns))])
+    return bool(np.all(offset < 1e-3))
 
 
 def patch_number(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
@@ -166,10 +207,10 @@ def patch_number(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
     latitude, longitude = np.asarray(latitude), np.asarray(longitude)
     if not (np.all(np.abs(latitude) <= 90) and np.all(np.isfinite(longitude))):
         raise ValueError("expected latitudes from -90 to 90 and finite longitudes")
-    rows, columns = STUDY_GRID.shape
-    row = np.minimum(np.floor((90 - latitude) * rows / 180).astype(np.int64), rows - 1)
-    column = np.floor((longitude + 180) * columns / 360).astype(np.int64) % columns
-    return row // PATCH_SHAPE[0] * (columns // PATCH_SHAPE[1]) + column // PATCH_SHAPE[1]
+    row, column = cell_numbers(latitude, longitude)
+    return (
+        row // PATCH_SHAPE[0] * (STUDY_GRID.shape[1] // PATCH_SHAPE[1]) + column // PATCH_SHAPE[1]
+    )
 
 
 def _edges(name: str, centres: np.ndarray, bounds: np.ndarray | None, file: object) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import xarray as xr
@@ -22,7 +22,8 @@ SKILLS = ("R2", "pearson_r2", "correlation", "mae", "rmse", "slope", "intercept"
 class Agreement:
     """Sums over pairs of observation and model, from which every skill follows.
 
-    Sums of parts can be merged, so that no more than a part has to be in memory.
+    Sums of parts can be pooled, so that no more than a part has to be in memory (Chan, Golub &
+    LeVeque 1983, doi:10.2307/2683386).
 
     Attributes
     ----------
@@ -66,42 +67,82 @@ class Agreement:
             ((m - o) ** 2).sum(axis=axis),
         )
 
-    def merged(self, other: Self) -> Self:
-        """Sums over the pairs of both (Chan, Golub & LeVeque 1983, doi:10.2307/2683386)."""
-        n = self.n + other.n
-        share = other.n / np.maximum(n, 1)
-        observed = other.observed_mean - self.observed_mean
-        modelled = other.modelled_mean - self.modelled_mean
-        between = self.n * share
-        return type(self)(
-            n,
-            self.observed_mean + observed * share,
-            self.modelled_mean + modelled * share,
-            self.observed_squares + other.observed_squares + observed**2 * between,
-            self.modelled_squares + other.modelled_squares + modelled**2 * between,
-            self.products + other.products + observed * modelled * between,
-            self.absolute_error + other.absolute_error,
-            self.squared_error + other.squared_error,
-        )
+    def at(self, chosen: Any) -> Self:
+        """The entries that an index picks; all sums are indexed alike."""
+        return type(self)(**{name: values[chosen] for name, values in vars(self).items()})
 
-    def pooled(self, chosen: np.ndarray) -> Self:
-        """Sums over all pairs of the chosen entries of the last axis."""
-        part = type(self)(**{name: value[..., chosen] for name, value in vars(self).items()})
-        n = part.n.sum(axis=-1)
-        share = part.n / np.maximum(n, 1)[..., None]
-        observed_mean = (part.observed_mean * share).sum(axis=-1)
-        modelled_mean = (part.modelled_mean * share).sum(axis=-1)
-        observed = part.observed_mean - observed_mean[..., None]
-        modelled = part.modelled_mean - modelled_mean[..., None]
+    def grouped(self, group: np.ndarray, count: int) -> Self:
+        """Sums over all pairs of the entries that are of the same group.
+
+        Parameters
+        ----------
+        group
+            Number of the group, 0 to ``count - 1``, of each entry of the last axis.
+        count
+            Groups: the length of the last axis of the result.
+        """
+        sizes = np.bincount(group, minlength=count)
+        order = np.argsort(group, kind="stable")
+        filled = np.flatnonzero(sizes)
+        starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])[filled]
+
+        def total(values: np.ndarray) -> np.ndarray:
+            result = np.zeros((*values.shape[:-1], count), values.dtype)
+            if filled.size:
+                result[..., filled] = np.add.reduceat(values[..., order], starts, axis=-1)
+            return result
+
+        n = total(self.n)
+        known = np.maximum(n, 1)
+        observed_mean = total(self.n * self.observed_mean) / known
+        modelled_mean = total(self.n * self.modelled_mean) / known
+        observed = self.observed_mean - observed_mean[..., group]
+        modelled = self.modelled_mean - modelled_mean[..., group]
         return type(self)(
             n,
             observed_mean,
             modelled_mean,
-            (part.observed_squares + part.n * observed**2).sum(axis=-1),
-            (part.modelled_squares + part.n * modelled**2).sum(axis=-1),
-            (part.products + part.n * observed * modelled).sum(axis=-1),
-            part.absolute_error.sum(axis=-1),
-            part.squared_error.sum(axis=-1),
+            total(self.observed_squares + self.n * observed**2),
+            total(self.modelled_squares + self.n * modelled**2),
+            total(self.products + self.n * observed * modelled),
+            total(self.absolute_error),
+            total(self.squared_error),
+        )
+
+    def pooled(self, times: np.ndarray) -> Self:
+        """Sums over all pairs of all entries of the last axis, each entry counted so many times.
+
+        Parameters
+        ----------
+        times
+            Whole numbers, shape (entry,), or (draw, entry) for many draws at once: the result
+            then has an axis of draws in place of that of entries. True and False choose.
+        """
+        counts = np.asarray(times, dtype=np.int64).T
+        weights = counts.astype(float)
+        # About means of all entries, sums of draws do not lose their digits.
+        total = np.maximum(self.n.sum(axis=-1, keepdims=True), 1)
+        observed_zero = (self.n * self.observed_mean).sum(axis=-1, keepdims=True) / total
+        modelled_zero = (self.n * self.modelled_mean).sum(axis=-1, keepdims=True) / total
+        observed = self.observed_mean - observed_zero
+        modelled = self.modelled_mean - modelled_zero
+        if weights.ndim == 1:
+            observed_zero, modelled_zero = observed_zero[..., 0], modelled_zero[..., 0]
+
+        n = self.n @ counts
+        share = 1 / np.maximum(n, 1)
+        observed_mean = (self.n * observed) @ weights * share
+        modelled_mean = (self.n * modelled) @ weights * share
+        return type(self)(
+            n,
+            observed_zero + observed_mean,
+            modelled_zero + modelled_mean,
+            (self.observed_squares + self.n * observed**2) @ weights - n * observed_mean**2,
+            (self.modelled_squares + self.n * modelled**2) @ weights - n * modelled_mean**2,
+            (self.products + self.n * observed * modelled) @ weights
+            - n * observed_mean * modelled_mean,
+            self.absolute_error @ weights,
+            self.squared_error @ weights,
         )
 
     def skills(self) -> dict[str, np.ndarray]:

@@ -6,7 +6,7 @@ can read in place. Jobs map it into memory: those on one machine share one copy 
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,7 @@ def pack_training_data(
     model: ModelSettings,
     loss: LossSettings,
     path: Path,
+    required: Collection[str] = (),
 ) -> None:
     """Lay out forcing, predictors and observations patch by patch, float32.
 
@@ -97,12 +98,19 @@ def pack_training_data(
         Choices that change forcing and observations; weights of the loss do not.
     path
         Where to, whole or not at all.
+    required
+        Observed variables that the driver must have. Terms of the loss whose variable it lacks
+        are off otherwise.
 
     Raises
     ------
     InputError
-        There is no room for the file.
+        A required variable is absent, or there is no room for the file.
     """
+    for name in required:
+        if name not in driver:
+            source = driver.encoding.get("source", "driver")
+            raise InputError(source, name, "observations, to be trained on", "no such variable")
     arrays = len(Weather._fields) + len(loss.observations)
     check_room(path.parent, 4 * arrays * driver.sizes["time"] * patches["cell"].size)
     with (

@@ -1,9 +1,23 @@
-# Which predictors shape traits and their axes, by Kernel SHAP (Fig. 3e-g, Fig. 4).
+# Which predictors shape traits and their axes, by Kernel SHAP (Fig. 3e-g, Fig. 4, Fig. S26).
+
+# Shares of groups say something where there are several.
+OF_GROUPS = [setup for setup in COMPARED if len(setups.groups(setup)) > 1]
+TRACED = list(
+    dict.fromkeys(
+        setup for setup in [ENVIRONMENT, REFERENCE] if setup in config["setups"]
+    )
+)
 
 
 rule attribution:
     input:
-        expand("<results>/figures/{setup}/attribution/all.png", setup=REFERENCE),
+        expand(
+            "<results>/figures/{setup}/attribution/{population}.png",
+            setup=COMPARED,
+            population=POPULATIONS,
+        ),
+        expand("<results>/figures/{setup}/group_importance.png", setup=OF_GROUPS),
+        "<results>/figures/dependence.png",
 
 
 rule attribute_predictors:
@@ -36,32 +50,168 @@ rule attribute_predictors:
         "../../scripts/attribute_predictors.py"
 
 
+rule group_importance:
+    input:
+        library("analysis/attribution.py"),
+        shap="<results>/analysis/{setup}/attribution.nc",
+    output:
+        table=report(
+            "<results>/analysis/{setup}/group_importance.csv",
+            caption="../report/group_importance_table.rst",
+            category="Attribution",
+            subcategory="{setup}",
+            labels={
+                "content": "table of predictor groups",
+            },
+        ),
+    log:
+        "<logs>/group_importance/{setup}.log",
+    benchmark:
+        "<benchmarks>/group_importance/{setup}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("group_importance"),
+        runtime=runtime("group_importance"),
+    message:
+        "Adding up the importance of the predictor groups of {wildcards.setup}"
+    script:
+        "../../scripts/group_importance.py"
+
+
+rule trace_dependence:
+    input:
+        library("analysis/dependence.py", "analysis/key_traits.py"),
+        shap=expand("<results>/analysis/{setup}/attribution.nc", setup=TRACED),
+    output:
+        table=report(
+            "<results>/analysis/dependence.csv",
+            caption="../report/dependence_table.rst",
+            category="Attribution",
+            subcategory="Plant types and environment",
+            labels={
+                "content": "table of trait-environment curves",
+            },
+        ),
+    log:
+        "<logs>/trace_dependence.log",
+    benchmark:
+        "<benchmarks>/trace_dependence.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("trace_dependence"),
+        runtime=runtime("trace_dependence"),
+    params:
+        setups=TRACED,
+        aware=REFERENCE,
+    message:
+        "Tracing traits along temperature, precipitation and canopy height"
+    script:
+        "../../scripts/trace_dependence.py"
+
+
 rule plot_attribution:
     input:
         library("figures/attribution.py", "figures/style.py"),
         table="<results>/analysis/{setup}/attribution.csv",
     output:
-        png=report(
-            "<results>/figures/{setup}/attribution/{population}.png",
-            caption="../report/attribution.rst",
-            category="Attribution",
-            subcategory="{setup}",
-            labels={
-                "cells": "{population}",
-            },
-        ),
-        pdf="<results>/figures/{setup}/attribution/{population}.pdf",
+        png=[
+            report(
+                f"<results>/figures/{{setup}}/attribution/{population}.png",
+                caption="../report/attribution.rst",
+                category="Attribution",
+                subcategory="{setup}",
+                labels={
+                    "content": f"predictors, {population.replace('_', ' ')}",
+                },
+            )
+            for population in POPULATIONS
+        ],
+        pdf=[
+            f"<results>/figures/{{setup}}/attribution/{population}.pdf"
+            for population in POPULATIONS
+        ],
     log:
-        "<logs>/plot_attribution/{setup}/{population}.log",
+        "<logs>/plot_attribution/{setup}.log",
     benchmark:
-        "<benchmarks>/plot_attribution/{setup}/{population}.tsv"
+        "<benchmarks>/plot_attribution/{setup}.tsv"
     conda:
         "../../envs/figures.yaml"
     threads: 1
     resources:
         mem_mb=memory("plot_attribution"),
         runtime=runtime("plot_attribution"),
+    params:
+        populations=POPULATIONS,
     message:
-        "Drawing which predictors shape the trait components of {wildcards.setup}, cells: {wildcards.population}"
+        "Drawing which predictors shape the trait components of {wildcards.setup}"
     script:
         "../../scripts/plot_attribution.py"
+
+
+rule plot_group_importance:
+    input:
+        library("figures/attribution.py", "figures/style.py"),
+        table="<results>/analysis/{setup}/group_importance.csv",
+    output:
+        png=report(
+            "<results>/figures/{setup}/group_importance.png",
+            caption="../report/group_importance.rst",
+            category="Attribution",
+            subcategory="{setup}",
+            labels={
+                "content": "predictor groups",
+            },
+        ),
+        pdf="<results>/figures/{setup}/group_importance.pdf",
+    log:
+        "<logs>/plot_group_importance/{setup}.log",
+    benchmark:
+        "<benchmarks>/plot_group_importance/{setup}.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("plot_group_importance"),
+        runtime=runtime("plot_group_importance"),
+    message:
+        "Drawing which predictor groups shape the traits of {wildcards.setup}"
+    script:
+        "../../scripts/plot_group_importance.py"
+
+
+rule plot_dependence:
+    input:
+        library("figures/dependence.py", "figures/style.py"),
+        table="<results>/analysis/dependence.csv",
+    output:
+        png=report(
+            "<results>/figures/dependence.png",
+            caption="../report/dependence.rst",
+            category="Attribution",
+            subcategory="Plant types and environment",
+            labels={
+                "content": "trait-environment curves",
+            },
+        ),
+        pdf="<results>/figures/dependence.pdf",
+    log:
+        "<logs>/plot_dependence.log",
+    benchmark:
+        "<benchmarks>/plot_dependence.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("plot_dependence"),
+        runtime=runtime("plot_dependence"),
+    params:
+        predictors={setup: predictors_known(setup) for setup in TRACED},
+        aware=REFERENCE,
+    message:
+        "Drawing how traits vary with temperature, precipitation and canopy height"
+    script:
+        "../../scripts/plot_dependence.py"

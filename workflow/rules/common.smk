@@ -25,7 +25,14 @@ os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
 # On a GPU that others use too, JAX must not take most of its memory at once.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
-from differland import HOW_TRAINED, MODEL_VERSION, configuration, planning, tables
+from differland import (
+    HOW_TRAINED,
+    MODEL_VERSION,
+    configuration,
+    planning,
+    setups,
+    tables,
+)
 from differland.datasets import sources
 from differland.errors import InputError
 
@@ -46,19 +53,39 @@ STAGES = ["develop", "final"]
 SEEDS = configuration.seeds(config)
 OBSERVED = configuration.observed_variables(config)
 TARGETS = list(OBSERVED)
+# Members of experiments, as PFT+CLIM@no_towers, are trained for their skill.
+EXPERIMENTS = configuration.experiment_setups(config)
+TRAINED = [
+    *((stage, setup) for stage in STAGES for setup in config["setups"]),
+    *(("develop", setup) for setup in EXPERIMENTS),
+]
 TRAITS = list(tables.TRAITS)
-POPULATIONS = ["all", *config["predictors"]["PFT"]]
+POPULATIONS = [
+    "all",
+    *(name for name in config["predictors"]["PFT"] if name != "nonvegetated"),
+]
 REFERENCE = config["analysis"]["reference_setup"]
 PLANT_TYPE = config["analysis"]["plant_type_setup"]
 ENVIRONMENT = config["analysis"]["environment_setup"]
 COMPARED = [
-    setup for setup in [PLANT_TYPE, ENVIRONMENT, REFERENCE] if setup in config["setups"]
+    setup
+    for setup in dict.fromkeys([PLANT_TYPE, ENVIRONMENT, REFERENCE])
+    if setup in config["setups"]
 ]
 PARTITIONED = configuration.subsets(config["analysis"]["groups"])
 
 SIZE = planning.study_size(config, Path(RESULTS, "driver", "driver.nc"))
 
 RAW = config["raw"]
+PROJECTION = config["projection"]
+CLIMATE_PERIODS = {
+    name: list(range(first, last + 1))
+    for name, (first, last) in {
+        "baseline": PROJECTION["baseline_years"],
+        "projected": PROJECTION["years"],
+    }.items()
+    if name == "projected" or PROJECTION["method"] == "delta"
+}
 ASSEMBLED = f"{RESULTS}/driver/assembled.nc"
 PUBLISHED = f"{RESULTS}/driver/published.nc"
 SOURCES = {
@@ -95,7 +122,8 @@ MEMBER_FILES = ["weights.safetensors", "member.json", "losses.csv"]
 
 def any_of(names):
     """A wildcard constraint that matches these names and nothing else; nothing, if there are none."""
-    return "|".join(map(re.escape, names)) or "(?!)"
+    # Never empty: Snakemake takes an empty constraint for none.
+    return f"(?:{'|'.join(map(re.escape, names))})" if names else "(?!)"
 
 
 def need(rule, members=1):
@@ -155,6 +183,33 @@ def raw_files(find):
             ) from None
 
     return files
+
+
+def predictors_known(setup):
+    """Names of the predictors of a setup."""
+    groups = {**tables.PREDICTOR_GROUPS, **config["predictors"]}
+    return [name for group in setups.groups(setup) for name in groups[group]]
+
+
+def climate_files(wildcards):
+    """Files of a climate model by variable."""
+    # Here, so that studies without a projection do not wait for it.
+    from differland.datasets.climate_models import find_cmip6
+
+    try:
+        return {
+            variable: list(map(str, files))
+            for variable, files in find_cmip6(
+                Path(PROJECTION["folder"]),
+                wildcards.model,
+                PROJECTION["models"][wildcards.model],
+                PROJECTION["scenario"],
+                [year for years in CLIMATE_PERIODS.values() for year in years],
+                PROJECTION["patterns"],
+            ).items()
+        }
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def product_settings(wildcards):

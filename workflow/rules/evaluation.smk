@@ -4,11 +4,10 @@
 rule evaluation:
     input:
         rules.ensembles.input,
-        expand(
-            "<results>/evaluation/{stage}/{setup}/simulation.nc",
-            stage=STAGES,
-            setup=config["setups"],
-        ),
+        [
+            f"<results>/evaluation/{stage}/{setup}/simulation.nc"
+            for stage, setup in TRAINED
+        ],
         expand("<results>/maps/{setup}/parameters.nc", setup=config["setups"]),
         "<results>/tables/metrics.csv",
 
@@ -23,6 +22,7 @@ rule evaluate_ensemble:
     output:
         metrics="<results>/evaluation/{stage}/{setup}/metrics.csv",
         cells="<results>/evaluation/{stage}/{setup}/cells.nc",
+        patches="<results>/evaluation/{stage}/{setup}/patches.nc",
         simulation="<results>/evaluation/{stage}/{setup}/simulation.nc",
     log:
         "<logs>/evaluate_ensemble/{stage}/{setup}.log",
@@ -74,10 +74,9 @@ rule map_parameters:
 rule tabulate_metrics:
     input:
         metrics=[
-            *expand(
-                "<results>/evaluation/{stage}/{setup}/metrics.csv",
-                stage=STAGES,
-                setup=config["setups"],
+            *(
+                f"<results>/evaluation/{stage}/{setup}/metrics.csv"
+                for stage, setup in TRAINED
             ),
             *expand(
                 "<results>/applied/{name}/{setup}/metrics.csv",
@@ -89,8 +88,8 @@ rule tabulate_metrics:
         metrics=report(
             "<results>/tables/metrics.csv",
             caption="../report/metrics.rst",
-            category="Fit",
-            labels={"table": "all metrics"},
+            category="Fit and skill",
+            labels={"content": "table: all metrics"},
         ),
     log:
         "<logs>/tabulate_metrics.log",
@@ -104,7 +103,7 @@ rule tabulate_metrics:
         runtime=runtime("tabulate_metrics"),
     params:
         # The driver that each table is about: the study's own, or an applied one.
-        drivers=["driver"] * len(STAGES) * len(config["setups"])
+        drivers=["driver"] * len(TRAINED)
         + [name for name in config["apply"] for setup in config["setups"]],
     message:
         "Collecting the metrics of all setups"

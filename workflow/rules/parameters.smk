@@ -1,11 +1,22 @@
-# The parameters that ensembles have learnt: maps, how far members agree.
+# The parameters that ensembles have learnt: maps, how far members agree (Fig. S36-S38), files for use elsewhere.
 
 
 rule parameters:
     input:
-        expand("<results>/figures/{setup}/identifiability.png", setup=REFERENCE),
+        expand("<results>/figures/{setup}/identifiability.png", setup=COMPARED),
         expand(
-            "<results>/figures/{setup}/maps/{trait}.png", setup=REFERENCE, trait=TRAITS
+            "<results>/figures/{setup}/{figure}.png",
+            setup=REFERENCE,
+            figure=["parameter_correlation", *(f"maps/{trait}" for trait in TRAITS)],
+        ),
+        # A driver that is a file may hold flux towers, which lie on no grid.
+        expand(
+            "<results>/maps/{setup}/{file}.nc",
+            setup=REFERENCE,
+            file=[
+                "parameter_covariance",
+                *(["parameters_grid"] if config["driver"]["source"] != "file" else []),
+            ],
         ),
 
 
@@ -67,14 +78,14 @@ rule plot_identifiability:
 
 rule plot_parameter_maps:
     input:
-        library("figures/maps.py", "figures/style.py"),
+        library("figures/parameters.py", "figures/maps.py", "figures/style.py"),
         parameters="<results>/maps/{setup}/parameters.nc",
     output:
         png=[
             report(
                 f"<results>/figures/{{setup}}/maps/{trait}.png",
                 caption="../report/map.rst",
-                category="Traits",
+                category="Parameters",
                 subcategory="{setup}",
                 labels={
                     "figure": f"map of {trait}",
@@ -99,3 +110,84 @@ rule plot_parameter_maps:
         "Drawing maps of the traits of {wildcards.setup}"
     script:
         "../../scripts/plot_parameter_maps.py"
+
+
+rule derive_parameter_covariance:
+    input:
+        library("analysis/covariance.py", "analysis/days.py"),
+        parameters="<results>/maps/{setup}/parameters.nc",
+        driver="<results>/driver/driver.nc",
+    output:
+        covariance="<results>/maps/{setup}/parameter_covariance.nc",
+    log:
+        "<logs>/derive_parameter_covariance/{setup}.log",
+    benchmark:
+        "<benchmarks>/derive_parameter_covariance/{setup}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("derive_parameter_covariance"),
+        runtime=runtime("derive_parameter_covariance"),
+    params:
+        plant_types=POPULATIONS[1:],
+        threshold=config["analysis"]["attribution"]["plant_type_threshold"],
+        minimum_cells=config["analysis"]["attribution"]["minimum_cells"],
+    message:
+        "Deriving the covariance of the parameters of {wildcards.setup}"
+    script:
+        "../../scripts/derive_parameter_covariance.py"
+
+
+rule plot_parameter_correlation:
+    input:
+        library("figures/parameters.py", "figures/style.py"),
+        covariance="<results>/maps/{setup}/parameter_covariance.nc",
+        identifiability="<results>/analysis/{setup}/identifiability.csv",
+    output:
+        png=report(
+            "<results>/figures/{setup}/parameter_correlation.png",
+            caption="../report/parameter_correlation.rst",
+            category="Parameters",
+            subcategory="{setup}",
+            labels={
+                "figure": "correlation of parameters",
+            },
+        ),
+        pdf="<results>/figures/{setup}/parameter_correlation.pdf",
+    log:
+        "<logs>/plot_parameter_correlation/{setup}.log",
+    benchmark:
+        "<benchmarks>/plot_parameter_correlation/{setup}.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("plot_parameter_correlation"),
+        runtime=runtime("plot_parameter_correlation"),
+    message:
+        "Drawing the correlation of the parameters of {wildcards.setup}"
+    script:
+        "../../scripts/plot_parameter_correlation.py"
+
+
+rule grid_parameters:
+    input:
+        library("analysis/fields.py", "analysis/days.py"),
+        parameters="<results>/maps/{setup}/parameters.nc",
+    output:
+        fields="<results>/maps/{setup}/parameters_grid.nc",
+    log:
+        "<logs>/grid_parameters/{setup}.log",
+    benchmark:
+        "<benchmarks>/grid_parameters/{setup}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("grid_parameters"),
+        runtime=runtime("grid_parameters"),
+    message:
+        "Putting the parameters of {wildcards.setup} onto the grid"
+    script:
+        "../../scripts/grid_parameters.py"

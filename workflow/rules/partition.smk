@@ -6,8 +6,12 @@ rule partition:
         [
             "<results>/figures/partition.png",
             *expand("<results>/figures/partition_map/{target}.png", target=TARGETS),
+            *expand("<results>/figures/contribution_map/{target}.png", target=TARGETS),
         ]
         if PARTITIONED
+        else [],
+        "<results>/figures/heterogeneity.png"
+        if "PFT" in config["analysis"]["groups"]
         else [],
 
 
@@ -19,8 +23,23 @@ rule partition_variance:
         ),
         cells=expand("<results>/evaluation/develop/{setup}/cells.nc", setup=PARTITIONED),
     output:
-        table="<results>/analysis/partition.csv",
+        table=report(
+            "<results>/analysis/partition.csv",
+            caption="../report/partition_table.rst",
+            category="Predictor groups",
+            labels={
+                "content": "table: contributions of the groups",
+            },
+        ),
         cells="<results>/analysis/partition_cells.nc",
+        summary=report(
+            "<results>/analysis/partition_summary.csv",
+            caption="../report/partition_summary.rst",
+            category="Predictor groups",
+            labels={
+                "content": "table: groups over the cells",
+            },
+        ),
     log:
         "<logs>/partition_variance.log",
     benchmark:
@@ -48,9 +67,9 @@ rule plot_partition:
         png=report(
             "<results>/figures/partition.png",
             caption="../report/partition.rst",
-            category="Explained variance",
+            category="Predictor groups",
             labels={
-                "figure": "shares of the groups",
+                "content": "contributions of the groups",
             },
         ),
         pdf="<results>/figures/partition.pdf",
@@ -79,9 +98,9 @@ rule plot_partition_maps:
             report(
                 f"<results>/figures/partition_map/{target}.png",
                 caption="../report/partition_map.rst",
-                category="Explained variance",
+                category="Predictor groups",
                 labels={
-                    "figure": f"dominant group, {target}",
+                    "content": f"dominant group, {target}",
                 },
             )
             for target in TARGETS
@@ -103,3 +122,108 @@ rule plot_partition_maps:
         "Drawing the dominant group of each cell"
     script:
         "../../scripts/plot_partition_maps.py"
+
+
+rule plot_contribution_maps:
+    input:
+        library(
+            "figures/partition.py",
+            "figures/map_grid.py",
+            "figures/maps.py",
+            "figures/style.py",
+        ),
+        cells="<results>/analysis/partition_cells.nc",
+    output:
+        png=[
+            report(
+                f"<results>/figures/contribution_map/{target}.png",
+                caption="../report/contribution_map.rst",
+                category="Predictor groups",
+                labels={
+                    "content": f"contribution of each group, {target}",
+                },
+            )
+            for target in TARGETS
+        ],
+        pdf=[f"<results>/figures/contribution_map/{target}.pdf" for target in TARGETS],
+    log:
+        "<logs>/plot_contribution_maps.log",
+    benchmark:
+        "<benchmarks>/plot_contribution_maps.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("plot_contribution_maps"),
+        runtime=runtime("plot_contribution_maps"),
+    params:
+        targets=TARGETS,
+    message:
+        "Drawing the contribution of each group in each cell"
+    script:
+        "../../scripts/plot_contribution_maps.py"
+
+
+rule correlate_heterogeneity:
+    input:
+        library("analysis/heterogeneity.py", "analysis/comparison.py", "metrics.py"),
+        cells="<results>/analysis/partition_cells.nc",
+        driver="<results>/driver/driver.nc",
+    output:
+        table=report(
+            "<results>/analysis/heterogeneity.csv",
+            caption="../report/heterogeneity_table.rst",
+            category="Predictor groups",
+            labels={
+                "content": "table: plant types and heterogeneity",
+            },
+        ),
+        bins="<results>/analysis/heterogeneity_bins.csv",
+    log:
+        "<logs>/correlate_heterogeneity.log",
+    benchmark:
+        "<benchmarks>/correlate_heterogeneity.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("correlate_heterogeneity"),
+        runtime=runtime("correlate_heterogeneity"),
+    params:
+        plant_types=config["predictors"]["PFT"],
+        bootstrap=config["analysis"]["bootstrap"],
+    message:
+        "Correlating the importance of plant types with the heterogeneity of the land cover"
+    script:
+        "../../scripts/correlate_heterogeneity.py"
+
+
+rule plot_heterogeneity:
+    input:
+        library("figures/heterogeneity.py", "figures/style.py"),
+        table="<results>/analysis/heterogeneity.csv",
+        bins="<results>/analysis/heterogeneity_bins.csv",
+    output:
+        png=report(
+            "<results>/figures/heterogeneity.png",
+            caption="../report/heterogeneity.rst",
+            category="Predictor groups",
+            labels={
+                "content": "plant types and heterogeneity",
+            },
+        ),
+        pdf="<results>/figures/heterogeneity.pdf",
+    log:
+        "<logs>/plot_heterogeneity.log",
+    benchmark:
+        "<benchmarks>/plot_heterogeneity.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("plot_heterogeneity"),
+        runtime=runtime("plot_heterogeneity"),
+    message:
+        "Drawing the importance of plant types against the heterogeneity of the land cover"
+    script:
+        "../../scripts/plot_heterogeneity.py"

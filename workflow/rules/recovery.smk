@@ -10,7 +10,7 @@ rule recovery:
         expand(
             "<results>/analysis/{setup}/{file}",
             setup=REFERENCE,
-            file=["recovery.csv", "importance.csv"],
+            file=["recovery.csv", "importance.csv", "component_recovery.csv"],
         )
         if config["truth"]
         else [],
@@ -21,6 +21,7 @@ rule recovery:
                 "recovery",
                 "recovered_traits",
                 "importance",
+                "recovered_components",
                 *(f"recovered_maps/{trait}" for trait in TRAITS),
             ],
         )
@@ -30,7 +31,7 @@ rule recovery:
 
 rule compare_parameters:
     input:
-        library("analysis/recovery.py"),
+        library("analysis/recovery.py", "analysis/days.py"),
         parameters="<results>/maps/{setup}/parameters.nc",
         identifiability="<results>/analysis/{setup}/identifiability.csv",
         truth=TRUTH,
@@ -96,6 +97,73 @@ rule compare_importance:
         "Attributing the true traits to predictors, and comparing {wildcards.setup} with it"
     script:
         "../../scripts/compare_importance.py"
+
+
+rule compare_components:
+    input:
+        library("analysis/agreement.py", "analysis/traits.py"),
+        parameters="<results>/maps/{setup}/parameters.nc",
+        cells="<results>/analysis/{setup}/recovery.nc",
+    output:
+        table=report(
+            "<results>/analysis/{setup}/component_recovery.csv",
+            caption="../report/component_recovery_table.rst",
+            category="Truth",
+            subcategory="{setup}",
+            labels={
+                "content": "table: recovery of trait axes",
+            },
+        ),
+        components="<results>/analysis/{setup}/true_components.nc",
+    log:
+        "<logs>/compare_components/{setup}.log",
+    benchmark:
+        "<benchmarks>/compare_components/{setup}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("compare_components"),
+        runtime=runtime("compare_components"),
+    params:
+        number=config["analysis"]["components"],
+    message:
+        "Comparing the trait axes of {wildcards.setup} with the true ones"
+    script:
+        "../../scripts/compare_components.py"
+
+
+rule plot_recovered_components:
+    input:
+        library("figures/agreement.py", "figures/style.py"),
+        table="<results>/analysis/{setup}/component_recovery.csv",
+        truth="<results>/analysis/{setup}/true_components.nc",
+        components="<results>/analysis/{setup}/components.nc",
+    output:
+        png=report(
+            "<results>/figures/{setup}/recovered_components.png",
+            caption="../report/recovered_components.rst",
+            category="Truth",
+            subcategory="{setup}",
+            labels={
+                "content": "trait axes",
+            },
+        ),
+        pdf="<results>/figures/{setup}/recovered_components.pdf",
+    log:
+        "<logs>/plot_recovered_components/{setup}.log",
+    benchmark:
+        "<benchmarks>/plot_recovered_components/{setup}.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("plot_recovered_components"),
+        runtime=runtime("plot_recovered_components"),
+    message:
+        "Drawing true and recovered trait axes of {wildcards.setup}"
+    script:
+        "../../scripts/plot_recovered_components.py"
 
 
 rule plot_recovery:

@@ -1,15 +1,60 @@
 # How well ensembles meet the observations: by default the reference setup, in the stage whose skill is
 # reported (develop). The same figures of any other setup or stage are made when they are asked for by name.
 
+from differland.observables import OBSERVABLES
+
+TARGETS_IN_TIME = [name for name in TARGETS if OBSERVABLES[name].resolution != "static"]
+TARGETS_AT_TOWERS = [name for name in TARGETS if OBSERVABLES[name].support == "site"]
+
+# Least cover of a tower's plant type in its cell: that of the targets, and others that a driver may hold.
+TOWERS = RAW["products"]["flux_towers"] or {}
+REPRESENTATIVENESS = {
+    "raw": TOWERS.get("representativeness"),
+    "published": 0.25,
+}.get(config["driver"]["source"])
+TOWER_VARIABLES = [
+    variable + weight
+    for target in TARGETS_AT_TOWERS
+    for variable in [
+        OBSERVED[target],
+        *(
+            f"{target}_{100 * share:g}percent"
+            for share in TOWERS.get("representativeness_tests", [0.1, 0.5])
+        ),
+    ]
+    for weight in ["", "_weight"]
+]
+
 
 rule skill:
     input:
         "<results>/tables/metrics.csv",
+        "<results>/tables/skills.csv",
+        [
+            "<results>/tables/skill_differences.csv",
+            "<results>/figures/normalised_errors.png",
+        ]
+        if len(COMPARED) > 1
+        else [],
         expand("<results>/figures/{setup}/losses.png", setup=config["setups"]),
+        expand("<results>/figures/develop/{setup}/skill.png", setup=COMPARED),
         expand(
             "<results>/figures/develop/{setup}/fit/{target}.png",
             setup=REFERENCE,
             target=TARGETS,
+        ),
+        expand(
+            "<results>/figures/develop/{setup}/skill_map/{target}.png",
+            setup=REFERENCE,
+            target=TARGETS_IN_TIME,
+        ),
+        expand(
+            "<results>/figures/develop/{setup}/{figure}.png",
+            setup=REFERENCE,
+            figure=[
+                *(["site_gradients"] if TARGETS_AT_TOWERS else []),
+                *(["biomass_maps", "biomass_years"] if "biomass" in TARGETS else []),
+            ],
         ),
         expand("<results>/figures/final/{setup}/sites", setup=REFERENCE),
 
@@ -60,9 +105,10 @@ rule plot_fits:
             report(
                 f"<results>/figures/{{stage}}/{{setup}}/fit/{target}.png",
                 caption="../report/fit.rst",
-                category="Fit",
+                category="Fit and skill",
                 subcategory="{setup}",
                 labels={
+                    "content": "modelled against observed",
                     "quantity": target,
                     "stage": "{stage}",
                 },
@@ -102,10 +148,11 @@ rule plot_sites:
             directory("<results>/figures/{stage}/{setup}/sites"),
             patterns=["{site}.png"],
             caption="../report/site.rst",
-            category="Sites",
+            category="Fit and skill",
             subcategory="{setup}",
             labels={
-                "site": "{site}",
+                "content": "flux tower",
+                "quantity": "{site}",
                 "stage": "{stage}",
             },
         ),
@@ -127,3 +174,352 @@ rule plot_sites:
         "Drawing a page for each site with {wildcards.setup}, stage {wildcards.stage}"
     script:
         "../../scripts/plot_sites.py"
+
+
+rule compare_setups:
+    input:
+        library("analysis/comparison.py", "metrics.py"),
+        sums=expand("<results>/evaluation/develop/{setup}/patches.nc", setup=COMPARED),
+    output:
+        differences=report(
+            "<results>/tables/skill_differences.csv",
+            caption="../report/skill_differences.rst",
+            category="Fit and skill",
+            labels={
+                "content": "table: differences between setups",
+            },
+        ),
+        errors=report(
+            "<results>/tables/normalised_errors.csv",
+            caption="../report/normalised_errors_table.rst",
+            category="Fit and skill",
+            labels={
+                "content": "table: errors over those of a baseline",
+            },
+        ),
+    log:
+        "<logs>/compare_setups.log",
+    benchmark:
+        "<benchmarks>/compare_setups.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("compare_setups"),
+        runtime=runtime("compare_setups"),
+    params:
+        setups=COMPARED,
+        bootstrap=config["analysis"]["bootstrap"],
+    message:
+        "Comparing the skill of setups on test patches"
+    script:
+        "../../scripts/compare_setups.py"
+
+
+rule plot_normalised_errors:
+    input:
+        library("figures/skill.py", "figures/style.py"),
+        errors="<results>/tables/normalised_errors.csv",
+    output:
+        png=report(
+            "<results>/figures/normalised_errors.png",
+            caption="../report/normalised_errors.rst",
+            category="Fit and skill",
+            labels={
+                "content": "errors of setups",
+            },
+        ),
+        pdf="<results>/figures/normalised_errors.pdf",
+    log:
+        "<logs>/plot_normalised_errors.log",
+    benchmark:
+        "<benchmarks>/plot_normalised_errors.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("plot_normalised_errors"),
+        runtime=runtime("plot_normalised_errors"),
+    params:
+        baseline=COMPARED[0],
+    message:
+        "Drawing the errors of setups on test patches"
+    script:
+        "../../scripts/plot_normalised_errors.py"
+
+
+rule tabulate_skills:
+    input:
+        library("analysis/skill.py"),
+        metrics=expand(
+            "<results>/evaluation/develop/{setup}/metrics.csv", setup=config["setups"]
+        ),
+    output:
+        table=report(
+            "<results>/tables/skills.csv",
+            caption="../report/skills.rst",
+            category="Fit and skill",
+            labels={
+                "content": "table: skill, mean ± spread",
+            },
+        ),
+    log:
+        "<logs>/tabulate_skills.log",
+    benchmark:
+        "<benchmarks>/tabulate_skills.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("tabulate_skills"),
+        runtime=runtime("tabulate_skills"),
+    message:
+        "Writing the skill of all setups as mean and spread"
+    script:
+        "../../scripts/tabulate_skills.py"
+
+
+rule plot_skill:
+    input:
+        library("figures/skill.py", "figures/style.py"),
+        metrics="<results>/evaluation/{stage}/{setup}/metrics.csv",
+    output:
+        png=report(
+            "<results>/figures/{stage}/{setup}/skill.png",
+            caption="../report/skill.rst",
+            category="Fit and skill",
+            subcategory="{setup}",
+            labels={
+                "content": "R2 of all targets",
+                "quantity": "all",
+                "stage": "{stage}",
+            },
+        ),
+        pdf="<results>/figures/{stage}/{setup}/skill.pdf",
+    log:
+        "<logs>/plot_skill/{stage}/{setup}.log",
+    benchmark:
+        "<benchmarks>/plot_skill/{stage}/{setup}.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("plot_skill"),
+        runtime=runtime("plot_skill"),
+    message:
+        "Drawing R2 of {wildcards.setup}, stage {wildcards.stage}"
+    script:
+        "../../scripts/plot_skill.py"
+
+
+rule plot_skill_maps:
+    input:
+        library(
+            "figures/skill.py",
+            "figures/map_grid.py",
+            "figures/maps.py",
+            "figures/style.py",
+        ),
+        cells="<results>/evaluation/{stage}/{setup}/cells.nc",
+    output:
+        png=[
+            report(
+                f"<results>/figures/{{stage}}/{{setup}}/skill_map/{target}.png",
+                caption="../report/skill_map.rst",
+                category="Fit and skill",
+                subcategory="{setup}",
+                labels={
+                    "content": "map of skill in time",
+                    "quantity": target,
+                    "stage": "{stage}",
+                },
+            )
+            for target in TARGETS_IN_TIME
+        ],
+        pdf=[
+            f"<results>/figures/{{stage}}/{{setup}}/skill_map/{target}.pdf"
+            for target in TARGETS_IN_TIME
+        ],
+    log:
+        "<logs>/plot_skill_maps/{stage}/{setup}.log",
+    benchmark:
+        "<benchmarks>/plot_skill_maps/{stage}/{setup}.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("plot_skill_maps"),
+        runtime=runtime("plot_skill_maps"),
+    params:
+        targets=TARGETS_IN_TIME,
+    message:
+        "Mapping the skill of {wildcards.setup}, stage {wildcards.stage}"
+    script:
+        "../../scripts/plot_skill_maps.py"
+
+
+rule compare_sites:
+    input:
+        library("analysis/sites.py", "metrics.py", "observables.py"),
+        driver="<results>/driver/driver.nc",
+        patches="<results>/driver/patches.nc",
+        simulation="<results>/evaluation/{stage}/{setup}/simulation.nc",
+    output:
+        means="<results>/analysis/{stage}/{setup}/site_means.csv",
+        skills=report(
+            "<results>/analysis/{stage}/{setup}/site_skills.csv",
+            caption="../report/site_skills.rst",
+            category="Fit and skill",
+            subcategory="{setup}",
+            labels={
+                "content": "table: skill at flux towers",
+                "quantity": "GPP, RECO, ET",
+                "stage": "{stage}",
+            },
+        ),
+    log:
+        "<logs>/compare_sites/{stage}/{setup}.log",
+    benchmark:
+        "<benchmarks>/compare_sites/{stage}/{setup}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("compare_sites"),
+        runtime=runtime("compare_sites"),
+    params:
+        variables=TOWER_VARIABLES,
+        settings={
+            "observations": OBSERVED,
+            "representativeness": REPRESENTATIVENESS,
+            "spin_up_months": config["evaluation"]["spin_up_months"],
+        },
+    message:
+        "Comparing {wildcards.setup} with flux towers, stage {wildcards.stage}"
+    script:
+        "../../scripts/compare_sites.py"
+
+
+rule plot_gradients:
+    input:
+        library("figures/sites.py", "figures/style.py"),
+        means="<results>/analysis/{stage}/{setup}/site_means.csv",
+        skills="<results>/analysis/{stage}/{setup}/site_skills.csv",
+    output:
+        png=report(
+            "<results>/figures/{stage}/{setup}/site_gradients.png",
+            caption="../report/site_gradients.rst",
+            category="Fit and skill",
+            subcategory="{setup}",
+            labels={
+                "content": "means of flux towers",
+                "quantity": "GPP, RECO, ET",
+                "stage": "{stage}",
+            },
+        ),
+        pdf="<results>/figures/{stage}/{setup}/site_gradients.pdf",
+    log:
+        "<logs>/plot_gradients/{stage}/{setup}.log",
+    benchmark:
+        "<benchmarks>/plot_gradients/{stage}/{setup}.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("plot_gradients"),
+        runtime=runtime("plot_gradients"),
+    message:
+        "Drawing the means of flux towers with {wildcards.setup}, stage {wildcards.stage}"
+    script:
+        "../../scripts/plot_gradients.py"
+
+
+rule compare_biomass:
+    input:
+        library("analysis/biomass.py", "metrics.py", "observables.py"),
+        driver="<results>/driver/driver.nc",
+        patches="<results>/driver/patches.nc",
+        simulation="<results>/evaluation/{stage}/{setup}/simulation.nc",
+    output:
+        cells="<results>/analysis/{stage}/{setup}/biomass.nc",
+        years="<results>/analysis/{stage}/{setup}/biomass_years.csv",
+        table=report(
+            "<results>/analysis/{stage}/{setup}/biomass.csv",
+            caption="../report/biomass.rst",
+            category="Fit and skill",
+            subcategory="{setup}",
+            labels={
+                "content": "table: mean and trend",
+                "quantity": "biomass",
+                "stage": "{stage}",
+            },
+        ),
+    log:
+        "<logs>/compare_biomass/{stage}/{setup}.log",
+    benchmark:
+        "<benchmarks>/compare_biomass/{stage}/{setup}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("compare_biomass"),
+        runtime=runtime("compare_biomass"),
+    params:
+        variable=OBSERVED.get("biomass"),
+        spin_up_months=config["evaluation"]["spin_up_months"],
+    message:
+        "Comparing the biomass of {wildcards.setup} with observations, stage {wildcards.stage}"
+    script:
+        "../../scripts/compare_biomass.py"
+
+
+rule plot_biomass:
+    input:
+        library(
+            "figures/biomass.py",
+            "figures/map_grid.py",
+            "figures/maps.py",
+            "figures/style.py",
+        ),
+        cells="<results>/analysis/{stage}/{setup}/biomass.nc",
+        years="<results>/analysis/{stage}/{setup}/biomass_years.csv",
+        table="<results>/analysis/{stage}/{setup}/biomass.csv",
+    output:
+        maps_png=report(
+            "<results>/figures/{stage}/{setup}/biomass_maps.png",
+            caption="../report/biomass_maps.rst",
+            category="Fit and skill",
+            subcategory="{setup}",
+            labels={
+                "content": "maps of mean and trend",
+                "quantity": "biomass",
+                "stage": "{stage}",
+            },
+        ),
+        maps_pdf="<results>/figures/{stage}/{setup}/biomass_maps.pdf",
+        years_png=report(
+            "<results>/figures/{stage}/{setup}/biomass_years.png",
+            caption="../report/biomass_years.rst",
+            category="Fit and skill",
+            subcategory="{setup}",
+            labels={
+                "content": "sum over the years",
+                "quantity": "biomass",
+                "stage": "{stage}",
+            },
+        ),
+        years_pdf="<results>/figures/{stage}/{setup}/biomass_years.pdf",
+    log:
+        "<logs>/plot_biomass/{stage}/{setup}.log",
+    benchmark:
+        "<benchmarks>/plot_biomass/{stage}/{setup}.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("plot_biomass"),
+        runtime=runtime("plot_biomass"),
+    message:
+        "Drawing the biomass of {wildcards.setup}, stage {wildcards.stage}"
+    script:
+        "../../scripts/plot_biomass.py"

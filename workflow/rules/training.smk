@@ -5,12 +5,34 @@ rule ensembles:
     input:
         # Named here although the selections imply them: Snakemake makes a deleted file again only if it is
         # asked for, or if what depends on it has to be made anyway.
-        [members(stage, setup) for stage in STAGES for setup in config["setups"]],
-        expand(
-            "<results>/ensembles/{stage}/{setup}.json",
-            stage=STAGES,
-            setup=config["setups"],
-        ),
+        [members(stage, setup) for stage, setup in TRAINED],
+        [f"<results>/ensembles/{stage}/{setup}.json" for stage, setup in TRAINED],
+
+
+def packed(config):
+    """What training data are made of besides the driver."""
+    return {
+        "model": config["model"],
+        "observations": {
+            term: settings["observation"]
+            for term, settings in config["loss"].items()
+            if "observation" in settings
+        },
+        "equilibrium_mask": config["loss"]["equilibrium"]["mask"],
+    }
+
+
+# Experiments that simulate or observe something else have training data of their own.
+PACKED = {"": packed(config)}
+for name in config["experiments"]:
+    if packed(configuration.of_experiment(config, name)) != PACKED[""]:
+        PACKED[f"@{name}"] = packed(configuration.of_experiment(config, name))
+
+
+def training_data(setup):
+    """The file that a setup is trained on."""
+    of_experiment = f"@{setups.experiment_of(setup)}"
+    return f"{RESULTS}/driver/training{of_experiment if of_experiment in PACKED else ''}.h5"
 
 
 # What all training jobs share: they map this file into memory instead of each laying out the driver.
@@ -19,11 +41,13 @@ rule pack_training_data:
         driver="<results>/driver/driver.nc",
         patches="<results>/driver/patches.nc",
     output:
-        data="<results>/driver/training.h5",
+        data="<results>/driver/training{experiment}.h5",
     log:
-        "<logs>/pack_training_data.log",
+        "<logs>/pack_training_data{experiment}.log",
     benchmark:
-        "<benchmarks>/pack_training_data.tsv"
+        "<benchmarks>/pack_training_data{experiment}.tsv"
+    wildcard_constraints:
+        experiment=any_of(PACKED),
     priority: 100
     conda:
         "../../envs/model.yaml"
@@ -33,30 +57,37 @@ rule pack_training_data:
         runtime=runtime("pack_training_data"),
     params:
         model_version=MODEL_VERSION,
-        model=config["model"],
-        observations={
-            term: settings["observation"]
-            for term, settings in config["loss"].items()
-            if "observation" in settings
-        },
-        equilibrium_mask=config["loss"]["equilibrium"]["mask"],
+        model=lambda wildcards: PACKED[wildcards.experiment]["model"],
+        observations=lambda wildcards: PACKED[wildcards.experiment]["observations"],
+        equilibrium_mask=lambda wildcards: PACKED[wildcards.experiment][
+            "equilibrium_mask"
+        ],
     message:
         "Packing forcing, predictors and observations of all patches for training"
     script:
         "../../scripts/pack_training_data.py"
 
 
-# What a member is made of besides its inputs: a change here trains it again.
-MADE_OF = {
-    **{
+def made_of(config):
+    """What a member is made of besides its inputs: a change here trains it again."""
+    result = {
         key: config[key]
         for key in ["predictors", "network", "model", "loss", "training"]
-    },
-    "development_fraction": config["patches"]["development_fraction"],
+    }
+    result["development_fraction"] = config["patches"]["development_fraction"]
+    result["training"] = {
+        key: value
+        for key, value in config["training"].items()
+        if key not in HOW_TRAINED
+    }
+    return result
+
+
+MADE_OF = {
+    name: made_of(configuration.of_experiment(config, name))
+    for name in [None, *config["experiments"]]
 }
-MADE_OF["training"] = {
-    key: value for key, value in config["training"].items() if key not in HOW_TRAINED
-}
+
 
 for name, block in zip(TRAINING, BLOCKS):
     # Jobs of one kind differ in these wildcards.
@@ -74,7 +105,9 @@ for name, block in zip(TRAINING, BLOCKS):
         name:
             name
         input:
-            data="<results>/driver/training.h5",
+            data=lambda wildcards, setup=block[0][0]: training_data(
+                setup.format(**wildcards)
+            ),
         output:
             [member("{stage}", setup, seed) for setup, seed in block],
         log:
@@ -92,7 +125,9 @@ for name, block in zip(TRAINING, BLOCKS):
         params:
             checkpoints=f"{RESULTS}/checkpoints",
             model_version=MODEL_VERSION,
-            made_of=MADE_OF,
+            made_of=lambda wildcards, setup=block[0][0]: MADE_OF[
+                setups.experiment_of(setup.format(**wildcards))
+            ],
         message:
             f"Training {len(block)} member(s): {shown}"
         script:

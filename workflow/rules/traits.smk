@@ -1,13 +1,19 @@
-# Axes along which traits vary together (Fig. 3a-d).
+# Axes along which traits vary together (Fig. 3a-d, S27, S28), and how far setups and members agree on them.
 
 
 rule traits:
     input:
         expand(
             "<results>/figures/{setup}/{figure}.png",
-            setup=REFERENCE,
-            figure=["components", "component_maps"],
+            setup=COMPARED,
+            figure=[
+                "components",
+                "component_maps",
+                # Three axes make a space.
+                *(["loadings"] if config["analysis"]["components"] >= 3 else []),
+            ],
         ),
+        "<results>/figures/component_agreement.png",
 
 
 rule derive_components:
@@ -42,7 +48,7 @@ rule plot_components:
         png=report(
             "<results>/figures/{setup}/components.png",
             caption="../report/components.rst",
-            category="Traits",
+            category="Trait axes",
             subcategory="{setup}",
             labels={
                 "figure": "component loadings",
@@ -65,6 +71,37 @@ rule plot_components:
         "../../scripts/plot_components.py"
 
 
+rule plot_loadings:
+    input:
+        library("figures/components.py", "figures/style.py"),
+        components="<results>/analysis/{setup}/components.nc",
+    output:
+        png=report(
+            "<results>/figures/{setup}/loadings.png",
+            caption="../report/loadings.rst",
+            category="Trait axes",
+            subcategory="{setup}",
+            labels={
+                "figure": "loadings in space",
+            },
+        ),
+        pdf="<results>/figures/{setup}/loadings.pdf",
+    log:
+        "<logs>/plot_loadings/{setup}.log",
+    benchmark:
+        "<benchmarks>/plot_loadings/{setup}.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("plot_loadings"),
+        runtime=runtime("plot_loadings"),
+    message:
+        "Drawing the traits in the space of their components, {wildcards.setup}"
+    script:
+        "../../scripts/plot_loadings.py"
+
+
 rule plot_component_maps:
     input:
         library("figures/components.py", "figures/maps.py", "figures/style.py"),
@@ -73,7 +110,7 @@ rule plot_component_maps:
         png=report(
             "<results>/figures/{setup}/component_maps.png",
             caption="../report/component_maps.rst",
-            category="Traits",
+            category="Trait axes",
             subcategory="{setup}",
             labels={
                 "figure": "component maps",
@@ -94,3 +131,58 @@ rule plot_component_maps:
         "Drawing maps of the trait components of {wildcards.setup}"
     script:
         "../../scripts/plot_component_maps.py"
+
+
+rule assess_component_agreement:
+    input:
+        library("analysis/agreement.py", "analysis/traits.py"),
+        components=expand("<results>/analysis/{setup}/components.nc", setup=COMPARED),
+        parameters=expand("<results>/maps/{setup}/parameters.nc", setup=COMPARED),
+    output:
+        table="<results>/analysis/component_agreement.csv",
+    log:
+        "<logs>/assess_component_agreement.log",
+    benchmark:
+        "<benchmarks>/assess_component_agreement.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("assess_component_agreement"),
+        runtime=runtime("assess_component_agreement"),
+    params:
+        setups=COMPARED,
+    message:
+        "Assessing how far setups and members agree on the axes of traits"
+    script:
+        "../../scripts/assess_component_agreement.py"
+
+
+rule plot_component_agreement:
+    input:
+        library("figures/agreement.py", "figures/style.py"),
+        table="<results>/analysis/component_agreement.csv",
+    output:
+        png=report(
+            "<results>/figures/component_agreement.png",
+            caption="../report/component_agreement.rst",
+            category="Trait axes",
+            labels={
+                "figure": "agreement of setups and members",
+            },
+        ),
+        pdf="<results>/figures/component_agreement.pdf",
+    log:
+        "<logs>/plot_component_agreement.log",
+    benchmark:
+        "<benchmarks>/plot_component_agreement.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("plot_component_agreement"),
+        runtime=runtime("plot_component_agreement"),
+    message:
+        "Drawing how far setups and members agree on the axes of traits"
+    script:
+        "../../scripts/plot_component_agreement.py"

@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 ALL_CELLS = "all"
 
+PLANT_TYPES = tuple(name for name in PREDICTOR_GROUPS["PFT"] if name != "nonvegetated")
+"""Plant types that are populations of their own."""
+
 
 class TraitEnsemble(Protocol):
     """An ensemble of networks, as far as attribution needs it."""
@@ -120,10 +123,13 @@ def attribute(
         names those with too few cells.
     table : DataFrame
         Columns population, output, predictor, group, mean_absolute_shap, share (of the sum over
-        predictors), quartile_difference (mean SHAP value where the predictor is in its upper
+        predictors), quartile_difference (median SHAP value where the predictor is in its upper
         quartile, minus the same in its lower quartile: the direction and strength of the
-        association), n (explained cells). The paper's Fig. 3 has medians in place of these means;
-        a median is blind to a predictor that is zero in most cells, as most plant types are.
+        association, as in Fig. 3e-g), mean_quartile_difference (the same of means), n (explained
+        cells). Where a predictor has the same value in more than half of the cells around its
+        median, as plant types that most cells lack, its quartiles coincide and the paper's
+        difference is zero whatever the predictor does; cells above that value are then compared
+        with cells below it, or with cells of it where there are none.
 
     Raises
     ------
@@ -192,7 +198,7 @@ def _populations(
 ) -> dict[str, npt.NDArray[np.intp]]:
     covered = {
         plant_type: cells[driver[plant_type].to_numpy()[cells] >= settings.plant_type_threshold]
-        for plant_type in PREDICTOR_GROUPS["PFT"]
+        for plant_type in PLANT_TYPES
         if plant_type in driver
     }
     return {ALL_CELLS: cells, **covered}
@@ -265,6 +271,56 @@ def _collect(
     )
 
 
+def importance_of_groups(explanation: xr.Dataset) -> pd.DataFrame:
+    """Add up the importance of the predictors of each group (Fig. S26).
+
+    Parameters
+    ----------
+    explanation
+        Of :func:`attribute`.
+
+    Returns
+    -------
+    DataFrame
+        Columns population, output, group; mean_absolute_shap and share: the sum over the
+        predictors of the group of their mean absolute SHAP values, in the units of the output, and
+        its fraction of the sum over all predictors, as in the paper; net_mean_absolute_shap and
+        net_share: the mean absolute value of the sum of the group's SHAP values, and its fraction
+        of the sum over groups. Within a group effects can cancel, as those of plant types whose
+        cover fractions add up to one do; the net share leaves out what cancels. n (explained
+        cells).
+    """
+    tables = []
+    populations = explanation["population"].to_numpy()
+    for population in pd.unique(populations):
+        part = explanation.isel(sample=populations == population)
+        values = part["shap"].astype(np.float64)
+        gross = abs(values).mean("sample").groupby("group").sum()
+        net = abs(values.groupby("group").sum()).mean("sample")
+        table = xr.Dataset(
+            {
+                "mean_absolute_shap": gross,
+                "share": _share(gross, "group"),
+                "net_mean_absolute_shap": net,
+                "net_share": _share(net, "group"),
+            }
+        )
+        tables.append(
+            table.drop_vars("output_units")
+            .to_dataframe(dim_order=["output", "group"])
+            .reset_index()
+            .assign(n=part.sizes["sample"])
+        )
+        tables[-1].insert(0, "population", population)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _share(importance: xr.DataArray, dimension: str) -> xr.DataArray:
+    """Fractions of the sum; NaN where nothing has any importance."""
+    total = importance.sum(dimension)
+    return importance / total.where(total > 0)
+
+
 def _importance(explanation: xr.Dataset) -> pd.DataFrame:
     """Summarise SHAP values over the samples of each population."""
     tables = []
@@ -273,19 +329,14 @@ def _importance(explanation: xr.Dataset) -> pd.DataFrame:
         part = explanation.isel(sample=populations == population)
         values = part["shap"].astype(np.float64)
         importance = abs(values).mean("sample")
-        total = importance.sum("predictor")
-        predictor = part["predictor_value"]
-        lower, upper = (
-            predictor.quantile(level, "sample").drop_vars("quantile") for level in (0.25, 0.75)
-        )
-        difference = values.where(predictor >= upper).mean("sample") - values.where(
-            predictor <= lower
-        ).mean("sample")
+        lower, upper = _quartile_samples(part["predictor_value"])
+        above, below = values.where(upper), values.where(lower)
         table = xr.Dataset(
             {
                 "mean_absolute_shap": importance,
-                "share": importance / total.where(total > 0),
-                "quartile_difference": difference,
+                "share": _share(importance, "predictor"),
+                "quartile_difference": above.median("sample") - below.median("sample"),
+                "mean_quartile_difference": above.mean("sample") - below.mean("sample"),
             }
         ).reset_coords("group")
         tables.append(
@@ -302,6 +353,22 @@ def _importance(explanation: xr.Dataset) -> pd.DataFrame:
             "mean_absolute_shap",
             "share",
             "quartile_difference",
+            "mean_quartile_difference",
             "n",
         ]
     ]
+
+
+def _quartile_samples(predictor: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
+    """Whether a sample is in the lower and in the upper quartile of each predictor."""
+    first, third = (
+        predictor.quantile(level, "sample").drop_vars("quantile") for level in (0.25, 0.75)
+    )
+    apart = first < third
+    lower = xr.where(apart, predictor <= first, predictor < first)
+    upper = xr.where(apart, predictor >= third, predictor > third)
+    same = predictor == first
+    return (
+        xr.where(lower.any("sample"), lower, same),
+        xr.where(upper.any("sample"), upper, same),
+    )

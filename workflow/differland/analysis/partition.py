@@ -154,6 +154,52 @@ def partition(
     return _partition_metrics(metrics, groups), _partition_cells(cells, groups)
 
 
+def summarise_cells(cells: xr.Dataset) -> pd.DataFrame:
+    """Count what the partition of the cells says, target by target and group by group (Fig. 2b-f).
+
+    Contributions of single cells can be below zero, where a group makes predictions worse on
+    average over the orders of entry. They are neither cut nor left out: cut ones would no longer
+    sum to the explained variance. Shares are therefore of means over cells, where the sum is well
+    above zero, never means of shares of cells.
+
+    Parameters
+    ----------
+    cells
+        The maps of `partition`.
+
+    Returns
+    -------
+    Columns target, group, cells (with a partition), contribution (mean over these), share (of the
+    mean explained variance), dominated and negative (fractions of the cells). The dominant group
+    of a cell never has a negative contribution, since they sum to a squared correlation.
+    """
+    rows = []
+    for target in cells["target"].to_numpy():
+        here = cells.sel(target=target)
+        contribution = here["contribution"].to_numpy().astype(np.float64)
+        dominant = here["dominant"].to_numpy()
+        known = dominant >= 0
+        count = int(known.sum())
+        if count == 0:
+            continue
+        means = contribution[:, known].mean(axis=1)
+        total = means.sum()
+        for number, group in enumerate(cells["group"].to_numpy()):
+            rows.append(
+                {
+                    "target": target,
+                    "group": group,
+                    "cells": count,
+                    "contribution": means[number],
+                    "share": means[number] / total if total > 0 else np.nan,
+                    "dominated": (dominant[known] == number).mean(),
+                    "negative": (contribution[number, known] < 0).mean(),
+                }
+            )
+    columns = ["target", "group", "cells", "contribution", "share", "dominated", "negative"]
+    return pd.DataFrame(rows, columns=columns)
+
+
 def _setups_of_subsets(setups: Sequence[str], groups: Sequence[str], file: str) -> list[str]:
     by_groups = {frozenset(setup.split("+")): setup for setup in setups}
     subsets = group_subsets(groups)

@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 from sklearn.neighbors import BallTree
 
+from differland.analysis.days import DAYS_OF_YEAR, DAYS_PER_YEAR
 from differland.errors import InputError
 from differland.metrics import skill
 from differland.tables import PARAMETERS, TRAITS
@@ -25,9 +26,6 @@ PLACE_TOLERANCE = 1e-4
 
 SPANNING = 10.0
 """Upper over lower bound from which the logarithm of a parameter is compared too."""
-
-DAYS_OF_YEAR = tuple(name for name, row in PARAMETERS.items() if row.head == "phenology")
-DAYS_PER_YEAR = 365.25
 
 ALL_OUTPUTS = "all traits"
 """Stands for the mean over the traits in the comparison of importance."""

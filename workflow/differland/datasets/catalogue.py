@@ -34,7 +34,7 @@ class Product:
     Attributes
     ----------
     name
-        Of the file, and in the configuration (``raw.products``).
+        Of the file, and in the configuration (``raw.products``; a comparison has its own section).
     title, role, provider, version, access, licence, citation, format, grid
         What it is, what it is used for, and where it is to be had.
     doi
@@ -42,7 +42,8 @@ class Product:
     first_year, last_year
         Of the product; None where it is open or does not change with time.
     kind
-        Whether it is put on the study's grid once (static) or year by year, or is no map (table).
+        Whether it is put on the study's grid once (static) or year by year, or is no map (table); a
+        comparison is no part of the driver.
     files
         Patterns of file names by role.
     variables
@@ -64,7 +65,7 @@ class Product:
     grid: str
     first_year: int | None
     last_year: int | None
-    kind: Literal["static", "yearly", "table"]
+    kind: Literal["static", "yearly", "table", "comparison"]
     files: Mapping[str, str]
     variables: Mapping[str, NativeName]
     gives: tuple[str, ...]

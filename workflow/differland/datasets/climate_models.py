@@ -1,7 +1,7 @@
 """Climate models of CMIP6 (Eyring et al., 2016, doi:10.5194/gmd-9-1937-2016), for projections."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
+from differland.datasets.catalogue import read_catalogue
 from differland.datasets.fields import Field, check_range, check_units
 from differland.datasets.native import (
     NativeVariable,
@@ -31,8 +32,13 @@ FILE_NAME = re.compile(
     r"_(?P<grid>g[a-z0-9]+)_(?P<first>\d{4}(?:0[1-9]|1[0-2]))-(?P<last>\d{4}(?:0[1-9]|1[0-2]))\.nc$"
 )
 
+PRODUCT = "cmip6"
+"""Name in the catalogue."""
+
 HISTORICAL = "historical"
 """Experiment that ends where scenarios begin."""
+
+LAST_HISTORICAL_YEAR = 2014
 
 ZERO_CELSIUS = 273.15
 SECONDS_PER_DAY = 86400.0
@@ -50,6 +56,8 @@ class Quantity(NamedTuple):
         Ours, of months.
     yearly_name, yearly_units
         Of years.
+    predictor
+        Predictor that the mean of years is; it has the units of years.
     conversions
         Factor from each spelling of the file's units.
     offset
@@ -64,6 +72,7 @@ class Quantity(NamedTuple):
     units: str
     yearly_name: str
     yearly_units: str
+    predictor: str
     conversions: dict[str, float]
     offset: float
     minimum: float
@@ -77,6 +86,7 @@ QUANTITIES: dict[Variable, Quantity] = {
         "degC",
         "annual_temperature",
         "degC",
+        "mean_annual_temperature",
         {"K": 1.0},
         -ZERO_CELSIUS,
         -95,
@@ -88,6 +98,7 @@ QUANTITIES: dict[Variable, Quantity] = {
         "mm day-1",
         "annual_precipitation",
         "mm year-1",
+        "mean_annual_precipitation",
         dict.fromkeys(("kg m-2 s-1", "kg m^-2 s^-1", "kg/m2/s"), SECONDS_PER_DAY),
         0.0,
         0,
@@ -221,6 +232,103 @@ def read_cmip6_years(
             chunk.variable.file,
             pd.Period(str(year), "Y"),
         )
+
+
+def read_climatology(
+    files: Iterable[Path],
+    variable: Variable,
+    years: Iterable[int],
+    missing_value: float | None = None,
+) -> Field:
+    """Read the mean of years: mean annual temperature or precipitation.
+
+    Parameters
+    ----------
+    files, variable, years, missing_value
+        As of :func:`read_cmip6_years`.
+
+    Returns
+    -------
+    ``mean_annual_temperature``, degC, or ``mean_annual_precipitation``, mm year-1.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_cmip6`.
+    """
+    fields = list(read_cmip6_years(files, variable, years, missing_value))
+    quantity = QUANTITIES[variable]
+
+    def read(rows: slice) -> np.ndarray:
+        total = np.zeros(fields[0].read(rows).shape)
+        for field in fields:
+            total += field.read(rows)
+        return total / len(fields)
+
+    return Field(quantity.predictor, quantity.yearly_units, fields[0].grid, read, fields[0].file)
+
+
+def find_cmip6(
+    folder: Path,
+    model: str,
+    member: str,
+    scenario: str,
+    years: Iterable[int],
+    patterns: Mapping[str, str | None] | None = None,
+) -> dict[Variable, list[Path]]:
+    """Find the files of a model that have some years; only their names are looked at.
+
+    Parameters
+    ----------
+    folder
+        Of the files; they may lie in folders of it.
+    model, member, scenario
+        As file names have them: ``ACCESS-CM2``, ``r1i1p1f1``, ``ssp245``.
+    years
+        That are needed. Those up to 2014 are of the experiment ``historical``.
+    patterns
+        By variable, in place of the catalogue's: {model}, {experiment} and {member} stand for what
+        they say.
+
+    Returns
+    -------
+    Files by variable, in the order of time.
+
+    Raises
+    ------
+    InputError
+        Years are missing; tells which, of what, and what was looked for.
+    """
+    product = read_catalogue()[PRODUCT]
+    needed = set(years)
+    found: dict[Variable, list[Path]] = {}
+    for variable in QUANTITIES:
+        pattern = (patterns or {}).get(variable) or product.files[variable]
+        missing = set(needed)
+        chosen = []
+        for experiment in (HISTORICAL, scenario):
+            glob = pattern.format(model=model, experiment=experiment, member=member)
+            for file in sorted(folder.glob(glob), key=lambda path: path.name):
+                name = FILE_NAME.match(file.name)
+                if name is None:
+                    continue
+                held = set(range(int(name["first"][:4]), int(name["last"][:4]) + 1)) & needed
+                if held:
+                    chosen.append(file)
+                    missing -= held
+        if missing:
+            glob = pattern.format(model=model, experiment=scenario, member=member)
+            expected = f"files such as {glob} (get them from {product.where})"
+            shown = f"none of {min(missing)}" + (f" to {max(missing)}" if len(missing) > 1 else "")
+            raise InputError(folder, f"{variable} of {model}", expected, shown)
+        found[variable] = chosen
+    return found
+
+
+def calendar_of(file: Path) -> str:
+    """Calendar that a file counts time in."""
+    with open_netcdf(file) as dataset:
+        return read_calendar(dataset, "time", file)
 
 
 def _months_of(year: int) -> pd.PeriodIndex:

@@ -7,15 +7,18 @@ layers by plant type mean.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import netCDF4
 import numpy as np
 import pandas as pd
+import xarray as xr
+from tqdm import tqdm
 
+from differland.datasets.catalogue import find_files, read_catalogue
 from differland.datasets.fields import Field, check_range, check_units
 from differland.datasets.native import (
     NativeVariable,
@@ -26,6 +29,8 @@ from differland.datasets.native import (
     read_months,
 )
 from differland.errors import InputError
+from differland.grid import STUDY_GRID, Grid, cell_numbers
+from differland.regrid import Regridder
 
 Variable = Literal["gpp", "ra", "rh", "nbp", "nbe", "cVeg", "lai", "evapotrans", "fFire"]
 Layers = Literal["refuse", "sum", "cover"]
@@ -294,6 +299,113 @@ def read_trendy(
     fields = [_field(period, *found[period], quantity, weights, missing_value) for period in wanted]
     _check_magnitude(fields[: 1 if yearly else 12], quantity)
     yield from fields
+
+
+def find_trendy(
+    folder: Path,
+    model: str,
+    options: Mapping[str, Any],
+    patterns: Mapping[str, str] | None = None,
+) -> dict[str, list[Path]]:
+    """Find the files of a model by their roles in the catalogue: ``nbp``, ``cover``.
+
+    Parameters
+    ----------
+    folder
+        In which, or below which, the files are.
+    model
+        Its name as file names have it.
+    options
+        Of :func:`read_trendy`; cover is looked for where layers are weighted by it.
+    patterns
+        By role, in place of the catalogue's: {model} stands for the model.
+
+    Raises
+    ------
+    InputError
+        There is no such file; tells where to get it.
+    """
+    product = read_catalogue()["trendy"]
+    roles = ["nbp", "cover"] if options.get("layers") == "cover" else ["nbp"]
+    patterns = {**product.files, **(patterns or {})}
+    return {
+        role: find_files(product, role, folder, [], patterns[role].replace("{model}", model))
+        for role in roles
+    }
+
+
+def exchange_of_cells(
+    files: Mapping[str, Iterable[Path]],
+    options: Mapping[str, Any],
+    months: pd.PeriodIndex,
+    latitude: np.ndarray,
+    longitude: np.ndarray,
+    minimum_coverage: float,
+) -> xr.Dataset:
+    """Net biosphere exchange of a model in cells of the study's grid.
+
+    Parameters
+    ----------
+    files
+        By role, as :func:`find_trendy` gives them.
+    options
+        Of :func:`read_trendy`: ``first_year``, ``units``, ``layers``, ``missing_value``.
+    months
+        That are given.
+    latitude, longitude
+        Of the cells, degrees; shape (cell,). What counts is the cell of the global 0.25 degree grid
+        in which each lies.
+    minimum_coverage
+        Share of a cell's area, 0 to 1, that must have values.
+
+    Returns
+    -------
+    ``nbe(time, cell)``, gC m-2 day-1, positive into the atmosphere, float32: the mean over that
+    part of the cell's area where the model has values; NaN where there is too little of it.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_trendy`.
+    """
+    row, column = cell_numbers(latitude, longitude)
+    top, left = row.min(), column.min()
+    window = Grid(
+        STUDY_GRID.latitude_edges[top : row.max() + 2],
+        STUDY_GRID.longitude_edges[left : column.max() + 2],
+    )
+    cover = next(iter(files.get("cover", [])), None)
+    fields = read_trendy(files["nbp"], "nbe", months, cover=cover, **options)
+    values = np.empty((months.size, row.size), np.float32)
+    operators: dict[bytes, Regridder] = {}
+    for number, field in enumerate(tqdm(fields, "nbe", months.size, unit="month", disable=None)):
+        key = field.grid.latitude_edges.tobytes() + field.grid.longitude_edges.tobytes()
+        if key not in operators:
+            operators[key] = Regridder.between(field.grid, window)
+        mapped = operators[key].apply(field.whole(), minimum_coverage)
+        values[number] = mapped[row - top, column - left]
+    half = pd.to_timedelta(months.days_in_month / 2, unit="D")
+    names = ", ".join(path.name for path in files["nbp"])
+    return xr.Dataset(
+        {
+            "nbe": (
+                ("time", "cell"),
+                values,
+                {
+                    "units": "gC m-2 day-1",
+                    "long_name": "net biosphere exchange, into the atmosphere",
+                    "source": names,
+                    "cell_methods": "area: mean",
+                },
+            )
+        },
+        coords={
+            "time": ("time", months.to_timestamp() + half, {"standard_name": "time"}),
+            "lat": ("cell", latitude, {"units": "degrees_north", "standard_name": "latitude"}),
+            "lon": ("cell", longitude, {"units": "degrees_east", "standard_name": "longitude"}),
+        },
+        attrs={"title": "Net biosphere exchange of a land model in the cells of the study"},
+    )
 
 
 def _field(

@@ -1,7 +1,8 @@
-"""What drives each trait or component: mean absolute SHAP values of the predictors (Fig. 3e-g)."""
+"""What drives each trait or component: predictors (Fig. 3e-g) and their groups (Fig. S26)."""
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -23,7 +24,7 @@ def draw_attribution(
 ) -> Figure:
     """Draw the importance of each predictor for each output, with its direction and group.
 
-    The length of a bar is the mean absolute SHAP value; its colour the mean SHAP value where the
+    The length of a bar is the mean absolute SHAP value; its colour the median SHAP value where the
     predictor is in its upper quartile minus that where it is in its lower one; the square before
     the predictor's name its group.
 
@@ -51,14 +52,83 @@ def draw_attribution(
         axes = panels[position]
         style.panel_title(axes, position, style.symbol(output))
         _draw_bars(figure, axes, rows[rows["output"] == output], output, population)
-    groups = [group for group in style.GROUP_COLOURS if group in set(rows["group"])]
+    if not rows.empty:
+        figure.suptitle(
+            f"{style.cells_of(population)} (n = {rows['n'].iloc[0]:,})", x=0.01, ha="left"
+        )
+    _add_groups(figure, set(rows["group"]))
+    return figure
+
+
+@style.styled
+def draw_group_importance(table: pd.DataFrame) -> Figure:
+    """Draw the shares of predictor groups in the importance for each trait, component, plant type.
+
+    On the left the share of the summed absolute SHAP values of a group's predictors, as in the
+    paper; on the right that of the absolute value of their sum, in which effects that cancel within
+    a group do not count. Above for each trait and component in all cells; beneath, the mean of the
+    traits in all cells and in those of each plant type.
+
+    Parameters
+    ----------
+    table
+        ``analysis/{setup}/group_importance.csv``.
+    """
+    everywhere = table[table["population"] == "all"]
+    outputs = list(dict.fromkeys(everywhere["output"]))
+    populations = list(dict.fromkeys(table["population"]))
+    of_traits = table[~table["output"].str.startswith("component_")]
+    figure = Figure(figsize=(style.WIDTH, 1.6 + 0.19 * (len(outputs) + len(populations))))
+    panels = figure.subplots(
+        *(2, 2),
+        sharey="row",
+        sharex=True,
+        squeeze=False,
+        height_ratios=[len(outputs), max(len(populations), 2)],
+    )
+    columns = {"share": "Absolute SHAP of predictors", "net_share": "Absolute SHAP of groups"}
+    for column, (share, title) in enumerate(columns.items()):
+        style.panel_title(panels[0, column], column, title)
+        wide = everywhere.pivot_table(index="output", columns="group", values=share, sort=False)
+        _draw_shares(panels[0, column], wide.reindex(outputs))
+        style.panel_title(panels[1, column], 2 + column, "Mean over traits")
+        wide = of_traits.pivot_table(index="population", columns="group", values=share, sort=False)
+        _draw_shares(panels[1, column], wide.reindex(populations))
+        panels[1, column].set_xlabel("Share of importance (%)")
+    panels[0, 0].set_yticks(range(len(outputs)), [style.symbol(name) for name in outputs])
+    panels[1, 0].set_yticks(range(len(populations)), [style.cells_of(p) for p in populations])
+    _add_groups(figure, set(table["group"]))
+    return figure
+
+
+def _draw_shares(axes: Axes, wide: pd.DataFrame) -> None:
+    left = np.zeros(len(wide))
+    for group in style.GROUP_COLOURS:
+        if group not in wide:
+            continue
+        percent = 100 * wide[group].fillna(0.0).to_numpy()
+        axes.barh(
+            range(len(wide)),
+            percent,
+            0.76,
+            left=left,
+            color=style.group_colour(group),
+            edgecolor="white",
+            linewidth=0.5,
+        )
+        left += percent
+    axes.set(xlim=(0, 100), ylim=(len(wide) - 0.4, -0.6))
+    axes.tick_params(axis="y", length=0)
+
+
+def _add_groups(figure: Figure, present: set[str]) -> None:
+    groups = [group for group in style.GROUP_COLOURS if group in present]
     if groups:
         figure.legend(
             handles=[Patch(color=style.group_colour(group), label=group) for group in groups],
             loc="outside upper right",
             ncols=len(groups),
         )
-    return figure
 
 
 def _draw_bars(

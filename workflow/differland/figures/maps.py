@@ -25,10 +25,7 @@ from matplotlib.gridspec import SubplotSpec
 
 from differland.errors import InputError
 from differland.figures import style
-from differland.grid import EARTH_RADIUS
-
-CELL_SIZE = 0.25
-"""Edge of a grid cell, in degrees."""
+from differland.grid import EARTH_RADIUS, STUDY_CELL, is_gridded
 
 SMALLEST_PIXEL = 0.02
 """Edge, in inches on the page, from which a pixel that stands alone can be seen."""
@@ -109,7 +106,7 @@ def window_of(latitude: np.ndarray, longitude: np.ndarray) -> Window | None:
     centre = ((south + north) / 2, (west + east) / 2)
     projection = ccrs.LambertAzimuthalEqualArea(centre[1], centre[0])
     # Corners of all cells, so that none is cut.
-    steps = np.array([-CELL_SIZE / 2, CELL_SIZE / 2])
+    steps = np.array([-STUDY_CELL / 2, STUDY_CELL / 2])
     y, x = np.meshgrid(steps, steps)
     corners = projection.transform_points(
         _GEODETIC,
@@ -292,14 +289,6 @@ def _graticule(window: Window) -> tuple[range, range]:
     return range(-180, 180, across), range(-90, 91, along)
 
 
-def is_gridded(latitude: np.ndarray, longitude: np.ndarray) -> bool:
-    """Whether all cells are centres of the global 0.25 degree grid."""
-    rows = (np.asarray(latitude, dtype=float) + 90) / CELL_SIZE - 0.5
-    columns = (np.asarray(longitude, dtype=float) + 180) / CELL_SIZE - 0.5
-    offset = np.concatenate([np.abs(rows - np.round(rows)), np.abs(columns - np.round(columns))])
-    return bool(np.all(offset < 1e-3))
-
-
 def add_cells(
     axes: GeoAxes,
     latitude: np.ndarray,
@@ -365,7 +354,7 @@ def _cell_on_page(axes: GeoAxes, latitude: np.ndarray) -> float:
         for (low, high), inches in ((axes.get_xlim(), width), (axes.get_ylim(), height))
     )
     shrinkage = np.sqrt(np.cos(np.deg2rad(latitude)).mean())
-    return float(CELL_SIZE * _DEGREE * shrinkage / max(across, along))
+    return float(STUDY_CELL * _DEGREE * shrinkage / max(across, along))
 
 
 def _add_pixels(
@@ -376,10 +365,10 @@ def _add_pixels(
     colours: str | Colormap,
     norm: Normalize,
 ) -> ScalarMappable:
-    rows = np.floor((latitude + 90) / CELL_SIZE).astype(int)
-    columns = np.floor((longitude + 180) / CELL_SIZE).astype(int)
+    rows = np.floor((latitude + 90) / STUDY_CELL).astype(int)
+    columns = np.floor((longitude + 180) / STUDY_CELL).astype(int)
     if isinstance(axes.projection, ccrs.EqualEarth):
-        picture = np.full((round(180 / CELL_SIZE), round(360 / CELL_SIZE)), np.nan)
+        picture = np.full((round(180 / STUDY_CELL), round(360 / STUDY_CELL)), np.nan)
         picture[rows, columns] = values
         return axes.imshow(
             np.ma.masked_invalid(picture),
@@ -393,14 +382,14 @@ def _add_pixels(
             zorder=2,
         )
     # Each pixel is the quadrangle that its corners become, from the westernmost eastwards.
-    first = round((_arc(longitude)[0] + 180) / CELL_SIZE - 0.5)
-    columns = (columns - first) % round(360 / CELL_SIZE)
+    first = round((_arc(longitude)[0] + 180) / STUDY_CELL - 0.5)
+    columns = (columns - first) % round(360 / STUDY_CELL)
     lowest = int(rows.min())
     picture = np.full((int(rows.max()) - lowest + 1, int(columns.max()) + 1), np.nan)
     picture[rows - lowest, columns] = values
     east, north = np.meshgrid(
-        (first + np.arange(picture.shape[1] + 1)) * CELL_SIZE - 180,
-        (lowest + np.arange(picture.shape[0] + 1)) * CELL_SIZE - 90,
+        (first + np.arange(picture.shape[1] + 1)) * STUDY_CELL - 180,
+        (lowest + np.arange(picture.shape[0] + 1)) * STUDY_CELL - 90,
     )
     corners = axes.projection.transform_points(_GEODETIC, east, north)
     return axes.pcolormesh(

@@ -11,7 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from differland.errors import InputError
-from differland.figures import maps, style
+from differland.figures import map_grid, maps, style
+from differland.observables import OBSERVABLES
+
+EMPTY = {"contribution": np.nan, "dominant": -1}
+"""What the maps hold where nothing is known."""
 
 
 @style.styled
@@ -34,7 +38,7 @@ def draw_partition(table: pd.DataFrame) -> Figure:
     if table.empty:
         raise InputError("analysis/partition.csv", "rows", "at least one", "none")
     splits = [split for split in style.SPLITS if split in set(table["split"])]
-    targets = list(dict.fromkeys(table["target"]))
+    targets = style.order_targets(table["target"])
     groups = [group for group in dict.fromkeys(table["group"]) if group != "total"]
     figure = Figure(figsize=(style.WIDTH, 0.5 + 2.4 * len(splits)))
     panels = figure.subplots(len(splits), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
@@ -91,18 +95,14 @@ def draw_partition_map(cells: xr.Dataset, target: str) -> Figure:
     cells
         ``analysis/partition_cells.nc``.
     target
-        One of its targets.
+        A target. One that the driver does not observe gives empty maps.
 
     Raises
     ------
     InputError
-        The file does not hold the target.
+        There is no such target.
     """
-    source = cells.encoding.get("source", "analysis/partition_cells.nc")
-    targets = [str(name) for name in cells["target"].to_numpy()]
-    if target not in targets:
-        raise InputError(source, "target", f"one of {', '.join(targets)}", repr(target))
-    dominant = cells["dominant"].to_numpy()[targets.index(target)].astype(int)
+    dominant = _of_target(cells, target)["dominant"].to_numpy().astype(int)
     groups = [str(name) for name in cells["group"].to_numpy()]
     latitude, longitude = maps.coordinates(cells)
     shown = dominant >= 0
@@ -129,6 +129,74 @@ def draw_partition_map(cells: xr.Dataset, target: str) -> Figure:
     place = (0.15, 0.17, 0.12, 0.25) if window is None else (1.1, 0.3, 0.22, 0.4)
     _draw_fractions(axes.inset_axes(place), dominant[shown], groups)
     return figure
+
+
+@style.styled
+def draw_contribution_maps(cells: xr.Dataset, target: str) -> Figure:
+    """Independent contribution of each group to a target's variance in time, cell by cell.
+
+    All maps share their colours, which are neutral at zero: a group that makes predictions of a
+    cell worse is shown as such (Fig. 2b-f).
+
+    Parameters
+    ----------
+    cells
+        ``analysis/partition_cells.nc``.
+    target
+        A target. One that the driver does not observe gives empty maps.
+
+    Raises
+    ------
+    InputError
+        There is no such target.
+    """
+    here = _of_target(cells, target)
+    groups = [str(name) for name in cells["group"].to_numpy()]
+    contribution = here["contribution"].to_numpy().astype(float)
+    known = np.isfinite(contribution).all(axis=0)
+    latitude, longitude = maps.coordinates(cells)
+    columns = 2 if len(groups) > 1 else 1
+    figure, rows = map_grid.grid_of_maps(
+        maps.window_of(latitude, longitude), -(-len(groups) // columns), columns
+    )
+    panels = [axes for row in rows for axes in row]
+    for axes in panels[len(groups) :]:
+        axes.remove()
+    panels = panels[: len(groups)]
+    if not known.any():
+        for position, (axes, group) in enumerate(zip(panels, groups, strict=True)):
+            style.panel_title(axes, position, group)
+            style.say(axes, "nowhere enough\nobservations")
+        return figure
+    # The outermost 1 % at either end do not set the colours of all others.
+    bound = np.quantile(np.abs(contribution[:, known]), 0.99)
+    norm = style.centred_norm(np.array([bound]))
+    total = contribution[:, known].sum(axis=0).mean()
+    for position, (axes, group) in enumerate(zip(panels, groups, strict=True)):
+        values = contribution[position]
+        mean, below = values[known].mean(), 100 * (values[known] < 0).mean()
+        share = f" ({100 * mean / total:.0f} %)" if total > 0 else ""
+        numbers = f"mean {mean:.3f}{share}, < 0 in {below:.0f} %"
+        words = f"{group} for {style.symbol(target)}\n{numbers}"
+        style.panel_title(axes, position, words)
+        colours = maps.add_cells(axes, latitude, longitude, values, style.DIVERGING, norm)
+    label = f"Contribution to $r^2$ in time of {style.symbol(target)} ({style.DIMENSIONLESS})"
+    map_grid.shared_bar(colours, panels, label, "both")
+    return figure
+
+
+def _of_target(cells: xr.Dataset, target: str) -> xr.Dataset:
+    """The maps of one target; without any value where the driver does not observe it."""
+    targets = [str(name) for name in cells["target"].to_numpy()]
+    if target in targets:
+        return cells.isel(target=targets.index(target))
+    if target not in OBSERVABLES:
+        source = cells.encoding.get("source", "analysis/partition_cells.nc")
+        raise InputError(source, "target", f"one of {', '.join(targets)}", repr(target))
+    first = cells.isel(target=0)
+    return first.assign(
+        {name: xr.full_like(first[name], EMPTY[name]) for name in EMPTY if name in first}
+    )
 
 
 def _draw_fractions(inset: Axes, dominant: np.ndarray, groups: Sequence[str]) -> None:

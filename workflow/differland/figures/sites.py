@@ -1,8 +1,9 @@
-"""One page per flux-tower site: carbon and water over time (Figs. S19 and S20)."""
+"""Flux towers: a page per site (Figs. S19 and S20), and the means of all sites (Fig. S21)."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
@@ -137,6 +138,77 @@ def draw_site(
         handles.append(Patch(color=style.LIGHT_GREY, label="spin-up, not evaluated"))
     figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure
+
+
+GRADIENT_COLOURS = {"train": style.BLUE, "test": style.VERMILION}
+
+
+@style.styled
+def draw_gradients(means: pd.DataFrame, skills: pd.DataFrame) -> Figure:
+    """Modelled against observed means of the sites, one panel per flux (Fig. S21).
+
+    Parameters
+    ----------
+    means, skills
+        ``site_means.csv`` and ``site_skills.csv`` of `differland.analysis.sites.compare_sites`.
+        Shown are the variables that the targets were trained on, the first of each target.
+    """
+    targets = style.order_targets(means["target"])
+    figure = Figure(figsize=(style.WIDTH, 3.1))
+    if not targets:
+        axes = figure.subplots()
+        axes.set_axis_off()
+        style.say(axes, "no tower was observed after the spin-up")
+        return figure
+    panels = figure.subplots(1, len(targets), squeeze=False)[0]
+    for position, target in enumerate(targets):
+        axes = panels[position]
+        variable = means.loc[means["target"] == target, "observations"].iloc[0]
+        sites = means[means["observations"] == variable]
+        units = style.format_units(style.facts(target)[1])
+        for split, colour in GRADIENT_COLOURS.items():
+            chosen = sites[sites["split"] == split]
+            axes.plot(
+                chosen["observed"], chosen["modelled"], "o", color=colour, markersize=3.5,
+                alpha=0.7, markeredgecolor="white", markeredgewidth=0.3,
+            )  # fmt: skip
+        values = sites[["observed", "modelled"]].to_numpy()
+        margin = 0.06 * (np.ptp(values) or 1.0)
+        limits = (float(values.min() - margin), float(values.max() + margin))
+        axes.plot(limits, limits, color="0.3", linewidth=0.8, linestyle=(0, (5, 3)), zorder=1)
+        axes.set(xlim=limits, ylim=limits, aspect="equal")
+        axes.set_xlabel(f"Observed ({units})")
+        axes.set_ylabel(f"Modelled ({units})")
+        name = style.capitalise(style.facts(OBSERVABLES[target].quantity)[0])
+        style.panel_title(axes, position, name.replace(" production", "\nproduction"))
+        of_sites = skills[(skills["observations"] == variable) & (skills["domain"] == "space")]
+        # Points lie along the diagonal: corners beside it are free.
+        for split, (x, y), (across, along) in (
+            ("all", (0.03, 0.98), ("left", "top")),
+            ("test", (0.98, 0.03), ("right", "bottom")),
+        ):
+            words = _told(of_sites, split)
+            axes.text(x, y, words, transform=axes.transAxes, ha=across, va=along, fontsize=6.5)
+    handles = [
+        panels[0].plot([], [], "o", color=colour, markersize=3.5, label=style.SPLITS[split])[0]
+        for split, colour in GRADIENT_COLOURS.items()
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    return figure
+
+
+def _told(skills: pd.DataFrame, split: str) -> str:
+    """What is known of the sites of a split, in words; nothing where there is no site."""
+    found = skills[skills["split"] == split]
+    if found.empty:
+        return ""
+    row = found.iloc[0]
+    name = {"all": "all sites", "test": "held out"}[split]
+    lines = [f"{name}: n = {row['sites']}"]
+    if np.isfinite(row["R2"]):
+        lines += [f"r = {row['correlation']:.2f}, R$^2$ = {row['R2']:.2f}"]
+        lines += [f"RMSE = {row['rmse']:.2f}"]
+    return "\n".join(lines)
 
 
 def _describe(driver: xr.Dataset, simulation: xr.Dataset, cell: int) -> str:

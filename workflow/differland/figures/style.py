@@ -6,7 +6,7 @@ quantities a diverging map with its neutral colour at zero.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from pathlib import Path
 from types import MappingProxyType
@@ -107,6 +107,7 @@ SYMBOLS: Mapping[str, str] = MappingProxyType(
         "underlying_water_use_efficiency": "uWUE",
         "q10": "$Q_{10}$",
         "autotrophic_fraction": r"$f_\mathrm{auto}$",
+        "carbon_use_efficiency": "CUE",
         "litter_turnover_rate": r"$k_\mathrm{litter}$",
         "leaf_carbon_mass_per_area": "LCMA",
         "labile_release_period": r"$c_\mathrm{onset}$",
@@ -119,7 +120,25 @@ SYMBOLS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+# The order of Fig. 2; then what towers see, and stocks.
+TARGET_ORDER = ("lai", "nbe", "sif", "ewt", "et", "gpp_site", "reco_site", "et_site")
+
 ACRONYMS = frozenset({"sif", "som", "vod"})
+
+# Abbreviations of Fig. 4; types that it has get the colours that are easiest to tell apart.
+PLANT_TYPES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "needleleaf_forest": ("NF", BLUE),
+        "deciduous_broadleaf_forest": ("DBF", ORANGE),
+        "evergreen_broadleaf_forest": ("EBF", GREEN),
+        "mixed_forest": ("MF", SKY_BLUE),
+        "shrubland": ("SH", VERMILION),
+        "savanna": ("SAV", "#B8A000"),
+        "grassland": ("GRA", PURPLE),
+        "wetland": ("WET", GREY),
+        "cropland": ("CRO", "#7F3C00"),
+    }
+)
 
 SPLITS: Mapping[str, str] = MappingProxyType(
     {
@@ -272,6 +291,13 @@ def label(name: str) -> str:
     return f"{capitalise(long_name)} ({format_units(units)})"
 
 
+def order_targets(names: Iterable[str]) -> list[str]:
+    """Targets in the order of the paper's figures, each once; others last, as they come."""
+    given = list(dict.fromkeys(names))
+    first = [name for name in TARGET_ORDER if name in given]
+    return [*first, *(name for name in given if name not in first)]
+
+
 def symbol(name: str) -> str:
     """Short label of a target or trait; other names with blanks for underscores."""
     if name.startswith("component_"):
@@ -283,6 +309,11 @@ def tick_label(name: str) -> str:
     """Name of a predictor or parameter, for example ``Needleleaf forest`` or ``Initial SOM``."""
     words = [word.upper() if word in ACRONYMS else word for word in name.split("_")]
     return capitalise(" ".join(words))
+
+
+def cells_of(population: str) -> str:
+    """What to call the cells of a population: all, or those of a plant type."""
+    return "All cells" if population == "all" else tick_label(population)
 
 
 def group_colour(group: str) -> str:
@@ -327,11 +358,21 @@ def colour_norm(name: str, values: npt.ArrayLike) -> Normalize:
         return Normalize(0.0, 1.0)
     low, high = np.quantile(finite, [0.01, 0.99])
     if colour_map(name) == DIVERGING:
-        return centred_norm(finite[(finite >= low) & (finite <= high)])
+        return central_norm(finite)
     if low == high:
         margin = abs(low) * 0.05 or 1.0
         return Normalize(low - margin, high + margin)
     return Normalize(low, high)
+
+
+def central_norm(values: npt.ArrayLike) -> Normalize:
+    """Range that holds the central 98 % of the finite `values` and has zero in its middle."""
+    array = np.asarray(values, dtype=float)
+    finite = array[np.isfinite(array)]
+    if finite.size == 0:
+        return centred_norm(finite)
+    low, high = np.quantile(finite, [0.01, 0.99])
+    return centred_norm(finite[(finite >= low) & (finite <= high)])
 
 
 def centred_norm(values: npt.ArrayLike) -> Normalize:

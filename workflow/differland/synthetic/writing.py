@@ -14,7 +14,16 @@ from tqdm import tqdm
 import differland
 from differland.errors import InputError
 from differland.files import write_netcdf
-from differland.synthetic.native import air, fire, land, patches, towers, vegetation
+from differland.synthetic.native import (
+    air,
+    exchange,
+    fire,
+    land,
+    patches,
+    scenarios,
+    towers,
+    vegetation,
+)
 from differland.synthetic.raw import RawPlanet, RawPlanetSettings, make_raw_planet
 
 logger = logging.getLogger(__name__)
@@ -41,6 +50,9 @@ PRODUCTS: dict[str, Callable[[RawPlanet, Path], None]] = {
     "cms_flux_nbe": patches.write_exchange,
     "grace": patches.write_water_storage,
     "flux_towers": towers.write_towers,
+    "cmip6": scenarios.write_climate_models,
+    "cams": exchange.write_inversion,
+    "trendy": exchange.write_land_models,
 }
 """What writes each product into its folder."""
 
@@ -52,7 +64,7 @@ def write_planet(folder: Path, settings: RawPlanetSettings) -> None:
     ----------
     folder
         Gets ``raw``, with a folder for each product, ``truth.nc``, and ``planet.json``, which tells
-        the settings. A folder that holds this planet is left as it is.
+        the settings and products. A folder that holds this planet is left as it is.
     settings
         Size of the planet. The same settings give the same planet.
 
@@ -62,7 +74,11 @@ def write_planet(folder: Path, settings: RawPlanetSettings) -> None:
         There can be no such planet, or the folder holds another one, or something else.
     """
     settings.check()
-    record: dict[str, object] = {"differland": differland.__version__, "settings": asdict(settings)}
+    record: dict[str, object] = {
+        "differland": differland.__version__,
+        "settings": asdict(settings),
+        "products": list(PRODUCTS),
+    }
     if _holds(folder, record):
         logger.info("%s holds the planet", folder)
         return

@@ -1,0 +1,25 @@
+from differland.analysis.agreement import true_components, truth_agreement
+from differland.files import read_netcdf, write_netcdf, write_text
+from differland.logs import record
+from differland.tables import TRAITS
+
+
+def compare_components(
+    parameters: str, cells: str, number: int, table: str, components: str
+) -> None:
+    """Compare the trait axes of an ensemble and its members with the true ones."""
+    truth = true_components(read_netcdf(cells), number)
+    rows = truth_agreement(truth, read_netcdf(parameters, names=TRAITS))
+    write_text(rows.to_csv(index=False), table)
+    write_netcdf(truth, components)
+
+
+if __name__ == "__main__":
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
+        compare_components(
+            parameters=snakemake.input.parameters,
+            cells=snakemake.input.cells,
+            number=snakemake.params.number,
+            table=snakemake.output.table,
+            components=snakemake.output.components,
+        )

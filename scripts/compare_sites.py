@@ -1,0 +1,36 @@
+from differland.analysis.sites import compare_sites as compare
+from differland.files import read_netcdf, write_text
+from differland.logs import record
+
+
+def compare_sites(
+    driver: str,
+    patches: str,
+    simulation: str,
+    variables: list[str],
+    settings: dict,
+    means: str,
+    skills: str,
+) -> None:
+    """Compare the ensemble mean with the flux towers."""
+    tables = compare(
+        read_netcdf(driver, names=variables),
+        read_netcdf(patches),
+        read_netcdf(simulation, names=["gpp", "reco", "et"]),
+        **settings,
+    )
+    for table, path in zip(tables, (means, skills), strict=True):
+        write_text(table.to_csv(index=False), path)
+
+
+if __name__ == "__main__":
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
+        compare_sites(
+            driver=snakemake.input.driver,
+            patches=snakemake.input.patches,
+            simulation=snakemake.input.simulation,
+            variables=snakemake.params.variables,
+            settings=snakemake.params.settings,
+            means=snakemake.output.means,
+            skills=snakemake.output.skills,
+        )

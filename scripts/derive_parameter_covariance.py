@@ -1,0 +1,34 @@
+from differland.analysis.covariance import parameter_covariance
+from differland.files import read_netcdf, write_netcdf
+from differland.logs import record
+from differland.tables import PARAMETERS
+
+
+def derive_parameter_covariance(
+    parameters: str,
+    driver: str,
+    plant_types: list[str],
+    threshold: float,
+    minimum_cells: int,
+    covariance: str,
+) -> None:
+    """Derive means and covariances of the parameters, overall and by plant type."""
+    result = parameter_covariance(
+        read_netcdf(parameters, names=PARAMETERS),
+        read_netcdf(driver, names=plant_types),
+        threshold,
+        minimum_cells,
+    )
+    write_netcdf(result, covariance)
+
+
+if __name__ == "__main__":
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
+        derive_parameter_covariance(
+            parameters=snakemake.input.parameters,
+            driver=snakemake.input.driver,
+            plant_types=snakemake.params.plant_types,
+            threshold=snakemake.params.threshold,
+            minimum_cells=snakemake.params.minimum_cells,
+            covariance=snakemake.output.covariance,
+        )

@@ -1,0 +1,30 @@
+from pathlib import Path
+
+from differland.climatology import grid_climates
+from differland.datasets.climate_models import Variable
+from differland.files import write_netcdf
+from differland.gridding import Gridding
+from differland.logs import record
+
+
+def regrid_climates(
+    sources: dict[Variable, list[Path]],
+    periods: dict[str, list[int]],
+    gridding: Gridding,
+    climates: str,
+) -> None:
+    """Put the mean climates of a climate model on the study's grid."""
+    write_netcdf(grid_climates(sources, periods, gridding), climates)
+
+
+if __name__ == "__main__":
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
+        regrid_climates(
+            sources={
+                variable: [Path(file) for file in files]
+                for variable, files in snakemake.input.items()
+            },
+            periods=snakemake.params.periods,
+            gridding=Gridding.from_settings(snakemake.params.window, {}, snakemake.params.weights),
+            climates=snakemake.output.climates,
+        )

@@ -1,0 +1,156 @@
+"""Pages of the report: what they say is what the study is."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+import yaml
+
+from differland import reporting
+from differland.reporting import Study
+from differland.tables import TRAITS
+
+CONFIG = Path(__file__).resolve().parents[1] / "config" / "config.yaml"
+REFERENCE = "PFT+CLIM+SOIL+AGE"
+
+
+def make_config() -> dict[str, Any]:
+    config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    config["study"] = "<small> & odd"
+    config["driver"]["source"] = "file"
+    config["driver"]["path"] = "cells.nc"
+    return config
+
+
+def make_record(stage: str, seed: int) -> dict[str, Any]:
+    return {
+        **{"stage": stage, "seed": f"{seed:02d}", "epochs": 199, "restarts": int(seed == 1)},
+        **{"device": "cpu cpu" if seed < 3 else "gpu H100", "engine": "kernel"},
+        "versions": {"differland": "0.1.0", "model": 1, "jax": "0.10.2", "python": "3.11"},
+    }
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    records = []
+    for stage in ("develop", "final"):
+        for seed in (1, 2, 3):
+            records.append(tmp_path / f"{stage}{seed}.json")
+            records[-1].write_text(json.dumps(make_record(stage, seed)), encoding="utf-8")
+    config = make_config()
+    names = [term["observation"] for term in config["loss"].values() if "observation" in term]
+    names += [name for group in config["predictors"].values() for name in group]
+    cells = np.zeros(12)
+    driver = xr.Dataset(
+        {name: ("cell", cells) for name in names if name not in (None, "nbe", "canopy_height")},
+        coords={"time": pd.date_range("2001-01-15", periods=24, freq="MS")},
+    )
+    metrics = pd.DataFrame(
+        [
+            {
+                **{"stage": "develop", "setup": setup, "member": member, "split": "test"},
+                **{"target": "lai", "domain": "space-time", "driver": "driver", "R2": value},
+            }
+            for setup, values in (("PFT", (0.5, 0.6, 0.7)), (REFERENCE, (0.8, 0.9, 0.95)))
+            for member, value in zip(("01", "02", "ensemble"), values, strict=True)
+        ]
+    )
+    loadings = np.linspace(-1, 1, 26).reshape(13, 2)
+    components = xr.Dataset(
+        {
+            "loadings": (("trait", "component"), loadings),
+            "explained_variance_ratio": ("component", [0.532, 0.221]),
+        },
+        coords={"trait": list(TRAITS), "component": [1, 2]},
+    )
+    attribution = pd.DataFrame(
+        {
+            "population": "all",
+            "output": ["component_1"] * 4 + ["component_2"] * 4,
+            "predictor": ["elevation", "savanna", "clay", "sand"] * 2,
+            "share": [0.1, 0.4, 0.3, 0.2, 0.7, 0.1, 0.15, 0.05],
+        }
+    )
+    identifiability = pd.DataFrame(
+        {"parameter": ["q", "p", "r"], "identifiable": [True, False, True], "threshold": 0.6}
+    )
+    differences = pd.DataFrame(
+        {
+            **{"setup_a": ["PFT"], "setup_b": [REFERENCE], "target": "lai", "skill": "R2"},
+            **{"prediction": "ensemble", "difference": 0.25, "lower": 0.2, "upper": 0.31},
+        }
+    )
+    return Study(
+        config=config,
+        compared=["PFT", REFERENCE],
+        records=records,
+        driver=driver,
+        patches=xr.Dataset({"test": ("patch", [0, 1, 0, 0])}),
+        metrics=metrics,
+        components=components,
+        tables={
+            "attribution": attribution,
+            "identifiability": identifiability,
+            "skill_differences": differences,
+        },
+    )
+
+
+def test_facts_are_those_of_the_records_and_the_driver(study):
+    facts = reporting.facts_of_study(study)
+    assert facts["Data"] == "driver file cells.nc"
+    assert facts["Cells"] == "12 in 4 patches, 1 of which are held out as test set"
+    assert facts["Months"].startswith("2001-02 to 2003-01; the first 24")
+    assert facts["Members"].startswith("3 in stage develop, 3 in stage final; of 20")
+    assert facts["Training"].startswith("199 epochs, 2 restart(s)")
+    assert facts["Devices"] == (
+        "cpu cpu, engine kernel (4 members); gpu H100, engine kernel (2 members)"
+    )
+
+
+def test_what_is_missing_is_told_with_the_reason(study):
+    missing = dict(reporting.missing_parts(study))
+    assert missing["NBE"] == "the driver has no variable nbe"
+    assert missing["predictor canopy_height"] == "the driver has no such variable"
+    assert any("setups has no CLIM+SOIL+AGE" in why for why in missing.values())
+    assert missing["projected traits (Fig. S2)"] == "projection.models is empty"
+    # Nothing is told of what is there, nor of raw products, since none is read.
+    assert "LAI" not in missing and not any("raw.products" in why for why in missing.values())
+    study.config["driver"]["source"] = "raw"
+    assert dict(reporting.missing_parts(study))["product cams"] == "raw.products.cams is null"
+
+
+def test_numbers_of_the_summary(study):
+    numbers = {title: table for title, _, table in reporting.main_numbers(study)}
+    skill = numbers["Skill on held-out patches"]
+    assert skill["PFT"].item() == "0.55 ± 0.07" and skill[REFERENCE].item() == "0.85 ± 0.07"
+    difference = numbers["Differences between setups"]
+    assert difference[f"{REFERENCE} minus PFT"].item() == "+0.250 (+0.200 to +0.310)"
+    axes = numbers["Axes of trait variation"]
+    assert axes["Variance (%)"].tolist() == [53.2, 22.1]
+    predictors = axes["Strongest predictors (share of importance)"]
+    assert predictors[0] == "savanna (40%), clay (30%), sand (20%)"
+    assert numbers["Identifiability"]["Identifiable"].item() == "2 of 3"
+    assert "Dominant groups of predictors" not in numbers
+
+
+def test_summary_is_one_file_whose_texts_are_escaped(study, tmp_path):
+    picture = tmp_path / "a.png"
+    picture.write_bytes(b"\x89PNG")
+    page = reporting.summary_page(study, {"A <caption>": picture})
+    assert "Study &lt;small&gt; &amp; odd" in page and "A &lt;caption&gt;" in page
+    assert "data:image/png;base64,iVBORw==" in page
+    assert not re.search(r"(src|href)=\"(?!data:|#)", page)
+
+
+def test_page_of_tables_holds_their_numbers(study):
+    table = pd.DataFrame({"name": ["b", "a"], "value": [1 / 7, np.nan]})
+    page = reporting.tables_page("small", {"one.csv": table, "two.csv": table})
+    assert "0.1429" in page and "0.14285" not in page
+    assert 'href="#t2">two.csv' in page
+    assert not re.search(r"<(script|link)[^>]+(src|href)=\"http", page)

@@ -1,0 +1,55 @@
+"""The four traits whose dependence on the environment the paper shows (Fig. 4, Fig. S2)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from differland.tables import TRAITS
+
+SHOWN_PREDICTORS = ("mean_annual_temperature", "mean_annual_precipitation", "canopy_height")
+"""Predictors that Fig. 4 shows them along."""
+
+
+@dataclass(frozen=True)
+class KeyTrait:
+    """A trait, or what is left of one when one of the table is taken away.
+
+    Attributes
+    ----------
+    trait
+        The trait of ``differland.tables.TRAITS`` that it is made of.
+    complement
+        Whether it is one minus that trait, which is a fraction.
+    long_name, units
+        Of the trait itself.
+    """
+
+    trait: str
+    complement: bool
+    long_name: str
+    units: str
+
+    def value(self, of_trait: Any) -> Any:
+        """Value, from that of the table's trait."""
+        return 1 - of_trait if self.complement else of_trait
+
+    def change(self, of_trait: Any) -> Any:
+        """Difference of two values, from that of the table's trait."""
+        return -of_trait if self.complement else of_trait
+
+
+def _of_table(name: str) -> KeyTrait:
+    return KeyTrait(name, False, TRAITS[name].long_name, TRAITS[name].units)
+
+
+KEY_TRAITS: Mapping[str, KeyTrait] = MappingProxyType(
+    {
+        "canopy_efficiency": _of_table("canopy_efficiency"),
+        "leaf_carbon_mass_per_area": _of_table("leaf_carbon_mass_per_area"),
+        "carbon_use_efficiency": KeyTrait(
+            "autotrophic_fraction", True, "carbon use efficiency (NPP over GPP)", "1"
+        ),
+        "allocation_root": _of_table("allocation_root"),
+    }
+)

@@ -1,0 +1,153 @@
+"""Flux towers: gradients among their means, and skill by how well they stand for their cells."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from differland.errors import InputError
+from differland.metrics import MINIMUM_PAIRS, skill, targets_of_driver
+from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
+
+SITE_TARGETS = tuple(name for name, row in OBSERVABLES.items() if row.support == "site")
+
+SPLITS = ("all", "train", "test")
+
+SITE_SKILLS = ("correlation", "R2", "rmse", "mae", "slope")
+
+
+def compare_sites(
+    driver: xr.Dataset,
+    patches: xr.Dataset,
+    simulation: xr.Dataset,
+    observations: Mapping[str, str | None] = OBSERVED_VARIABLES,
+    representativeness: float | None = None,
+    spin_up_months: int = 24,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Compare the ensemble mean with flux towers (paper, Results and Fig. S21).
+
+    Means of a site are over the months after the spin-up in which it is observed, of model and
+    observation alike. Months that a site lacks make its mean that of a season perhaps, which the
+    comparison survives and the number itself does not.
+
+    Parameters
+    ----------
+    driver, patches, simulation
+        ``driver.nc``, ``patches.nc`` and the ``simulation.nc`` of an ensemble. Cells of patches
+        that were left out of the study do not count.
+    observations
+        Driver variable by target. Variables such as ``gpp_site_50percent`` hold the sites whose
+        plant type covers at least that part of the cell; all that the driver has are compared.
+    representativeness
+        That cover in the target's own variable, 0 to 1; None where it is not known.
+    spin_up_months
+        Months at the start that do not count, whole years.
+
+    Returns
+    -------
+    means : DataFrame
+        One row per target, threshold and site: target, observations, representativeness, site,
+        lat, lon, split, months; observed and modelled, in ``units``.
+    skills : DataFrame
+        Columns target, observations, representativeness, split (all, train, test), domain, sites,
+        n, correlation, R2, rmse, mae, slope, units. Domains: space is the means of the sites,
+        space-time all months of all sites, time the median over sites of the skill in time. NaN
+        where there are fewer than three pairs.
+
+    Raises
+    ------
+    InputError
+        The simulation is of other cells than the driver.
+    """
+    if simulation.sizes["cell"] != driver.sizes["cell"]:
+        source = simulation.encoding.get("source", "simulation.nc")
+        expected = f"{driver.sizes['cell']} cells, as the driver"
+        raise InputError(source, "cell", expected, f"{simulation.sizes['cell']}")
+    number = driver["patch"].to_numpy()
+    held_out = np.isin(number, patches["number"].to_numpy()[patches["test"].to_numpy() == 1])
+    used = np.isin(number, patches["number"].to_numpy())
+    places = _places(driver)
+
+    means, skills = [], []
+    for target, variable, cover in _thresholds(driver, observations, representativeness):
+        # Towers are in few cells.
+        cells = np.flatnonzero(np.isfinite(driver[variable].to_numpy()).any(axis=1) & used)
+        here = driver.isel(cell=cells)
+        found = targets_of_driver(here, None, {target: variable}, spin_up_months)[0]
+        some = np.isfinite(found.observed).any(axis=1)
+        seen, observed = cells[some], found.observed[some]
+        series = simulation[OBSERVABLES[target].quantity].to_numpy()[seen]
+        modelled = np.where(np.isfinite(observed), series[:, spin_up_months:], np.nan)
+        key = {"target": target, "observations": variable, "representativeness": cover}
+        units = simulation[OBSERVABLES[target].quantity].attrs.get("units", "")
+        means.append(
+            pd.DataFrame(
+                {
+                    **key,
+                    **{name: values[seen] for name, values in places.items()},
+                    "split": np.where(held_out[seen], "test", "train"),
+                    "months": np.isfinite(observed).sum(axis=1),
+                    "observed": np.nanmean(observed, axis=1),
+                    "modelled": np.nanmean(modelled, axis=1),
+                    "units": units,
+                }
+            )
+        )
+        for row in _skills(observed, modelled, held_out[seen]):
+            skills.append({**key, **row, "units": units})
+    keys = ["target", "observations", "representativeness"]
+    columns = [*keys, "split", "domain", "sites", "n", *SITE_SKILLS, "units"]
+    names = [*keys, *places, "split", "months", "observed", "modelled", "units"]
+    return (
+        pd.concat(means) if means else pd.DataFrame(columns=names),
+        pd.DataFrame(skills, columns=columns),
+    )
+
+
+def _places(driver: xr.Dataset) -> dict[str, np.ndarray]:
+    names = np.full(driver.sizes["cell"], "")
+    if "site" in driver.variables:
+        names = driver["site"].to_numpy().astype(str)
+    return {"site": names, "lat": driver["lat"].to_numpy(), "lon": driver["lon"].to_numpy()}
+
+
+def _thresholds(
+    driver: xr.Dataset, observations: Mapping[str, str | None], own: float | None
+) -> Iterator[tuple[str, str, float]]:
+    """Target, variable and least cover of all observations of towers, the target's own first."""
+    for target in SITE_TARGETS:
+        variable = observations.get(target)
+        if variable is None or variable not in driver:
+            continue
+        yield target, variable, np.nan if own is None else own
+        pattern = re.compile(rf"{re.escape(target)}_(\d+(?:\.\d+)?)percent")
+        others = [match for name in driver.data_vars if (match := pattern.fullmatch(str(name)))]
+        for match in sorted(others, key=lambda match: float(match[1])):
+            if match[0] != variable:
+                yield target, match[0], float(match[1]) / 100
+
+
+def _skills(
+    observed: np.ndarray, modelled: np.ndarray, held_out: np.ndarray
+) -> Iterator[dict[str, Any]]:
+    """Skill of the sites of each split, in each domain; shapes (site, month) and (site,)."""
+    for split in SPLITS:
+        chosen = {"all": np.ones_like(held_out), "train": ~held_out, "test": held_out}[split]
+        o, m = observed[chosen], modelled[chosen]
+        if not chosen.any():
+            continue
+        key = {"split": split, "sites": int(chosen.sum())}
+        every = skill(o.ravel(), m.ravel())
+        space = skill(np.nanmean(o, axis=1), np.nanmean(m, axis=1))
+        in_time = skill(o, m)
+        known = in_time["n"] >= MINIMUM_PAIRS
+        time = {
+            name: np.nanmedian(in_time[name]) if np.isfinite(in_time[name]).any() else np.nan
+            for name in SITE_SKILLS
+        } | {"n": known.sum()}
+        for domain, values in (("space", space), ("space-time", every), ("time", time)):
+            numbers = {name: float(values[name]) for name in SITE_SKILLS}
+            yield {**key, "domain": domain, "n": int(values["n"]), **numbers}

@@ -1,0 +1,388 @@
+"""The pages of the report that are for reading: a summary of the study, and all its tables.
+
+Both are single HTML files that need no network.
+"""
+
+import datetime
+import json
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import itables
+import jinja2
+import pandas as pd
+import xarray as xr
+from itables.javascript import generate_init_offline_itables_html
+from itables.utils import find_package_file
+
+import differland
+from differland.analysis.skill import mean_and_spread
+from differland.figures import style
+from differland.setups import groups
+
+TEMPLATES = Path(__file__).resolve().parents[1] / "report"
+
+LONG_TABLE = 15
+"""Rows of a table that are shown at once."""
+
+DIGITS = 4
+"""Significant digits of the numbers in tables; the CSV files have all."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A finished study.
+
+    Attributes
+    ----------
+    config
+        Its configuration.
+    compared
+        Those of the three setups that are compared with one another which it has.
+    records
+        ``member.json`` of all members.
+    driver, patches
+        Its driver, of which times and names are needed, and its patches.
+    metrics
+        ``tables/metrics.csv``.
+    components
+        Of the reference setup.
+    tables
+        Further tables by name, those that the study has.
+    """
+
+    config: Mapping[str, Any]
+    compared: Sequence[str]
+    records: Sequence[Path]
+    driver: xr.Dataset
+    patches: xr.Dataset
+    metrics: pd.DataFrame
+    components: xr.Dataset
+    tables: Mapping[str, pd.DataFrame]
+
+
+def summary_page(study: Study, figures: Mapping[str, Path | str]) -> str:
+    """Write the page that a reader sees first: what ran, on what, main numbers, what is missing.
+
+    Parameters
+    ----------
+    study
+        What to summarise.
+    figures
+        PNG files by caption.
+    """
+    return _render(
+        "summary.html.jinja",
+        study=study.config["study"],
+        date=datetime.date.today().isoformat(),
+        version=differland.__version__,
+        facts=facts_of_study(study),
+        numbers=[
+            (title, remark, _plain_table(table)) for title, remark, table in main_numbers(study)
+        ],
+        figures=[
+            (caption, b64encode(Path(path).read_bytes()).decode())
+            for caption, path in figures.items()
+        ],
+        missing=missing_parts(study),
+    )
+
+
+def tables_page(study: str, tables: Mapping[str, pd.DataFrame]) -> str:
+    """Write a page of all tables, which can be sorted, searched and copied.
+
+    Parameters
+    ----------
+    study
+        Its name.
+    tables
+        By path in the results.
+    """
+    bundle = generate_init_offline_itables_html(find_package_file("html/dt_bundle.js"))
+    shown = [
+        (
+            name,
+            itables.to_html_datatable(
+                _rounded(table),
+                connected=False,
+                table_id=f"table{number}",
+                classes="display compact nowrap",
+                style="width:100%",
+                showIndex=False,
+                maxBytes=0,
+                paging=len(table) > LONG_TABLE,
+                pageLength=LONG_TABLE,
+                lengthMenu=[LONG_TABLE, 50, 200],
+                scrollX=True,
+                buttons=["copyHtml5", "csvHtml5", "colvis"],
+                # Rows stay in the order of the file until somebody sorts them.
+                order=[],
+            ),
+        )
+        for number, (name, table) in enumerate(tables.items())
+    ]
+    return _render("tables.html.jinja", study=study, bundle=bundle, tables=shown)
+
+
+def _render(template: str, **values: Any) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(**values)
+
+
+def _rounded(table: pd.DataFrame) -> pd.DataFrame:
+    """Numbers of as many digits as anybody reads."""
+    columns = table.select_dtypes(float).columns
+    return table.assign(
+        **{
+            name: table[name].map(lambda value: float(f"{value:.{DIGITS}g}"), na_action="ignore")
+            for name in columns
+        }
+    )
+
+
+def _plain_table(table: pd.DataFrame) -> str:
+    text: str = _rounded(table).to_html(index=False, border=0, na_rep="", justify="left")
+    return text
+
+
+# -- what the summary says --------------------------------------------------------------------
+
+
+def facts_of_study(study: Study) -> dict[str, str]:
+    """What ran and on what data, by name."""
+    config, driver, patches = study.config, study.driver, study.patches
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in study.records]
+    source = config["driver"]["source"]
+    months = driver["time"].dt.strftime("%Y-%m").to_numpy()
+    tests = int((patches["test"] == 1).sum())
+    stages = Counter(record["stage"] for record in records)
+    trained = ", ".join(f"{count} in stage {stage}" for stage, count in stages.items())
+    restarts = sum(record["restarts"] for record in records)
+    facts = {
+        "Data": {
+            "raw": "providers' files in " + str(config["raw"]["folder"]),
+            "file": f"driver file {config['driver']['path']}",
+            "published": f"published driver in {config['driver']['path']}",
+        }[source],
+        "Cells": f"{driver.sizes['cell']:,} in {patches.sizes['patch']} patches, "
+        f"{tests} of which are held out as test set",
+        "Months": f"{months[0]} to {months[-1]}; the first "
+        f"{config['evaluation']['spin_up_months']} are spin-up and count in no skill",
+        "Setups": f"{len(config['setups'])}: {', '.join(config['setups'])}",
+        "Members": f"{trained}; of {config['ensemble']['seeds']} with the same setup, the "
+        f"{config['ensemble']['select']} with the lowest training loss form the ensemble",
+        "Training": f"{_span(record['epochs'] for record in records)} epochs, "
+        f"{restarts} restart(s) after a loss that was not finite",
+        "Devices": _listed(f"{record['device']}, engine {record['engine']}" for record in records),
+        "Versions": _listed(
+            "differland {differland}, model {model}, jax {jax}, Python {python}".format(
+                **record["versions"]
+            )
+            for record in records
+        ),
+    }
+    if config["experiments"]:
+        facts["Experiments"] = ", ".join(
+            f"{name} ({experiment['description']})" if "description" in experiment else name
+            for name, experiment in config["experiments"].items()
+        )
+    return facts
+
+
+def _listed(values: Iterable[str]) -> str:
+    """Different values with the number of each, where there are several."""
+    counts = Counter(values)
+    if len(counts) == 1:
+        return next(iter(counts))
+    return "; ".join(f"{value} ({count} members)" for value, count in counts.most_common())
+
+
+def _span(values: Iterable[int]) -> str:
+    found = sorted(set(values))
+    return str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
+
+
+def missing_parts(study: Study) -> list[tuple[str, str]]:
+    """What the paper shows and this study does not, and why."""
+    config, variables = study.config, set(study.driver.variables)
+    analysis = config["analysis"]
+    found = []
+    for term, settings in config["loss"].items():
+        observation = settings.get("observation", "")
+        if observation is None and term != "vod":
+            found.append((style.symbol(term), f"loss.{term}.observation is null"))
+        elif observation and observation not in variables:
+            found.append((style.symbol(term), f"the driver has no variable {observation}"))
+    if config["driver"]["source"] == "raw":
+        for product, choices in config["raw"]["products"].items():
+            if choices is None:
+                found.append((f"product {product}", f"raw.products.{product} is null"))
+    for key in ("plant_type_setup", "environment_setup"):
+        if analysis[key] not in study.compared:
+            found.append(
+                (
+                    f"comparison with {analysis[key]} (Fig. 2a, 4, S2, S27, S28)",
+                    f"setups has no {analysis[key]} (analysis.{key})",
+                )
+            )
+    if not analysis["groups"]:
+        found.append(("partition of explained variance (Fig. 2)", "analysis.groups is empty"))
+    for group in groups(analysis["reference_setup"]):
+        for name in config["predictors"].get(group, []):
+            if name not in variables:
+                found.append((f"predictor {name}", "the driver has no such variable"))
+    if not config["projection"]["models"]:
+        found.append(("projected traits (Fig. S2)", "projection.models is empty"))
+    if not config["carbon_cycle"]["trendy"]["models"]:
+        found.append(
+            ("land models in the carbon cycle (Table S6)", "carbon_cycle.trendy.models is empty")
+        )
+    if not config["experiments"]:
+        found.append(("sensitivity experiments (Text S4, S5)", "experiments is empty"))
+    return found
+
+
+def main_numbers(study: Study) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Title, remark and content of the summary's tables."""
+    reference, tables = study.config["analysis"]["reference_setup"], study.tables
+    yield (
+        "Skill on held-out patches",
+        "R2 = 1 - SSE/SST over all pairs in space and time, stage develop; mean ± standard "
+        "deviation over members.",
+        skill_numbers(study.metrics, study.compared),
+    )
+    if "skill_differences" in tables:
+        yield (
+            "Differences between setups",
+            "In R2 of the mean prediction, with intervals of 95% from a paired bootstrap over "
+            "patches.",
+            difference_numbers(tables["skill_differences"], reference),
+        )
+    if "partition_summary" in tables:
+        yield (
+            "Dominant groups of predictors",
+            "Cells in which a group explains more of the variance in time than any other.",
+            partition_numbers(tables["partition_summary"]),
+        )
+    yield (
+        "Axes of trait variation",
+        f"Principal components of 13 traits of the ensemble mean of {reference}, and their "
+        "attribution to predictors by SHAP.",
+        axis_numbers(study.components, tables["attribution"]),
+    )
+    identifiable = tables["identifiability"]
+    yield (
+        "Identifiability",
+        f"Parameters whose median coefficient of variation among members of {reference} is below "
+        f"{identifiable['threshold'].iloc[0]:g}.",
+        pd.DataFrame(
+            {
+                "Identifiable": [f"{identifiable['identifiable'].sum()} of {len(identifiable)}"],
+                "Parameters": [
+                    ", ".join(
+                        name.replace("_", " ")
+                        for name in identifiable.loc[identifiable["identifiable"], "parameter"]
+                    )
+                ],
+            }
+        ),
+    )
+    if "carbon_cycle" in tables:
+        yield (
+            "Net biosphere exchange",
+            f"Agreement of the largest region with {tables['carbon_cycle']['reference'].iloc[0]}.",
+            carbon_numbers(tables["carbon_cycle"]),
+        )
+
+
+def skill_numbers(metrics: pd.DataFrame, setups: Sequence[str]) -> pd.DataFrame:
+    """R2 on test patches in space and time, mean ± standard deviation over members, by setup."""
+    rows = metrics[
+        (metrics["stage"] == "develop")
+        & (metrics["split"] == "test")
+        & (metrics["domain"] == "space-time")
+        & (metrics["driver"] == "driver")
+        & (metrics["member"].astype(str) != "ensemble")
+        & metrics["setup"].isin(setups)
+    ]
+    found = rows.groupby(["target", "setup"], sort=False)["R2"].agg(
+        lambda values: mean_and_spread(values, "R2")
+    )
+    table = found.unstack("setup").reindex(columns=list(setups), index=rows["target"].unique())
+    table.insert(0, "R2", [style.symbol(target) for target in table.index])
+    return table.fillna("")
+
+
+def difference_numbers(differences: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """Differences in R2 of the mean prediction between the reference and others, with intervals."""
+    rows = differences[
+        (differences["prediction"] == "ensemble")
+        & (differences["skill"] == "R2")
+        & (differences["setup_b"] == reference)
+    ]
+    text = [
+        f"{row.difference:+.3f} ({row.lower:+.3f} to {row.upper:+.3f})" for row in rows.itertuples()
+    ]
+    table = rows.assign(text=text).pivot(index="target", columns="setup_a", values="text")
+    table = table.reindex(rows["target"].unique())
+    table.columns = pd.Index([f"{reference} minus {name}" for name in table.columns])
+    table.insert(0, "R2", [style.symbol(target) for target in table.index])
+    return table.fillna("")
+
+
+def partition_numbers(partition: pd.DataFrame) -> pd.DataFrame:
+    """Percentage of the cells in which each group explains most, by target."""
+    table = (100 * partition.pivot(index="target", columns="group", values="dominated")).round(0)
+    table = table.reindex(
+        index=partition["target"].unique(), columns=partition["group"].unique()
+    ).astype(int)
+    table.insert(0, "Cells (%)", [style.symbol(target) for target in table.index])
+    return table
+
+
+def axis_numbers(components: xr.Dataset, attribution: pd.DataFrame) -> pd.DataFrame:
+    """Variance that each axis explains, its strongest traits, and its strongest predictors."""
+    rows = []
+    cells = attribution[attribution["population"] == "all"]
+    for number in components["component"].to_numpy():
+        axis = components.sel(component=number)
+        loadings = axis["loadings"].to_series()
+        strongest = loadings.reindex(loadings.abs().sort_values(ascending=False).index)[:4]
+        predictors = cells[cells["output"] == f"component_{number}"].nlargest(3, "share")
+        rows.append(
+            {
+                "Axis": f"PC{number}",
+                "Variance (%)": round(100 * float(axis["explained_variance_ratio"]), 1),
+                "Strongest loadings": ", ".join(
+                    f"{str(name).replace('_', ' ')} {value:+.2f}"
+                    for name, value in strongest.items()
+                ),
+                "Strongest predictors (share of importance)": ", ".join(
+                    f"{name.replace('_', ' ')} ({100 * share:.0f}%)"
+                    for name, share in zip(
+                        predictors["predictor"], predictors["share"], strict=True
+                    )
+                ),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def carbon_numbers(agreement: pd.DataFrame) -> pd.DataFrame:
+    """Agreement of every source with the first reference, all regions together."""
+    first = agreement["region"].iloc[0], agreement["reference"].iloc[0]
+    rows = agreement[(agreement["region"] == first[0]) & (agreement["reference"] == first[1])]
+    table = rows.pivot(index=["source", "kind"], columns="scale", values=["rmse", "correlation"])
+    table = table.reindex(rows.drop_duplicates("source").set_index(["source", "kind"]).index)
+    table.columns = pd.Index([f"{name}, {scale}" for name, scale in table.columns])
+    return table.reset_index()

@@ -1,0 +1,251 @@
+# Net biosphere exchange of regions against inversions and land models (Fig. S8-S12).
+
+CARBON = config["carbon_cycle"]
+TRENDY = CARBON["trendy"]
+LAND_MODELS = {
+    model: f"{RESULTS}/gridded/trendy/{model}.nc" for model in TRENDY["models"]
+}
+
+# The assimilated inversion comes first: it is the reference.
+ASSIMILATED = OBSERVED.get("nbe") if CARBON["compare"] else None
+INVERSIONS = {ASSIMILATED: ASSIMILATED, **CARBON["inversions"]} if ASSIMILATED else {}
+CARBON_FIGURES = [
+    "seasonal_cycle",
+    "anomalies",
+    "trajectories",
+    "agreement",
+    "regional_agreement",
+]
+
+
+rule carbon_cycle:
+    input:
+        expand("<results>/figures/carbon_cycle/{figure}.png", figure=CARBON_FIGURES)
+        + ["<results>/figures/carbon_cycle/regions.png"]
+        if INVERSIONS
+        else [],
+
+
+def land_model_files(wildcards):
+    """Files of a land model by role."""
+    # Here, so that studies without land models do not wait for it.
+    from differland.datasets.land_models import find_trendy
+
+    model = wildcards.land_model
+    try:
+        found = find_trendy(
+            Path(TRENDY["folder"]), model, TRENDY["models"][model], TRENDY["patterns"]
+        )
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+    return {role: list(map(str, paths)) for role, paths in found.items()}
+
+
+rule regrid_land_model:
+    input:
+        unpack(land_model_files),
+        library("datasets/land_models.py"),
+        driver="<results>/driver/driver.nc",
+    output:
+        exchange="<results>/gridded/trendy/{land_model}.nc",
+    log:
+        "<logs>/regrid_land_model/{land_model}.log",
+    benchmark:
+        "<benchmarks>/regrid_land_model/{land_model}.tsv"
+    wildcard_constraints:
+        land_model=any_of(LAND_MODELS),
+    conda:
+        "../../envs/regrid.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("regrid_land_model"),
+        runtime=runtime("regrid_land_model"),
+    params:
+        options=lambda wildcards: TRENDY["models"][wildcards.land_model],
+        last_year=TRENDY["last_year"],
+        minimum_coverage=RAW["minimum_coverage"],
+    message:
+        "Putting {wildcards.land_model} on the cells of the study"
+    script:
+        "../../scripts/regrid_land_model.py"
+
+
+rule find_common_cells:
+    input:
+        LAND_MODELS.values(),
+        library("analysis/carbon_cycle.py", "regions.py"),
+        driver="<results>/driver/driver.nc",
+        patches="<results>/driver/patches.nc",
+        regions=os.path.relpath(tables.RESOURCES / "regions.csv"),
+    output:
+        cells="<results>/analysis/carbon_cycle_cells.nc",
+    log:
+        "<logs>/find_common_cells.log",
+    benchmark:
+        "<benchmarks>/find_common_cells.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("find_common_cells"),
+        runtime=runtime("find_common_cells"),
+    params:
+        inversions=INVERSIONS,
+        land_models=LAND_MODELS,
+    message:
+        "Finding the cells that all inversions and land models have"
+    script:
+        "../../scripts/find_common_cells.py"
+
+
+rule sum_members:
+    input:
+        members("final", REFERENCE),
+        library("analysis/member_totals.py", "evaluation.py"),
+        ensemble=f"<results>/ensembles/final/{REFERENCE}.json",
+        driver="<results>/driver/driver.nc",
+        cells="<results>/analysis/carbon_cycle_cells.nc",
+    output:
+        totals="<results>/analysis/carbon_cycle_members.nc",
+    log:
+        "<logs>/sum_members.log",
+    benchmark:
+        "<benchmarks>/sum_members.tsv"
+    conda:
+        "../../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("sum_members"),
+        runtime=runtime("sum_members"),
+    params:
+        members=members_root,
+    message:
+        "Adding up what regions exchange with the atmosphere in every member"
+    script:
+        "../../scripts/sum_members.py"
+
+
+rule compare_carbon_cycle:
+    input:
+        LAND_MODELS.values(),
+        library("analysis/carbon_cycle.py"),
+        driver="<results>/driver/driver.nc",
+        cells="<results>/analysis/carbon_cycle_cells.nc",
+        members="<results>/analysis/carbon_cycle_members.nc",
+    output:
+        series="<results>/analysis/carbon_cycle.nc",
+        agreement=report(
+            "<results>/tables/carbon_cycle.csv",
+            caption="../report/carbon_cycle_table.rst",
+            category="Carbon cycle",
+            labels={"table": "agreement with inversions"},
+        ),
+        trends=report(
+            "<results>/tables/carbon_cycle_trends.csv",
+            caption="../report/carbon_cycle_trends.rst",
+            category="Carbon cycle",
+            labels={"table": "means and trends"},
+        ),
+    log:
+        "<logs>/compare_carbon_cycle.log",
+    benchmark:
+        "<benchmarks>/compare_carbon_cycle.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("compare_carbon_cycle"),
+        runtime=runtime("compare_carbon_cycle"),
+    params:
+        inversions=INVERSIONS,
+        land_models=LAND_MODELS,
+        spin_up_months=config["evaluation"]["spin_up_months"],
+    message:
+        "Comparing the carbon exchange of regions with inversions and land models"
+    script:
+        "../../scripts/compare_carbon_cycle.py"
+
+
+rule plot_carbon_cycle:
+    input:
+        library("figures/carbon_cycle.py", "figures/style.py"),
+        series="<results>/analysis/carbon_cycle.nc",
+        agreement="<results>/tables/carbon_cycle.csv",
+    output:
+        png=[
+            report(
+                "<results>/figures/carbon_cycle/seasonal_cycle.png",
+                caption="../report/carbon_seasonal_cycle.rst",
+                category="Carbon cycle",
+                labels={"figure": "seasonal cycle"},
+            ),
+            report(
+                "<results>/figures/carbon_cycle/anomalies.png",
+                caption="../report/carbon_anomalies.rst",
+                category="Carbon cycle",
+                labels={"figure": "annual anomalies"},
+            ),
+            report(
+                "<results>/figures/carbon_cycle/trajectories.png",
+                caption="../report/carbon_trajectories.rst",
+                category="Carbon cycle",
+                labels={"figure": "annual totals and trends"},
+            ),
+            report(
+                "<results>/figures/carbon_cycle/agreement.png",
+                caption="../report/carbon_agreement.rst",
+                category="Carbon cycle",
+                labels={"figure": "agreement of all sources, global"},
+            ),
+            report(
+                "<results>/figures/carbon_cycle/regional_agreement.png",
+                caption="../report/carbon_regional_agreement.rst",
+                category="Carbon cycle",
+                labels={"figure": "agreement of all sources, regions"},
+            ),
+        ],
+        pdf=[f"<results>/figures/carbon_cycle/{name}.pdf" for name in CARBON_FIGURES],
+    log:
+        "<logs>/plot_carbon_cycle.log",
+    benchmark:
+        "<benchmarks>/plot_carbon_cycle.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("plot_carbon_cycle"),
+        runtime=runtime("plot_carbon_cycle"),
+    params:
+        names=CARBON_FIGURES,
+    message:
+        "Drawing the carbon exchange of regions"
+    script:
+        "../../scripts/plot_carbon_cycle.py"
+
+
+rule plot_regions:
+    input:
+        library("figures/carbon_cycle.py", "figures/maps.py", "figures/style.py"),
+        cells="<results>/analysis/carbon_cycle_cells.nc",
+    output:
+        png=report(
+            "<results>/figures/carbon_cycle/regions.png",
+            caption="../report/carbon_regions.rst",
+            category="Carbon cycle",
+            labels={"figure": "regions"},
+        ),
+        pdf="<results>/figures/carbon_cycle/regions.pdf",
+    log:
+        "<logs>/plot_regions.log",
+    benchmark:
+        "<benchmarks>/plot_regions.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("plot_regions"),
+        runtime=runtime("plot_regions"),
+    message:
+        "Drawing the regions of the carbon budget"
+    script:
+        "../../scripts/plot_regions.py"

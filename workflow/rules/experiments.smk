@@ -1,0 +1,145 @@
+# Sensitivity experiments beside the study (Text S4, S5): stage develop, whose skill on test patches is reported.
+
+
+EXPERIMENTED = list(dict.fromkeys(name.partition("@")[0] for name in EXPERIMENTS))
+
+
+rule experiments:
+    input:
+        (
+            ["<results>/figures/experiments/skill.png"]
+            + expand(
+                "<results>/figures/experiments/{setup}/profiles.png",
+                setup=EXPERIMENTED,
+            )
+        )
+        if EXPERIMENTS
+        else [],
+
+
+rule compare_experiments:
+    input:
+        library("analysis/experiments.py", "analysis/comparison.py"),
+        metrics="<results>/tables/metrics.csv",
+        sums=expand(
+            "<results>/evaluation/develop/{setup}/patches.nc",
+            setup=EXPERIMENTED + EXPERIMENTS,
+        ),
+    output:
+        table=report(
+            "<results>/tables/experiments.csv",
+            caption="../report/experiments_table.rst",
+            category="Experiments",
+            labels={
+                "content": "table: skill of experiments",
+            },
+        ),
+    log:
+        "<logs>/compare_experiments.log",
+    benchmark:
+        "<benchmarks>/compare_experiments.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("compare_experiments"),
+        runtime=runtime("compare_experiments"),
+    params:
+        setups=EXPERIMENTED + EXPERIMENTS,
+        bootstrap=config["analysis"]["bootstrap"],
+        descriptions={
+            name: experiment.get("description", "")
+            for name, experiment in config["experiments"].items()
+        },
+    message:
+        "Comparing experiments with the study"
+    script:
+        "../../scripts/compare_experiments.py"
+
+
+rule profile_experiments:
+    input:
+        library("analysis/experiments.py"),
+        simulations=expand(
+            "<results>/evaluation/develop/{setup}/simulation.nc",
+            setup=EXPERIMENTED + EXPERIMENTS,
+        ),
+    output:
+        table="<results>/analysis/experiment_profiles.csv",
+    log:
+        "<logs>/profile_experiments.log",
+    benchmark:
+        "<benchmarks>/profile_experiments.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("profile_experiments"),
+        runtime=runtime("profile_experiments"),
+    params:
+        setups=EXPERIMENTED + EXPERIMENTS,
+        spin_up_months=config["evaluation"]["spin_up_months"],
+    message:
+        "Averaging fluxes of the study and of its experiments along latitude"
+    script:
+        "../../scripts/profile_experiments.py"
+
+
+rule plot_experiments:
+    input:
+        library("figures/experiments.py", "figures/style.py"),
+        table="<results>/tables/experiments.csv",
+    output:
+        png=report(
+            "<results>/figures/experiments/skill.png",
+            caption="../report/experiments.rst",
+            category="Experiments",
+            labels={
+                "content": "skill of experiments",
+            },
+        ),
+        pdf="<results>/figures/experiments/skill.pdf",
+    log:
+        "<logs>/plot_experiments.log",
+    benchmark:
+        "<benchmarks>/plot_experiments.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("plot_experiments"),
+        runtime=runtime("plot_experiments"),
+    message:
+        "Drawing the skill of experiments"
+    script:
+        "../../scripts/plot_experiments.py"
+
+
+rule plot_experiment_profiles:
+    input:
+        library("figures/experiments.py", "figures/style.py"),
+        table="<results>/analysis/experiment_profiles.csv",
+    output:
+        png=report(
+            "<results>/figures/experiments/{setup}/profiles.png",
+            caption="../report/experiment_profiles.rst",
+            category="Experiments",
+            labels={
+                "content": "profiles along latitude, {setup}",
+            },
+        ),
+        pdf="<results>/figures/experiments/{setup}/profiles.pdf",
+    log:
+        "<logs>/plot_experiment_profiles/{setup}.log",
+    benchmark:
+        "<benchmarks>/plot_experiment_profiles/{setup}.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("plot_experiment_profiles"),
+        runtime=runtime("plot_experiment_profiles"),
+    message:
+        "Drawing profiles along latitude of experiments with {wildcards.setup}"
+    script:
+        "../../scripts/plot_experiment_profiles.py"
