@@ -2,9 +2,9 @@ from pathlib import Path
 from typing import Any
 
 from differland import packing
-from differland.configuration import of_experiment
 from differland.files import read_netcdf
 from differland.logs import record
+from differland.setups import of_experiment
 from differland.training import Settings
 
 

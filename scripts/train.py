@@ -1,11 +1,11 @@
 from pathlib import Path
 from typing import Any
 
-from differland.configuration import of_setup
 from differland.devices import use_devices
 from differland.logs import record
 from differland.members import write_member
 from differland.packing import read_training_data
+from differland.setups import of_setup
 from differland.training import Settings, train_block
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from differland import configuration
+from differland import configuration, setups
 from differland.errors import InputError
 from differland.setups import groups
 from differland.tables import PREDICTOR_GROUPS
@@ -252,9 +252,9 @@ def test_experiments_change_what_they_name_and_nothing_else(experimental: dict[s
     before = copy.deepcopy(experimental)
     expected = copy.deepcopy(experimental)
     expected["loss"]["gpp_site"]["observation"] = None
-    assert configuration.of_setup(experimental, names[0]) == expected
-    assert configuration.of_setup(experimental, names[1])["training"]["epochs"] == 5
-    assert configuration.of_setup(experimental, "PFT") == experimental == before
+    assert setups.of_setup(experimental, names[0]) == expected
+    assert setups.of_setup(experimental, names[1])["training"]["epochs"] == 5
+    assert setups.of_setup(experimental, "PFT") == experimental == before
 
 
 @pytest.mark.parametrize("size", [20, 60, 1000])

@@ -13,16 +13,13 @@ import yaml
 from differland import HOW_TRAINED
 from differland.datasets.sources import check_raw
 from differland.errors import InputError
-from differland.setups import experiment_of, groups, in_experiment
+from differland.setups import CHANGEABLE, groups, in_experiment, of_experiment
 from differland.tables import OBSERVATIONS, PREDICTOR_GROUPS
 
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
 
 # The order in which the paper writes the groups of a setup.
 GROUP_ORDER = ("PFT", "CLIM", "SOIL", "AGE")
-
-CHANGEABLE = ("network", "model", "loss", "training")
-"""Sections that an experiment may change."""
 
 Configuration = Mapping[str, Any]
 Members = list[tuple[str, str]]
@@ -116,27 +113,6 @@ def experiment_setups(config: Configuration) -> list[str]:
     ]
 
 
-def of_experiment(config: Configuration, name: str | None) -> Configuration:
-    """Configuration under which an experiment trains: the study's, with what it changes.
-
-    Parameters
-    ----------
-    config
-        Of the study.
-    name
-        Of the experiment; None: the study itself.
-    """
-    if name is None:
-        return config
-    changes = config["experiments"][name]
-    return _changed(config, {key: changes[key] for key in CHANGEABLE if key in changes})
-
-
-def of_setup(config: Configuration, setup: str) -> Configuration:
-    """Configuration under which a setup trains; see :func:`of_experiment`."""
-    return of_experiment(config, experiment_of(setup))
-
-
 def training_blocks(config: Configuration, setup: str, seed: str) -> list[Members]:
     """Divide a stage's members into the blocks that one job trains side by side.
 
@@ -175,17 +151,6 @@ def subsets(names: Sequence[str]) -> list[str]:
         for size in range(1, len(ordered) + 1)
         for chosen in combinations(ordered, size)
     ]
-
-
-def _changed(config: Configuration, changes: Mapping[str, Any]) -> Configuration:
-    """A configuration with some keys changed, in sections of sections too."""
-    return {
-        **config,
-        **{
-            key: _changed(config.get(key) or {}, value) if isinstance(value, Mapping) else value
-            for key, value in changes.items()
-        },
-    }
 
 
 def _chunks(names: Sequence[str], size: int) -> list[Sequence[str]]:

@@ -26,21 +26,6 @@ rule carbon_cycle:
         else [],
 
 
-def land_model_files(wildcards):
-    """Files of a land model by role."""
-    # Here, so that studies without land models do not wait for it.
-    from differland.datasets.land_models import find_trendy
-
-    model = wildcards.land_model
-    try:
-        found = find_trendy(
-            Path(TRENDY["folder"]), model, TRENDY["models"][model], TRENDY["patterns"]
-        )
-    except InputError as error:
-        raise WorkflowError(str(error)) from None
-    return {role: list(map(str, paths)) for role, paths in found.items()}
-
-
 rule regrid_land_model:
     input:
         unpack(land_model_files),

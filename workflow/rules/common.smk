@@ -185,6 +185,40 @@ def raw_files(find):
     return files
 
 
+def packed(config):
+    """What training data are made of besides the driver."""
+    return {
+        "model": config["model"],
+        "observations": {
+            term: settings["observation"]
+            for term, settings in config["loss"].items()
+            if "observation" in settings
+        },
+        "equilibrium_mask": config["loss"]["equilibrium"]["mask"],
+    }
+
+
+def made_of(config):
+    """What a member is made of besides its inputs: a change here trains it again."""
+    result = {
+        key: config[key]
+        for key in ["predictors", "network", "model", "loss", "training"]
+    }
+    result["development_fraction"] = config["patches"]["development_fraction"]
+    result["training"] = {
+        key: value
+        for key, value in config["training"].items()
+        if key not in HOW_TRAINED
+    }
+    return result
+
+
+def training_data(setup):
+    """The file that a setup is trained on."""
+    of_experiment = f"@{setups.experiment_of(setup)}"
+    return f"{RESULTS}/driver/training{of_experiment if of_experiment in PACKED else ''}.h5"
+
+
 def predictors_known(setup):
     """Names of the predictors of a setup."""
     groups = {**tables.PREDICTOR_GROUPS, **config["predictors"]}
@@ -210,6 +244,21 @@ def climate_files(wildcards):
         }
     except InputError as error:
         raise WorkflowError(str(error)) from None
+
+
+def land_model_files(wildcards):
+    """Files of a land model by role."""
+    # Here, so that studies without land models do not wait for it.
+    from differland.datasets.land_models import find_trendy
+
+    model = wildcards.land_model
+    try:
+        found = find_trendy(
+            Path(TRENDY["folder"]), model, TRENDY["models"][model], TRENDY["patterns"]
+        )
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+    return {role: list(map(str, paths)) for role, paths in found.items()}
 
 
 def product_settings(wildcards):

@@ -9,30 +9,11 @@ rule ensembles:
         [f"<results>/ensembles/{stage}/{setup}.json" for stage, setup in TRAINED],
 
 
-def packed(config):
-    """What training data are made of besides the driver."""
-    return {
-        "model": config["model"],
-        "observations": {
-            term: settings["observation"]
-            for term, settings in config["loss"].items()
-            if "observation" in settings
-        },
-        "equilibrium_mask": config["loss"]["equilibrium"]["mask"],
-    }
-
-
 # Experiments that simulate or observe something else have training data of their own.
 PACKED = {"": packed(config)}
 for name in config["experiments"]:
-    if packed(configuration.of_experiment(config, name)) != PACKED[""]:
-        PACKED[f"@{name}"] = packed(configuration.of_experiment(config, name))
-
-
-def training_data(setup):
-    """The file that a setup is trained on."""
-    of_experiment = f"@{setups.experiment_of(setup)}"
-    return f"{RESULTS}/driver/training{of_experiment if of_experiment in PACKED else ''}.h5"
+    if packed(setups.of_experiment(config, name)) != PACKED[""]:
+        PACKED[f"@{name}"] = packed(setups.of_experiment(config, name))
 
 
 # What all training jobs share: they map this file into memory instead of each laying out the driver.
@@ -68,23 +49,8 @@ rule pack_training_data:
         "../../scripts/pack_training_data.py"
 
 
-def made_of(config):
-    """What a member is made of besides its inputs: a change here trains it again."""
-    result = {
-        key: config[key]
-        for key in ["predictors", "network", "model", "loss", "training"]
-    }
-    result["development_fraction"] = config["patches"]["development_fraction"]
-    result["training"] = {
-        key: value
-        for key, value in config["training"].items()
-        if key not in HOW_TRAINED
-    }
-    return result
-
-
 MADE_OF = {
-    name: made_of(configuration.of_experiment(config, name))
+    name: made_of(setups.of_experiment(config, name))
     for name in [None, *config["experiments"]]
 }
 

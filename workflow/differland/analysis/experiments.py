@@ -46,7 +46,7 @@ def compare_experiments(
     metrics
         ``tables/metrics.csv``.
     sums
-        ``patches.nc`` of stage develop by setup, of those of experiments and their like in the study.
+        ``patches.nc`` of stage develop by setup: those of experiments, and the same in the study.
     descriptions
         Of each experiment by name.
     resamples, seed
