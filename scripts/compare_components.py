@@ -1,17 +1,19 @@
-from differland.analysis.agreement import true_components, truth_agreement
+from differland.analysis.agreement import of_varying_traits, true_components, truth_agreement
+from differland.analysis.traits import principal_components
 from differland.files import read_netcdf, write_netcdf, write_text
 from differland.logs import record
 from differland.tables import TRAITS
 
 
 def compare_components(
-    parameters: str, cells: str, number: int, table: str, components: str
+    parameters: str, cells: str, number: int, table: str, true: str, found: str
 ) -> None:
     """Compare the trait axes of an ensemble and its members with the true ones."""
     truth = true_components(read_netcdf(cells), number)
-    rows = truth_agreement(truth, read_netcdf(parameters, names=TRAITS))
-    write_text(rows.to_csv(index=False), table)
-    write_netcdf(truth, components)
+    ensemble = read_netcdf(parameters, names=TRAITS)
+    write_text(truth_agreement(truth, ensemble).to_csv(index=False), table)
+    write_netcdf(truth, true)
+    write_netcdf(principal_components(of_varying_traits(truth, ensemble), number), found)
 
 
 if __name__ == "__main__":
@@ -21,5 +23,6 @@ if __name__ == "__main__":
             cells=snakemake.input.cells,
             number=snakemake.params.number,
             table=snakemake.output.table,
-            components=snakemake.output.components,
+            true=snakemake.output.true,
+            found=snakemake.output.found,
         )

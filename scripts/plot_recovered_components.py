@@ -5,10 +5,10 @@ from differland.files import read_netcdf
 from differland.logs import record
 
 
-def plot_recovered_components(table: str, truth: str, components: str, png: str, pdf: str) -> None:
+def plot_recovered_components(table: str, true: str, found: str, png: str, pdf: str) -> None:
     """Draw true and recovered trait axes."""
     figure = agreement.draw_recovered_components(
-        read_netcdf(truth), read_netcdf(components), pd.read_csv(table)
+        read_netcdf(true), read_netcdf(found), pd.read_csv(table)
     )
     style.save(figure, png, pdf)
 
@@ -17,8 +17,8 @@ if __name__ == "__main__":
     with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         plot_recovered_components(
             table=snakemake.input.table,
-            truth=snakemake.input.truth,
-            components=snakemake.input.components,
+            true=snakemake.input.true,
+            found=snakemake.input.found,
             png=snakemake.output.png,
             pdf=snakemake.output.pdf,
         )

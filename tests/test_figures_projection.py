@@ -220,16 +220,22 @@ class TestDependence:
 
 class TestProjection:
     @pytest.mark.parametrize("place", [GLOBE, TALL], ids=["globe", "tall"])
-    def test_eight_maps(self, place: tuple[np.ndarray, np.ndarray]) -> None:
+    def test_maps_of_both_setups_and_of_their_difference(
+        self, place: tuple[np.ndarray, np.ndarray]
+    ) -> None:
         latitude, longitude = (values.ravel() for values in place)
         dataset = make_projection(latitude, longitude, [AWARE, AGNOSTIC])
         figure = projection.draw_projection(dataset)
         check_page(figure)
         words = texts(figure)
-        for letter in "abcdefgh":
+        for letter in "abcdefghijkl":
             assert f"$\\mathbf{{{letter}}}$" in words
         units = style.format_units(TRAITS["canopy_efficiency"].units)
         assert f"Change ({units})" in words and f"Difference ({units})" in words
+        assert f"a-d: change by {AWARE}; e-h: change by {AGNOSTIC}; i-l: their difference" in words
+        by_setup = [bar for bar in figure.axes if bar.get_xlabel() == f"Change ({units})"]
+        limits = {bar.get_xlim() for bar in by_setup}
+        assert len(by_setup) == 2 and len(limits) == 1
         share = 100 * (latitude > np.median(latitude)).mean()
         assert f"({share:.0f} % of cells)" in words
 
@@ -243,8 +249,8 @@ class TestProjection:
         assert 20 < len(dots) < latitude.size / 2
         assert dots[:, 1].min() > np.median(latitude) - 1.25
         assert dots[:, 1].max() > latitude.max() - 1.25
-        assert f"Change: by {AWARE}" in texts(figure)
-        assert "Difference" not in texts(figure)
+        assert f"a-d: change by {AWARE}" in texts(figure)
+        assert "difference" not in texts(figure).lower()
 
     def test_no_dot_where_nothing_is_extrapolated(self) -> None:
         latitude, longitude = (values.ravel() for values in TALL)

@@ -12,7 +12,12 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from differland.analysis.agreement import component_agreement, true_components, truth_agreement
+from differland.analysis.agreement import (
+    component_agreement,
+    of_varying_traits,
+    true_components,
+    truth_agreement,
+)
 from differland.analysis.covariance import parameter_covariance
 from differland.analysis.traits import principal_components
 from differland.errors import InputError
@@ -72,7 +77,8 @@ def case() -> tuple[xr.Dataset, xr.Dataset, pd.DataFrame]:
         coords={"quantity": names, "lat": own["lat"], "lon": own["lon"]},
     )
     truth = true_components(recovered, 3)
-    return truth, principal_components(own, 3), truth_agreement(truth, own)
+    found = principal_components(of_varying_traits(truth, own), 3)
+    return truth, found, truth_agreement(truth, own)
 
 
 @pytest.fixture(scope="module")
@@ -249,8 +255,12 @@ class TestRecoveredComponents:
     def test_printed_numbers_are_those_of_the_table(self, case) -> None:
         _, _, table = case
         figure = agreement.draw_recovered_components(*case)
-        rows = table[(table["traits"] == "all") & (table["second"] == "ensemble")]
+        ensemble = table[table["second"] == "ensemble"]
+        rows = ensemble[ensemble["traits"] == "varying"]
         printed = texts(figure)
+        assert "that are the same everywhere in the truth (1)" in printed
+        for row in ensemble[ensemble["traits"] == "all"].itertuples():
+            assert f"{row.congruence:.2f}" in printed
         for row in rows.itertuples():
             assert f"True PC{row.component}, found PC{row.matched}" in printed
             assert f"congruence {row.congruence:.2f}" in printed

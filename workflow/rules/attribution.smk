@@ -58,7 +58,7 @@ rule group_importance:
         table=report(
             "<results>/analysis/{setup}/group_importance.csv",
             caption="../report/group_importance_table.rst",
-            category="Attribution",
+            category="05 Attribution",
             subcategory="{setup}",
             labels={
                 "content": "table of predictor groups",
@@ -88,7 +88,7 @@ rule trace_dependence:
         table=report(
             "<results>/analysis/dependence.csv",
             caption="../report/dependence_table.rst",
-            category="Attribution",
+            category="05 Attribution",
             subcategory="Plant types and environment",
             labels={
                 "content": "table of trait-environment curves",
@@ -122,7 +122,7 @@ rule plot_attribution:
             report(
                 f"<results>/figures/{{setup}}/attribution/{population}.png",
                 caption="../report/attribution.rst",
-                category="Attribution",
+                category="05 Attribution",
                 subcategory="{setup}",
                 labels={
                     "content": f"predictors, {population.replace('_', ' ')}",
@@ -160,7 +160,7 @@ rule plot_group_importance:
         png=report(
             "<results>/figures/{setup}/group_importance.png",
             caption="../report/group_importance.rst",
-            category="Attribution",
+            category="05 Attribution",
             subcategory="{setup}",
             labels={
                 "content": "predictor groups",
@@ -191,7 +191,7 @@ rule plot_dependence:
         png=report(
             "<results>/figures/dependence.png",
             caption="../report/dependence.rst",
-            category="Attribution",
+            category="05 Attribution",
             subcategory="Plant types and environment",
             labels={
                 "content": "trait-environment curves",

@@ -122,13 +122,13 @@ rule compare_carbon_cycle:
         agreement=report(
             "<results>/tables/carbon_cycle.csv",
             caption="../report/carbon_cycle_table.rst",
-            category="Carbon cycle",
+            category="07 Carbon cycle",
             labels={"table": "agreement with inversions"},
         ),
         trends=report(
             "<results>/tables/carbon_cycle_trends.csv",
             caption="../report/carbon_cycle_trends.rst",
-            category="Carbon cycle",
+            category="07 Carbon cycle",
             labels={"table": "means and trends"},
         ),
     log:
@@ -161,31 +161,31 @@ rule plot_carbon_cycle:
             report(
                 "<results>/figures/carbon_cycle/seasonal_cycle.png",
                 caption="../report/carbon_seasonal_cycle.rst",
-                category="Carbon cycle",
+                category="07 Carbon cycle",
                 labels={"figure": "seasonal cycle"},
             ),
             report(
                 "<results>/figures/carbon_cycle/anomalies.png",
                 caption="../report/carbon_anomalies.rst",
-                category="Carbon cycle",
+                category="07 Carbon cycle",
                 labels={"figure": "annual anomalies"},
             ),
             report(
                 "<results>/figures/carbon_cycle/trajectories.png",
                 caption="../report/carbon_trajectories.rst",
-                category="Carbon cycle",
+                category="07 Carbon cycle",
                 labels={"figure": "annual totals and trends"},
             ),
             report(
                 "<results>/figures/carbon_cycle/agreement.png",
                 caption="../report/carbon_agreement.rst",
-                category="Carbon cycle",
+                category="07 Carbon cycle",
                 labels={"figure": "agreement of all sources, global"},
             ),
             report(
                 "<results>/figures/carbon_cycle/regional_agreement.png",
                 caption="../report/carbon_regional_agreement.rst",
-                category="Carbon cycle",
+                category="07 Carbon cycle",
                 labels={"figure": "agreement of all sources, regions"},
             ),
         ],
@@ -216,7 +216,7 @@ rule plot_regions:
         png=report(
             "<results>/figures/carbon_cycle/regions.png",
             caption="../report/carbon_regions.rst",
-            category="Carbon cycle",
+            category="07 Carbon cycle",
             labels={"figure": "regions"},
         ),
         pdf="<results>/figures/carbon_cycle/regions.pdf",

@@ -88,7 +88,7 @@ rule tabulate_metrics:
         metrics=report(
             "<results>/tables/metrics.csv",
             caption="../report/metrics.rst",
-            category="Fit and skill",
+            category="02 Fit and skill",
             labels={"content": "table: all metrics"},
         ),
     log:

@@ -29,7 +29,7 @@ rule compare_experiments:
         table=report(
             "<results>/tables/experiments.csv",
             caption="../report/experiments_table.rst",
-            category="Experiments",
+            category="09 Experiments",
             labels={
                 "content": "table: skill of experiments",
             },
@@ -93,7 +93,7 @@ rule plot_experiments:
         png=report(
             "<results>/figures/experiments/skill.png",
             caption="../report/experiments.rst",
-            category="Experiments",
+            category="09 Experiments",
             labels={
                 "content": "skill of experiments",
             },
@@ -123,7 +123,7 @@ rule plot_experiment_profiles:
         png=report(
             "<results>/figures/experiments/{setup}/profiles.png",
             caption="../report/experiment_profiles.rst",
-            category="Experiments",
+            category="09 Experiments",
             labels={
                 "content": "profiles along latitude, {setup}",
             },

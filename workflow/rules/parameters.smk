@@ -53,7 +53,7 @@ rule plot_identifiability:
         png=report(
             "<results>/figures/{setup}/identifiability.png",
             caption="../report/identifiability.rst",
-            category="Parameters",
+            category="08 Parameters",
             subcategory="{setup}",
             labels={
                 "figure": "identifiability",
@@ -85,7 +85,7 @@ rule plot_parameter_maps:
             report(
                 f"<results>/figures/{{setup}}/maps/{trait}.png",
                 caption="../report/map.rst",
-                category="Parameters",
+                category="08 Parameters",
                 subcategory="{setup}",
                 labels={
                     "figure": f"map of {trait}",
@@ -148,7 +148,7 @@ rule plot_parameter_correlation:
         png=report(
             "<results>/figures/{setup}/parameter_correlation.png",
             caption="../report/parameter_correlation.rst",
-            category="Parameters",
+            category="08 Parameters",
             subcategory="{setup}",
             labels={
                 "figure": "correlation of parameters",

@@ -26,7 +26,7 @@ rule partition_variance:
         table=report(
             "<results>/analysis/partition.csv",
             caption="../report/partition_table.rst",
-            category="Predictor groups",
+            category="03 Predictor groups",
             labels={
                 "content": "table: contributions of the groups",
             },
@@ -35,7 +35,7 @@ rule partition_variance:
         summary=report(
             "<results>/analysis/partition_summary.csv",
             caption="../report/partition_summary.rst",
-            category="Predictor groups",
+            category="03 Predictor groups",
             labels={
                 "content": "table: groups over the cells",
             },
@@ -67,7 +67,7 @@ rule plot_partition:
         png=report(
             "<results>/figures/partition.png",
             caption="../report/partition.rst",
-            category="Predictor groups",
+            category="03 Predictor groups",
             labels={
                 "content": "contributions of the groups",
             },
@@ -98,7 +98,7 @@ rule plot_partition_maps:
             report(
                 f"<results>/figures/partition_map/{target}.png",
                 caption="../report/partition_map.rst",
-                category="Predictor groups",
+                category="03 Predictor groups",
                 labels={
                     "content": f"dominant group, {target}",
                 },
@@ -138,7 +138,7 @@ rule plot_contribution_maps:
             report(
                 f"<results>/figures/contribution_map/{target}.png",
                 caption="../report/contribution_map.rst",
-                category="Predictor groups",
+                category="03 Predictor groups",
                 labels={
                     "content": f"contribution of each group, {target}",
                 },
@@ -173,7 +173,7 @@ rule correlate_heterogeneity:
         table=report(
             "<results>/analysis/heterogeneity.csv",
             caption="../report/heterogeneity_table.rst",
-            category="Predictor groups",
+            category="03 Predictor groups",
             labels={
                 "content": "table: plant types and heterogeneity",
             },
@@ -207,7 +207,7 @@ rule plot_heterogeneity:
         png=report(
             "<results>/figures/heterogeneity.png",
             caption="../report/heterogeneity.rst",
-            category="Predictor groups",
+            category="03 Predictor groups",
             labels={
                 "content": "plant types and heterogeneity",
             },

@@ -55,7 +55,7 @@ rule project_traits:
         table=report(
             "<results>/analysis/projection.csv",
             caption="../report/projection_table.rst",
-            category="Projection",
+            category="06 Projection",
             labels={
                 "content": "means of regions",
             },
@@ -63,7 +63,7 @@ rule project_traits:
         models=report(
             "<results>/analysis/climate_models.csv",
             caption="../report/climate_models.rst",
-            category="Projection",
+            category="06 Projection",
             labels={
                 "content": "climate models",
             },
@@ -108,7 +108,7 @@ rule plot_projection:
         png=report(
             "<results>/figures/projection.png",
             caption="../report/projection.rst",
-            category="Projection",
+            category="06 Projection",
             labels={
                 "content": "maps of change",
             },

@@ -26,7 +26,7 @@ rule check_quality:
         table=report(
             "<results>/driver/quality.csv",
             caption="../report/quality.rst",
-            category="Driver",
+            category="11 Driver",
             labels={
                 "variable": "all",
                 "content": "statistics and remarks",
@@ -62,7 +62,7 @@ rule plot_quality:
             report(
                 f"<results>/figures/driver/{variable}.png",
                 caption="../report/quality_variable.rst",
-                category="Driver",
+                category="11 Driver",
                 labels={
                     "variable": variable,
                     "content": "in space and time",

@@ -102,7 +102,7 @@ rule calibrate_burned_area:
         table=report(
             "<results>/gridded/burned_area_calibration.csv",
             caption="../report/calibration.rst",
-            category="Driver",
+            category="11 Driver",
             labels={"table": "burned area of MODIS calibrated to GFED5"},
         ),
     log:
@@ -194,7 +194,7 @@ rule tabulate_datasets:
         table=report(
             "<results>/tables/datasets.csv",
             caption="../report/datasets.rst",
-            category="Driver",
+            category="11 Driver",
             labels={"table": "raw datasets"},
         ),
     log:

@@ -39,7 +39,7 @@ rule compare_parameters:
         table=report(
             "<results>/analysis/{setup}/recovery.csv",
             caption="../report/recovery_table.rst",
-            category="Truth",
+            category="10 Truth",
             subcategory="{setup}",
             labels={
                 "content": "table: recovery of parameters",
@@ -75,7 +75,7 @@ rule compare_importance:
         table=report(
             "<results>/analysis/{setup}/importance.csv",
             caption="../report/importance_table.rst",
-            category="Truth",
+            category="10 Truth",
             subcategory="{setup}",
             labels={
                 "content": "table: importance of predictors",
@@ -108,13 +108,14 @@ rule compare_components:
         table=report(
             "<results>/analysis/{setup}/component_recovery.csv",
             caption="../report/component_recovery_table.rst",
-            category="Truth",
+            category="10 Truth",
             subcategory="{setup}",
             labels={
                 "content": "table: recovery of trait axes",
             },
         ),
-        components="<results>/analysis/{setup}/true_components.nc",
+        true="<results>/analysis/{setup}/true_components.nc",
+        found="<results>/analysis/{setup}/varying_components.nc",
     log:
         "<logs>/compare_components/{setup}.log",
     benchmark:
@@ -137,13 +138,13 @@ rule plot_recovered_components:
     input:
         library("figures/agreement.py", "figures/style.py"),
         table="<results>/analysis/{setup}/component_recovery.csv",
-        truth="<results>/analysis/{setup}/true_components.nc",
-        components="<results>/analysis/{setup}/components.nc",
+        true="<results>/analysis/{setup}/true_components.nc",
+        found="<results>/analysis/{setup}/varying_components.nc",
     output:
         png=report(
             "<results>/figures/{setup}/recovered_components.png",
             caption="../report/recovered_components.rst",
-            category="Truth",
+            category="10 Truth",
             subcategory="{setup}",
             labels={
                 "content": "trait axes",
@@ -174,7 +175,7 @@ rule plot_recovery:
         png=report(
             "<results>/figures/{setup}/recovery.png",
             caption="../report/recovery.rst",
-            category="Truth",
+            category="10 Truth",
             subcategory="{setup}",
             labels={
                 "content": "correlation of all parameters",
@@ -206,7 +207,7 @@ rule plot_recovered_traits:
         png=report(
             "<results>/figures/{setup}/recovered_traits.png",
             caption="../report/recovered_traits.rst",
-            category="Truth",
+            category="10 Truth",
             subcategory="{setup}",
             labels={
                 "content": "traits, cell by cell",
@@ -238,7 +239,7 @@ rule plot_recovered_maps:
             report(
                 f"<results>/figures/{{setup}}/recovered_maps/{trait}.png",
                 caption="../report/recovered_map.rst",
-                category="Truth",
+                category="10 Truth",
                 subcategory="{setup}",
                 labels={
                     "content": f"map of {trait}",
@@ -276,7 +277,7 @@ rule plot_importance:
         png=report(
             "<results>/figures/{setup}/importance.png",
             caption="../report/importance.rst",
-            category="Truth",
+            category="10 Truth",
             subcategory="{setup}",
             labels={
                 "content": "importance of predictors",

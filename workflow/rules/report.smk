@@ -114,7 +114,7 @@ rule present_tables:
         page=report(
             "<results>/report/tables.html",
             caption="../report/tables.rst",
-            category="1 Summary",
+            category="01 Summary",
             labels={"page": "all tables"},
         ),
     log:
@@ -149,7 +149,7 @@ rule summarise_study:
         page=report(
             "<results>/report/summary.html",
             caption="../report/summary.rst",
-            category="1 Summary",
+            category="01 Summary",
             labels={"page": "summary"},
         ),
     log:

@@ -72,7 +72,7 @@ rule plot_losses:
         png=report(
             "<results>/figures/{setup}/losses.png",
             caption="../report/losses.rst",
-            category="Training",
+            category="12 Training",
             labels={
                 "setup": "{setup}",
             },
@@ -105,7 +105,7 @@ rule plot_fits:
             report(
                 f"<results>/figures/{{stage}}/{{setup}}/fit/{target}.png",
                 caption="../report/fit.rst",
-                category="Fit and skill",
+                category="02 Fit and skill",
                 subcategory="{setup}",
                 labels={
                     "content": "modelled against observed",
@@ -148,7 +148,7 @@ rule plot_sites:
             directory("<results>/figures/{stage}/{setup}/sites"),
             patterns=["{site}.png"],
             caption="../report/site.rst",
-            category="Fit and skill",
+            category="02 Fit and skill",
             subcategory="{setup}",
             labels={
                 "content": "flux tower",
@@ -184,7 +184,7 @@ rule compare_setups:
         differences=report(
             "<results>/tables/skill_differences.csv",
             caption="../report/skill_differences.rst",
-            category="Fit and skill",
+            category="02 Fit and skill",
             labels={
                 "content": "table: differences between setups",
             },
@@ -192,7 +192,7 @@ rule compare_setups:
         errors=report(
             "<results>/tables/normalised_errors.csv",
             caption="../report/normalised_errors_table.rst",
-            category="Fit and skill",
+            category="02 Fit and skill",
             labels={
                 "content": "table: errors over those of a baseline",
             },
@@ -224,7 +224,7 @@ rule plot_normalised_errors:
         png=report(
             "<results>/figures/normalised_errors.png",
             caption="../report/normalised_errors.rst",
-            category="Fit and skill",
+            category="02 Fit and skill",
             labels={
                 "content": "errors of setups",
             },
@@ -258,7 +258,7 @@ rule tabulate_skills:
         table=report(
             "<results>/tables/skills.csv",
             caption="../report/skills.rst",
-            category="Fit and skill",
+            category="02 Fit and skill",
             labels={
                 "content": "table: skill, mean ± spread",
             },
@@ -287,7 +287,7 @@ rule plot_skill:
         png=report(
             "<results>/figures/{stage}/{setup}/skill.png",
             caption="../report/skill.rst",
-            category="Fit and skill",
+            category="02 Fit and skill",
             subcategory="{setup}",
             labels={
                 "content": "R2 of all targets",
@@ -326,7 +326,7 @@ rule plot_skill_maps:
             report(
                 f"<results>/figures/{{stage}}/{{setup}}/skill_map/{target}.png",
                 caption="../report/skill_map.rst",
-                category="Fit and skill",
+                category="02 Fit and skill",
                 subcategory="{setup}",
                 labels={
                     "content": "map of skill in time",
@@ -369,7 +369,7 @@ rule compare_sites:
         skills=report(
             "<results>/analysis/{stage}/{setup}/site_skills.csv",
             caption="../report/site_skills.rst",
-            category="Fit and skill",
+            category="02 Fit and skill",
             subcategory="{setup}",
             labels={
                 "content": "table: skill at flux towers",
@@ -409,7 +409,7 @@ rule plot_gradients:
         png=report(
             "<results>/figures/{stage}/{setup}/site_gradients.png",
             caption="../report/site_gradients.rst",
-            category="Fit and skill",
+            category="02 Fit and skill",
             subcategory="{setup}",
             labels={
                 "content": "means of flux towers",
@@ -446,7 +446,7 @@ rule compare_biomass:
         table=report(
             "<results>/analysis/{stage}/{setup}/biomass.csv",
             caption="../report/biomass.rst",
-            category="Fit and skill",
+            category="02 Fit and skill",
             subcategory="{setup}",
             labels={
                 "content": "table: mean and trend",
@@ -488,7 +488,7 @@ rule plot_biomass:
         maps_png=report(
             "<results>/figures/{stage}/{setup}/biomass_maps.png",
             caption="../report/biomass_maps.rst",
-            category="Fit and skill",
+            category="02 Fit and skill",
             subcategory="{setup}",
             labels={
                 "content": "maps of mean and trend",
@@ -500,7 +500,7 @@ rule plot_biomass:
         years_png=report(
             "<results>/figures/{stage}/{setup}/biomass_years.png",
             caption="../report/biomass_years.rst",
-            category="Fit and skill",
+            category="02 Fit and skill",
             subcategory="{setup}",
             labels={
                 "content": "sum over the years",

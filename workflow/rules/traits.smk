@@ -48,7 +48,7 @@ rule plot_components:
         png=report(
             "<results>/figures/{setup}/components.png",
             caption="../report/components.rst",
-            category="Trait axes",
+            category="04 Trait axes",
             subcategory="{setup}",
             labels={
                 "figure": "component loadings",
@@ -79,7 +79,7 @@ rule plot_loadings:
         png=report(
             "<results>/figures/{setup}/loadings.png",
             caption="../report/loadings.rst",
-            category="Trait axes",
+            category="04 Trait axes",
             subcategory="{setup}",
             labels={
                 "figure": "loadings in space",
@@ -110,7 +110,7 @@ rule plot_component_maps:
         png=report(
             "<results>/figures/{setup}/component_maps.png",
             caption="../report/component_maps.rst",
-            category="Trait axes",
+            category="04 Trait axes",
             subcategory="{setup}",
             labels={
                 "figure": "component maps",
@@ -166,7 +166,7 @@ rule plot_component_agreement:
         png=report(
             "<results>/figures/component_agreement.png",
             caption="../report/component_agreement.rst",
-            category="Trait axes",
+            category="04 Trait axes",
             labels={
                 "figure": "agreement of setups and members",
             },

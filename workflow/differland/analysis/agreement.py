@@ -182,6 +182,20 @@ def true_components(recovered: xr.Dataset, number: int) -> xr.Dataset:
     return result.assign_attrs(title="Principal components of the true traits")
 
 
+def of_varying_traits(truth: xr.Dataset, parameters: xr.Dataset) -> xr.Dataset:
+    """Parameters in which the traits that do not vary in the truth do not vary either.
+
+    Parameters
+    ----------
+    truth
+        What :func:`true_components` gave.
+    parameters
+        ``parameters.nc``.
+    """
+    constant = truth["trait"].to_numpy()[truth["trait_standard_deviation"].to_numpy() == 0]
+    return parameters.assign({name: xr.full_like(parameters[name], 1.0) for name in constant})
+
+
 def truth_agreement(truth: xr.Dataset, parameters: xr.Dataset) -> pd.DataFrame:
     """Compare the components of the truth with those of an ensemble and of each of its members.
 
@@ -208,14 +222,10 @@ def truth_agreement(truth: xr.Dataset, parameters: xr.Dataset) -> pd.DataFrame:
         Cells differ, or traits of the ensemble or a member vary too little.
     """
     number = truth.sizes["component"]
-    constant = truth["trait"].to_numpy()[truth["trait_standard_deviation"].to_numpy() == 0]
     tables = []
     for traits, dataset in (
         (ALL_TRAITS, parameters),
-        (
-            VARYING_TRAITS,
-            parameters.assign({name: xr.full_like(parameters[name], 1.0) for name in constant}),
-        ),
+        (VARYING_TRAITS, of_varying_traits(truth, parameters)),
     ):
         found = {ENSEMBLE: principal_components(dataset, number)}
         found |= dict(_components_of_members(dataset, number))

@@ -10,7 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from differland.analysis.agreement import ALL_TRAITS, ENSEMBLE, EQUAL, FAIRLY_SIMILAR
+from differland.analysis.agreement import (
+    ALL_TRAITS,
+    ENSEMBLE,
+    EQUAL,
+    FAIRLY_SIMILAR,
+    VARYING_TRAITS,
+)
 from differland.errors import InputError
 from differland.figures import style
 
@@ -18,6 +24,9 @@ COMPONENT_COLOURS = (style.BLUE, style.ORANGE, style.GREEN)
 COMPONENT_MARKERS = ("o", "s", "D")
 SHOWN = len(COMPONENT_COLOURS)
 """Number of leading components that the figures show, as the paper does."""
+
+LOADING_HEIGHT = 0.18
+"""Of the row of a trait, inches."""
 
 MOST_POINTS = 2000
 """Cells that a panel of points shows at most, evenly picked."""
@@ -126,20 +135,19 @@ def _handles(count: int) -> list[Line2D]:
 
 
 @style.styled
-def draw_recovered_components(
-    truth: xr.Dataset, components: xr.Dataset, table: pd.DataFrame
-) -> Figure:
+def draw_recovered_components(truth: xr.Dataset, found: xr.Dataset, table: pd.DataFrame) -> Figure:
     """True and recovered axes side by side: loadings of the traits, and scores of the cells.
 
     Each true component has a column, with the component of the ensemble that matches it, turned
-    to point the same way.
+    to point the same way. Traits that do not vary in the truth take no part; with them, congruences
+    are those below the panels.
 
     Parameters
     ----------
     truth
         ``analysis/{setup}/true_components.nc``.
-    components
-        ``analysis/{setup}/components.nc``.
+    found
+        ``analysis/{setup}/varying_components.nc``.
     table
         ``analysis/{setup}/component_recovery.csv``.
 
@@ -148,16 +156,15 @@ def draw_recovered_components(
     InputError
         The table has no row for the ensemble.
     """
-    rows = table[
-        (table["traits"] == ALL_TRAITS)
-        & (table["second"] == ENSEMBLE)
-        & (table["component"] <= SHOWN)
-    ]
-    if rows.empty:
+    leading = table[(table["second"] == ENSEMBLE) & (table["component"] <= SHOWN)]
+    if leading.empty:
         raise InputError("component_recovery.csv", "second", f"rows of {ENSEMBLE}", "none")
-    traits = [str(name) for name in truth["trait"].to_numpy()]
-    figure = Figure(figsize=(style.WIDTH, 6.2))
-    panels = figure.subplots(2, len(rows), squeeze=False, height_ratios=[1.25, 1])
+    rows = leading[leading["traits"] == VARYING_TRAITS]
+    varying = truth["trait_standard_deviation"].to_numpy() > 0
+    traits = [str(name) for name in truth["trait"].to_numpy()[varying]]
+    tall = LOADING_HEIGHT * len(traits)
+    figure = Figure(figsize=(style.WIDTH, tall + 4.1))
+    panels = figure.subplots(2, len(rows), squeeze=False, height_ratios=[tall + 0.2, 2.2])
     matches: list[Any] = list(rows.itertuples())
     for position, row in enumerate(matches):
         own, other = row.component - 1, row.matched - 1
@@ -165,9 +172,8 @@ def draw_recovered_components(
         _draw_loadings(
             panels[0, position],
             traits,
-            _column(truth, "loadings", own),
-            row.sign * _column(components, "loadings", other),
-            truth["trait_standard_deviation"].to_numpy() == 0,
+            _column(truth, "loadings", own)[varying],
+            row.sign * _column(found, "loadings", other)[varying],
             position == 0,
         )
         panels[0, position].set_xlabel(
@@ -176,35 +182,39 @@ def draw_recovered_components(
         axes = panels[1, position]
         style.panel_title(axes, len(rows) + position, f"Scores, |r| = {row.score_correlation:.2f}")
         _draw_scores(
-            axes, _column(truth, "scores", own), row.sign * _column(components, "scores", other)
+            axes, _column(truth, "scores", own), row.sign * _column(found, "scores", other)
         )
         axes.set_xlabel(f"True ({style.DIMENSIONLESS}), {row.explained_first:.0%} of variance")
     panels[1, 0].set_ylabel(f"Found ({style.DIMENSIONLESS})")
-    angles = ", ".join(f"{angle:.0f}°" for angle in sorted(rows["principal_angle"]))
+    words = [
+        f"Principal angles between the subspaces: {_listed(rows['principal_angle'], '.0f', '°')}"
+    ]
+    if not varying.all():
+        every = leading[leading["traits"] == ALL_TRAITS]
+        words.append(
+            f"With the traits too that are the same everywhere in the truth ({(~varying).sum()}): "
+            f"congruence {_listed(every['congruence'], '.2f')}; "
+            f"angles {_listed(every['principal_angle'], '.0f', '°')}"
+        )
     handles = [
         Line2D([], [], color="black", marker="|", markersize=9, linestyle="none", label="true"),
         Line2D(
             [], [], color=style.MODELLED, marker="o", markersize=5, linestyle="none", label="found"
         ),
-        Line2D(
-            [],
-            [],
-            color=style.MODELLED,
-            marker="o",
-            markersize=5,
-            markerfacecolor="white",
-            linestyle="none",
-            label="found, of a trait that is the same everywhere in the truth",
-        ),
     ]
-    figure.legend(
+    legend = figure.legend(
         handles=handles,
         loc="outside lower center",
         ncols=len(handles),
-        title=f"Principal angles between the subspaces: {angles}",
+        title="\n".join(words),
         title_fontsize=7.5,
     )
+    legend.get_title().set_multialignment("center")
     return figure
+
+
+def _listed(values: pd.Series, form: str, unit: str = "") -> str:
+    return ", ".join(f"{value:{form}}{unit}" for value in values)
 
 
 def _column(dataset: xr.Dataset, name: str, number: int) -> np.ndarray:
@@ -216,22 +226,12 @@ def _draw_loadings(
     traits: Sequence[str],
     true: np.ndarray,
     found: np.ndarray,
-    constant: np.ndarray,
     named: bool,
 ) -> None:
     rows = np.arange(len(traits))
     axes.hlines(rows, true, found, color="0.75", linewidth=1.0, zorder=1)
-    axes.plot(true[~constant], rows[~constant], "|", color="black", markersize=9, zorder=3)
-    for chosen, face in ((~constant, style.MODELLED), (constant, "white")):
-        axes.plot(
-            found[chosen],
-            rows[chosen],
-            "o",
-            color=style.MODELLED,
-            markerfacecolor=face,
-            markersize=5,
-            zorder=2,
-        )
+    axes.plot(true, rows, "|", color="black", markersize=9, zorder=3)
+    axes.plot(found, rows, "o", color=style.MODELLED, markersize=5, zorder=2)
     axes.axvline(0, color="0.6", linewidth=0.6, zorder=0)
     bound = 1.12 * max(float(np.abs([true, found]).max()), 0.1)
     axes.set_xlim(-bound, bound)

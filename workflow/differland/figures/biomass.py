@@ -77,7 +77,8 @@ def draw_biomass_years(years: pd.DataFrame, table: pd.DataFrame) -> Figure:
             row = trends.iloc[0]
             slope, error = row[side], row[f"{side}_error"]
             decimals = max(2, 2 - int(np.floor(np.log10(max(abs(slope), 1e-12)))))
-            label += f": {slope:+.{decimals}f} ± {error:.{decimals}f} PgC year$^{{-1}}$"
+            value = style.number(slope, f"+.{decimals}f")
+            label += f": {value} ± {error:.{decimals}f} PgC year$^{{-1}}$"
             line = np.polyval(np.polyfit(years["year"], years[side], 1), years["year"])
             axes.plot(years["year"], line, color=colour, linewidth=0.8, linestyle=(0, (5, 3)))
         axes.plot(years["year"], years[side], "o-", color=colour, markersize=3.5, label=label)

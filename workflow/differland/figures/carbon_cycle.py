@@ -215,7 +215,7 @@ def _draw_trends(axes: Axes, here: xr.Dataset) -> None:
 def _number(value: float, error: float) -> str:
     """A slope and its standard error, with two digits of the error but five decimals at most."""
     digits = 5 if error <= 0 else int(np.clip(1 - np.floor(np.log10(error)), 0, 5))
-    return f"{value:+.{digits}f} ± {error:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    return f"{style.number(value, f'+.{digits}f')} ± {error:.{digits}f}"
 
 
 def _year_axis(axes: Axes, years: np.ndarray) -> None:

@@ -241,7 +241,7 @@ def _draw_space(axes: Axes3D, reach: float) -> None:
         "zorder": 2,
     }
     for tick in ticks[1:-1][ticks[1:-1] != 0] if len(ticks) <= 5 else np.array([-0.5, 0.5]):
-        text = f"{tick:g}".replace("-", "\N{MINUS SIGN}")
+        text = style.number(tick, "g")
         _write(axes, (tick, -1.14 * reach, 0), text, **small)
         _write(axes, (1.14 * reach, tick, 0), text, **small)
         axes.plot([-0.03 * reach, 0.03 * reach], [0, 0], [tick, tick], color="0.55", linewidth=0.7)
@@ -316,7 +316,7 @@ def _draw_table(axes: Axes, components: xr.Dataset) -> None:
         axes.text(
             column,
             row,
-            f"{values[row, column]:.2f}".replace("-", "\N{MINUS SIGN}"),
+            style.number(float(values[row, column]), ".2f"),
             ha="center",
             va="center",
             fontsize=7,

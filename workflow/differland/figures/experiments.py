@@ -70,7 +70,7 @@ def draw_experiments(table: pd.DataFrame) -> Figure:
                     axes.text(
                         column,
                         row,
-                        f"{number:.2f}" if of_study else f"{number:+.2f}",
+                        style.number(number, ".2f" if of_study else "+.2f"),
                         ha="center",
                         va="center",
                         fontsize=6.5,

@@ -175,7 +175,7 @@ def _draw_density(
     _, units = style.facts(target)
     unit = "" if units == "1" else f" {style.format_units(units)}"
     lines = [
-        f"R$^2$ = {r2:.2f}" if np.isfinite(r2) else "R$^2$ undefined",
+        f"R$^2$ = {style.number(r2, '.2f')}" if np.isfinite(r2) else "R$^2$ undefined",
         f"RMSE = {rmse:{',.0f' if rmse >= 1000 else '.3g'}}{unit}"
         if np.isfinite(rmse)
         else "RMSE undefined",

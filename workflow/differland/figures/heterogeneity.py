@@ -77,4 +77,4 @@ def _told(row: pd.Series) -> str:
     if not np.isfinite(row["spearman"]):
         return f"undefined\n{n}"
     p = "p < 0.001" if row["p"] < 0.001 else f"p = {row['p']:.2g}"
-    return f"$r_s$ = {row['spearman']:.2f}, {p}\n{n}"
+    return f"$r_s$ = {style.number(row['spearman'], '.2f')}, {p}\n{n}"

@@ -1,5 +1,7 @@
 """Maps of what four traits would be under a projected climate (Fig. S2)."""
 
+import string
+
 import cartopy.crs as ccrs
 import numpy as np
 import xarray as xr
@@ -17,9 +19,10 @@ DOT_SPACING = 0.06
 def draw_projection(projection: xr.Dataset) -> Figure:
     """Map the change of each trait, and what plant types make of it; dots where it is extrapolated.
 
-    Panels a-d are the change by the setup that knows plant types, e-h this change minus that of the
-    setup that does not (left out where the study has none). A dot stands for a block of cells of
-    which most have a projected temperature or precipitation beyond those of all training cells.
+    The change is shown by the setup that knows plant types and, in the same colours, by the one
+    that does not; then the difference of both. Where the study lacks the latter there is the former
+    alone. A dot stands for a block of cells of which most have a projected temperature or
+    precipitation beyond those of all training cells.
 
     Parameters
     ----------
@@ -29,8 +32,11 @@ def draw_projection(projection: xr.Dataset) -> Figure:
     latitude, longitude = maps.coordinates(projection)
     window = maps.window_of(latitude, longitude)
     tall = window is not None and window.shape >= maps.TALL
-    aware = projection.attrs["aware"]
-    fields = [("Change", projection["change"].sel(setup=aware))]
+    setups = sorted(
+        projection["setup"].to_numpy().tolist(),
+        key=lambda setup: setup != projection.attrs["aware"],
+    )
+    fields = [("Change", projection["change"].sel(setup=setup)) for setup in setups]
     if "difference" in projection:
         fields.append(("Difference", projection["difference"]))
     traits = projection["trait"].to_numpy().tolist()
@@ -47,12 +53,13 @@ def draw_projection(projection: xr.Dataset) -> Figure:
             place = grid[column, row] if tall else grid[row, column]
             axes = maps.add_map(figure, place, window)
             name = style.symbol(trait)
-            if not tall:
+            if columns < 3:
                 long_name = str(projection["trait_long_name"].sel(trait=trait).item())
                 name = style.capitalise(long_name.split(" (")[0])
             style.panel_title(axes, column * len(traits) + row, name)
             values = field.sel(trait=trait).to_numpy()
-            norm = style.central_norm(values)
+            shown = values if kind == "Difference" else projection["change"].sel(trait=trait)
+            norm = style.central_norm(shown)
             colours = maps.add_cells(axes, latitude, longitude, values, style.DIVERGING, norm)
             units = style.format_units(str(projection["trait_units"].sel(trait=trait).item()))
             bar = figure.colorbar(
@@ -70,7 +77,7 @@ def draw_projection(projection: xr.Dataset) -> Figure:
                 [-bound, 0.0, bound], labels=[f"\N{MINUS SIGN}{bound:.2g}", "0", f"{bound:.2g}"]
             )
             _add_dots(axes, latitude, longitude, beyond, block)
-    _add_legend(figure, projection, beyond)
+    _add_legend(figure, setups, len(traits), beyond)
     return figure
 
 
@@ -95,12 +102,15 @@ def _add_dots(
     )
 
 
-def _add_legend(figure: Figure, projection: xr.Dataset, beyond: np.ndarray) -> None:
-    aware = projection.attrs["aware"]
-    words = f"Change: by {aware}"
-    others = [setup for setup in projection["setup"].to_numpy().tolist() if setup != aware]
-    if "difference" in projection:
-        words += f". Difference: change by {aware} minus change by {others[0]}"
+def _add_legend(figure: Figure, setups: list[str], count: int, beyond: np.ndarray) -> None:
+    rows = [f"change by {setup}" for setup in setups]
+    if len(setups) > 1:
+        rows.append("their difference, the former minus the latter")
+    letters = string.ascii_lowercase
+    words = "; ".join(
+        f"{letters[count * row]}-{letters[count * (row + 1) - 1]}: {text}"
+        for row, text in enumerate(rows)
+    )
     share = 100 * beyond.mean()
     dots = figure.axes[0].plot(
         [],

@@ -77,14 +77,14 @@ def draw_recovered_traits(recovered: xr.Dataset, table: pd.DataFrame) -> Figure:
         axes.set_xlabel(style.format_units(style.facts(trait)[1]), labelpad=1)
         text = "constant"
         if rows["truth_varies"][trait]:
-            text = f"{rows['pearson'][trait]:.2f}"
+            text = style.number(rows["pearson"][trait], ".2f")
             if trait in held_out.index and np.isfinite(held_out["pearson"][trait]):
-                text += f" | {held_out['pearson'][trait]:.2f}"
+                text += f" | {style.number(held_out['pearson'][trait], '.2f')}"
         # Beside the title there is no room for it, where symbols are long.
         axes.text(
             0.97,
             0.03,
-            text.replace("-", "\N{MINUS SIGN}"),
+            text,
             transform=axes.transAxes,
             ha="right",
             va="bottom",
@@ -335,7 +335,7 @@ def draw_importance(table: pd.DataFrame, population: str = "all") -> Figure:
 
 
 def _number(value: float) -> str:
-    return f"({value:.2f})".replace("-", "\N{MINUS SIGN}") if np.isfinite(value) else "(–)"  # noqa: RUF001
+    return f"({style.number(value, '.2f')})" if np.isfinite(value) else "(–)"  # noqa: RUF001
 
 
 def _draw_shares(axes: Axes, wide: pd.DataFrame, norm: Normalize) -> QuadMesh:

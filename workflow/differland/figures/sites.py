@@ -206,7 +206,8 @@ def _told(skills: pd.DataFrame, split: str) -> str:
     name = {"all": "all sites", "test": "held out"}[split]
     lines = [f"{name}: n = {row['sites']}"]
     if np.isfinite(row["R2"]):
-        lines += [f"r = {row['correlation']:.2f}, R$^2$ = {row['R2']:.2f}"]
+        correlation, r2 = (style.number(row[name], ".2f") for name in ("correlation", "R2"))
+        lines += [f"r = {correlation}, R$^2$ = {r2}"]
         lines += [f"RMSE = {row['rmse']:.2f}"]
     return "\n".join(lines)
 
@@ -275,7 +276,8 @@ def _draw_row(
     agreement = skill(observed[seen], mean[seen])
     numbers = f"n = {seen.sum()}"
     if np.isfinite(agreement["R2"]):
-        numbers = f"R$^2$ = {agreement['R2']:.2f}, RMSE = {agreement['rmse']:.2f}, {numbers}"
+        r2 = style.number(float(agreement["R2"]), ".2f")
+        numbers = f"R$^2$ = {r2}, RMSE = {agreement['rmse']:.2f}, {numbers}"
     series.set_title(f"{observed_by}: {numbers}", loc="right", fontsize=7.5)
     _draw_mean_year(year, calendar[seen], mean[seen], spread[seen])
     year.plot(

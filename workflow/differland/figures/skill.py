@@ -165,8 +165,8 @@ def _draw_split(
         if mean < LOWEST_R2:
             axes.plot(x, LOWEST_R2, "v", color=colour, markersize=4)
             axes.text(
-                x, LOWEST_R2 + 0.05, f"{mean:.1f}", color=colour, fontsize=6, rotation=90,
-                ha="center", va="bottom",
+                x, LOWEST_R2 + 0.05, style.number(mean, ".1f"), color=colour, fontsize=6,
+                rotation=90, ha="center", va="bottom",
             )  # fmt: skip
             continue
         spread = float(values.std(ddof=1)) if len(values) > 1 else 0.0
@@ -211,7 +211,8 @@ def draw_skill_maps(cells: xr.Dataset, target: str) -> Figure:
         known = np.isfinite(values)
         words = f"{style.symbol(target)}: {name} in time"
         if known.any():
-            words += f"\nmedian {np.median(values[known]):.2f}, n = {known.sum():,} cells"
+            median = style.number(np.median(values[known]), ".2f")
+            words += f"\nmedian {median}, n = {known.sum():,} cells"
         style.panel_title(axes, position, words)
         if not known.any():
             style.say(axes, "nowhere enough\nobservations")

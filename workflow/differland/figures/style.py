@@ -280,6 +280,14 @@ def facts(name: str) -> tuple[str, str]:
     raise InputError("resources", name, "a name of the variable or parameter table", "none such")
 
 
+def number(value: float, form: str) -> str:
+    """Format a number as axes do: with a true minus sign, and none before zero."""
+    text = f"{value:{form}}"
+    if not any(digit in text for digit in "123456789"):
+        text = text.lstrip("+-")
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
 def capitalise(text: str) -> str:
     """First letter in upper case, the rest as it is (unlike `str.capitalize`)."""
     return text[:1].upper() + text[1:]

@@ -31,18 +31,15 @@ TRUE_SENSITIVITIES: dict[str, dict[str, float]] = {
     },
     "leaf_lifespan": {"forest_age": 1.3, "elevation": -0.65},
     "underlying_water_use_efficiency": {"sand": 0.8, "mean_annual_precipitation": -0.5},
-    "autotrophic_fraction": {"forest_age": 0.1},
-    "root_fraction": {"grassland": 0.2},
     "wood_turnover_rate": {"forest_age": -0.2},
-    "litter_turnover_rate": {"clay": -0.3},
     "som_turnover_rate": {"clay": -0.2},
 }
 """Slope of a parameter's place between its bounds on each standardised predictor.
 
 Leaves that live longer are heavier, and heavy leaves are efficient: else the feedback of leaves
 on production would leave cells without any leaves, and others with more than satellites see. What
-observations cannot tell from these traits (allocation, respiration) varies little. Plants are small
-and hold much of their carbon in leaves, so that biomass tells what leaves weigh.
+observations cannot tell from these traits (allocation, respiration) is the same everywhere. Plants
+are small and hold much of their carbon in leaves, so that biomass tells what leaves weigh.
 """
 
 TRUE_CENTRES: dict[str, float] = {
