@@ -21,7 +21,7 @@ def summarise_study(
     study = reporting.Study(
         config=config,
         compared=compared,
-        records=[Path(file) for file in files["members"] if file.endswith(".json")],
+        records=list(map(Path, files["records"])),
         driver=xr.open_dataset(files["driver"]),
         patches=read_netcdf(files["patches"]),
         metrics=pd.read_csv(files["metrics"], low_memory=False),

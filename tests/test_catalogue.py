@@ -165,3 +165,15 @@ def test_the_table_of_datasets_names_source_and_choices(raw: dict):
     assert row["configuration key"] == "raw.products.gleam"
     assert "E (mm month-1)" in row["variables"]
     assert row["choices"] == "units: stated"
+
+
+def test_files_lie_anywhere_in_the_folder_or_where_the_pattern_says(tmp_path: Path):
+    product = read_catalogue()["gleam"]
+    names = [
+        f"{place}E_{year}_GLEAM_v4.2a_MO.nc" for year in (2020, 2021) for place in ("", "a/b/")
+    ]
+    files = touch(tmp_path, *names)
+    (tmp_path / "E_2020_GLEAM_v4.9_MO.nc").symlink_to(tmp_path / "nowhere")
+    assert find_files(product, "evaporation", tmp_path, [2020, 2021]) == files
+    chosen = find_files(product, "evaporation", tmp_path, [2021], "*/b/E_{year}*.nc")
+    assert chosen == [tmp_path / names[3]]

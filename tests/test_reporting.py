@@ -29,8 +29,13 @@ def make_config() -> dict[str, Any]:
 
 def make_record(stage: str, seed: int) -> dict[str, Any]:
     return {
-        **{"stage": stage, "seed": f"{seed:02d}", "epochs": 199, "restarts": int(seed == 1)},
-        **{"device": "cpu cpu" if seed < 3 else "gpu H100", "engine": "kernel"},
+        **{
+            "stage": stage,
+            "seed": f"{seed:02d}",
+            "epochs": 199,
+            "restarts": [120] if seed == 1 else [],
+        },
+        **{"device": "cpu" if seed < 3 else "gpu H100", "engine": "kernel"},
         "versions": {"differland": "0.1.0", "model": 1, "jax": "0.10.2", "python": "3.11"},
     }
 
@@ -109,7 +114,7 @@ def test_facts_are_those_of_the_records_and_the_driver(study):
     assert facts["Members"].startswith("3 in stage develop, 3 in stage final; of 20")
     assert facts["Training"].startswith("199 epochs, 2 restart(s)")
     assert facts["Devices"] == (
-        "cpu cpu, engine kernel (4 members); gpu H100, engine kernel (2 members)"
+        "cpu, engine kernel (4 members); gpu H100, engine kernel (2 members)"
     )
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import yaml
 
 from differland import HOW_TRAINED
 from differland.datasets.sources import check_raw
 from differland.errors import InputError
+from differland.schemas import read_yaml
 from differland.setups import CHANGEABLE, groups, in_experiment, of_experiment
 from differland.tables import OBSERVATIONS, PREDICTOR_GROUPS
 
@@ -28,8 +28,7 @@ Members = list[tuple[str, str]]
 @cache
 def read_schema() -> dict[str, Any]:
     """Read the JSON schema of the configuration."""
-    schema: dict[str, Any] = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
-    return schema
+    return read_yaml(SCHEMA)
 
 
 def check_configuration(config: Configuration, source: str = "configuration") -> None:

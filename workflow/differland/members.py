@@ -61,7 +61,8 @@ class Member:
         Everything else worth knowing, as JSON: epochs, restarts, split, settings of the
         network and the model, digest of what it was trained on, versions, device.
     losses
-        One row per epoch and split; see :mod:`differland.training`.
+        One row per epoch and split (see :mod:`differland.training`), where it has just been
+        trained; else they are only in their file.
     """
 
     setup: str
@@ -70,7 +71,7 @@ class Member:
     weights: Weights
     scaling: PredictorScaling
     record: Mapping[str, Any]
-    losses: pd.DataFrame
+    losses: pd.DataFrame | None = None
 
     @property
     def network(self) -> SpatializationNetwork:
@@ -119,7 +120,8 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def write_member(member: Member, directory: Path) -> None:
-    """Write a member's three files into `directory`, the weights last."""
+    """Write the three files of a member with losses into `directory`, the weights last."""
+    assert member.losses is not None
     record = {
         "setup": member.setup,
         "seed": member.seed,
@@ -140,7 +142,7 @@ def write_member(member: Member, directory: Path) -> None:
 
 
 def read_member(directory: Path) -> Member:
-    """Read a member that :func:`write_member` wrote.
+    """Read a member that :func:`write_member` wrote, without its losses.
 
     Raises
     ------
@@ -169,7 +171,6 @@ def read_member(directory: Path) -> Member:
         weights=weights,
         scaling=scaling,
         record=record,
-        losses=pd.read_csv(directory / LOSSES_FILE),
     )
 
 

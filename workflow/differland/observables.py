@@ -1,12 +1,16 @@
 """What the model says about each observed quantity."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from jaxtyping import Array, Float
+if TYPE_CHECKING:
+    # Whoever plans a study needs this table, but not the second that importing JAX takes.
+    from jaxtyping import Array, Float
 
-Outputs = Mapping[str, Float[Array, "time cell"]]
+    Outputs = Mapping[str, Float[Array, "time cell"]]
 
 
 def ecosystem_respiration(outputs: Outputs) -> Float[Array, "time cell"]:

@@ -167,7 +167,7 @@ def facts_of_study(study: Study) -> dict[str, str]:
     tests = int((patches["test"] == 1).sum())
     stages = Counter(record["stage"] for record in records)
     trained = ", ".join(f"{count} in stage {stage}" for stage, count in stages.items())
-    restarts = sum(record["restarts"] for record in records)
+    restarts = sum(len(record["restarts"]) for record in records)
     facts = {
         "Data": {
             "raw": "providers' files in " + str(config["raw"]["folder"]),

@@ -367,7 +367,7 @@ class _Block:
                     "jax": jax.__version__,
                     "python": platform.python_version(),
                 },
-                "device": f"{device.platform} {device.device_kind}",
+                "device": " ".join(dict.fromkeys([device.platform, device.device_kind])),
                 "engine": self.engine,
             },
         )

@@ -117,7 +117,9 @@ if "train" in settings.overwrite_resources:
         **settings.overwrite_resources,
     }
 
-MEMBER_FILES = ["weights.safetensors", "member.json", "losses.csv"]
+# Files of a member: what it is, and how it became so.
+NETWORK_FILES = ["weights.safetensors", "member.json"]
+MEMBER_FILES = [*NETWORK_FILES, "losses.csv"]
 
 
 def any_of(names):
@@ -153,14 +155,14 @@ def library(*names):
     return [os.path.relpath(LIBRARY / "differland" / name) for name in names]
 
 
-def member(stage, setup, seed):
-    """The files of one trained member."""
-    return [f"<results>/members/{stage}/{setup}/{seed}/{file}" for file in MEMBER_FILES]
+def member(stage, setup, seed, files=MEMBER_FILES):
+    """Files of one trained member."""
+    return [f"<results>/members/{stage}/{setup}/{seed}/{file}" for file in files]
 
 
-def members(stage, setup):
-    """The files of all members of one setup."""
-    return [file for seed in SEEDS for file in member(stage, setup, seed)]
+def members(stage, setup, files=NETWORK_FILES):
+    """Files of all members of one setup."""
+    return [file for seed in SEEDS for file in member(stage, setup, seed, files)]
 
 
 def members_root(wildcards, input):

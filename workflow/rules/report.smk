@@ -138,7 +138,7 @@ rule present_tables:
 rule summarise_study:
     input:
         library("reporting.py"),
-        members=[members(stage, setup) for stage, setup in TRAINED],
+        records=[members(stage, setup, ["member.json"]) for stage, setup in TRAINED],
         driver="<results>/driver/driver.nc",
         patches="<results>/driver/patches.nc",
         metrics="<results>/tables/metrics.csv",

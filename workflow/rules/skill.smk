@@ -62,11 +62,7 @@ rule skill:
 rule plot_losses:
     input:
         library("figures/losses.py", "figures/style.py"),
-        losses=[
-            f"<results>/members/{stage}/{{setup}}/{seed}/losses.csv"
-            for stage in STAGES
-            for seed in SEEDS
-        ],
+        losses=[members(stage, "{setup}", ["losses.csv"]) for stage in STAGES],
         ensembles=expand("<results>/ensembles/{stage}/{{setup}}.json", stage=STAGES),
     output:
         png=report(

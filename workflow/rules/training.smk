@@ -5,7 +5,7 @@ rule ensembles:
     input:
         # Named here although the selections imply them: Snakemake makes a deleted file again only if it is
         # asked for, or if what depends on it has to be made anyway.
-        [members(stage, setup) for stage, setup in TRAINED],
+        [members(stage, setup, MEMBER_FILES) for stage, setup in TRAINED],
         [f"<results>/ensembles/{stage}/{setup}.json" for stage, setup in TRAINED],
 
 

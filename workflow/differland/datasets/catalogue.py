@@ -1,6 +1,8 @@
 """The catalogue of raw products (``resources/datasets``): what they are, how files are named."""
 
 import calendar
+import fnmatch
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -8,9 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import jsonschema
-import yaml
 
 from differland.errors import InputError
+from differland.schemas import read_yaml
 from differland.tables import RESOURCES
 
 CATALOGUE = RESOURCES / "datasets"
@@ -86,7 +88,7 @@ def read_catalogue() -> Mapping[str, Product]:
     InputError
         A file of the catalogue does not follow its schema.
     """
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    schema = read_yaml(SCHEMA)
     return {file.stem: _read_product(file, schema) for file in sorted(CATALOGUE.glob("*.yaml"))}
 
 
@@ -118,8 +120,16 @@ def find_files(
     """
     pattern = pattern or product.files[role]
     found: list[Path] = []
+    # Looking for each month anew would list folders hundreds of times.
+    anywhere = pattern.startswith("**/") and "/" not in pattern.removeprefix("**/")
+    names = _files_by_name(folder) if anywhere else {}
     for period, glob in _globs(pattern, years):
-        matches = sorted(path for path in folder.glob(glob) if path.is_file())
+        if anywhere:
+            matching = fnmatch.filter(names, glob.removeprefix("**/"))
+            paths = [path for name in matching for path in names[name]]
+        else:
+            paths = list(folder.glob(glob))
+        matches = sorted(path for path in paths if path.is_file())
         if not matches:
             expected = f"a file {glob}{period} of {product.title} (get it from {product.where})"
             there = "no such folder" if not folder.is_dir() else "none"
@@ -186,8 +196,17 @@ def _globs(pattern: str, years: Iterable[int]) -> list[tuple[str, str]]:
     return globs
 
 
+def _files_by_name(folder: Path) -> dict[str, list[Path]]:
+    """All files below a folder, those of one name together."""
+    files: dict[str, list[Path]] = {}
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            files.setdefault(name, []).append(Path(parent, name))
+    return files
+
+
 def _read_product(file: Path, schema: dict[str, Any]) -> Product:
-    values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    values = read_yaml(file)
     for error in jsonschema.Draft202012Validator(schema).iter_errors(values):
         place = ".".join(map(str, error.absolute_path)) or "the whole"
         raise InputError(file, place, str(error.schema.get("description")), error.message)
