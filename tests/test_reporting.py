@@ -1,7 +1,9 @@
 """Pages of the report: what they say is what the study is."""
 
+import gzip
 import json
 import re
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
@@ -153,9 +155,27 @@ def test_summary_is_one_file_whose_texts_are_escaped(study, tmp_path):
     assert not re.search(r"(src|href)=\"(?!data:|#)", page)
 
 
-def test_page_of_tables_holds_their_numbers(study):
+def unpacked(page: str) -> str:
+    """What a browser makes of a page that unpacks itself."""
+    (packed,) = re.findall(r'atob\("([^"]+)"\)', page)
+    return gzip.decompress(b64decode(packed)).decode()
+
+
+def test_page_of_tables_holds_their_numbers():
     table = pd.DataFrame({"name": ["b", "a"], "value": [1 / 7, np.nan]})
-    page = reporting.tables_page("small", {"one.csv": table, "two.csv": table})
+    page = unpacked(reporting.tables_page("small", {"one.csv": table, "two.csv": table}))
     assert "0.1429" in page and "0.14285" not in page
     assert 'href="#t2">two.csv' in page
+    assert "the first" not in page
     assert not re.search(r"<(script|link)[^>]+(src|href)=\"http", page)
+
+
+def test_page_of_tables_stays_small_enough_for_browsers():
+    rng = np.random.default_rng(0)
+    long = pd.DataFrame(rng.uniform(size=(300_000, 3)), columns=list("abc"))
+    short = long.head(100)
+    page = reporting.tables_page("large", {"long.csv": long, "short.csv": short})
+    assert 500_000 < len(page) < 1_500_000
+    found = re.findall(r"the first ([\d,]+) of 300,000 rows", unpacked(page))
+    assert len(found) == 1 and int(found[0].replace(",", "")) > 5_000
+    assert "of 100 rows" not in page

@@ -141,8 +141,8 @@ def test_every_computing_rule_is_complete(name: str) -> None:
         if name == "train"
         else rf'f?"{name}(?:\{{REGRIDDING\}})?"'
     )
-    for resource, request in (("mem_mb", "memory"), ("runtime", "runtime")):
-        assert re.search(rf"{resource}={request}\({costs}\)", block), f"{name}: {resource}"
+    for name_of, request in (("mem_mb", "memory"), ("runtime", "runtime")):
+        assert re.search(rf"{name_of}={request}\({costs}\)", block), f"{name}: {name_of}"
     environment = re.search(r'envs/(\w+\.yaml)"', block)
     assert environment and (REPOSITORY / "envs" / environment[1]).is_file()
 

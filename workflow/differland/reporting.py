@@ -4,6 +4,7 @@ Both are single HTML files that need no network.
 """
 
 import datetime
+import gzip
 import json
 from base64 import b64encode
 from collections import Counter
@@ -28,6 +29,9 @@ TEMPLATES = Path(__file__).resolve().parents[1] / "report"
 
 LONG_TABLE = 15
 """Rows of a table that are shown at once."""
+
+LARGEST_PAGE = 1_500_000
+"""Bytes of a page: in the report it is part of an address, of which browsers allow 2 MB."""
 
 DIGITS = 4
 """Significant digits of the numbers in tables; the CSV files have all."""
@@ -95,6 +99,9 @@ def summary_page(study: Study, figures: Mapping[str, Path | str]) -> str:
 def tables_page(study: str, tables: Mapping[str, pd.DataFrame]) -> str:
     """Write a page of all tables, which can be sorted, searched and copied.
 
+    The page unpacks itself. Where it would be too large even so, the longest tables have their
+    leading rows only, and say so.
+
     Parameters
     ----------
     study
@@ -102,12 +109,29 @@ def tables_page(study: str, tables: Mapping[str, pd.DataFrame]) -> str:
     tables
         By path in the results.
     """
+    title = f"Tables of study {study}"
+    most = max((len(table) for table in tables.values()), default=0)
+    while True:
+        page = _packed(title, _tables(title, study, tables, most))
+        if len(page) <= LARGEST_PAGE or most <= LONG_TABLE:
+            return page
+        most //= 2
+
+
+def _packed(title: str, page: str) -> str:
+    """A page that unpacks itself."""
+    packed = b64encode(gzip.compress(page.encode(), mtime=0)).decode()
+    return _render("packed.html.jinja", title=title, packed=packed)
+
+
+def _tables(title: str, study: str, tables: Mapping[str, pd.DataFrame], most: int) -> str:
     bundle = generate_init_offline_itables_html(find_package_file("html/dt_bundle.js"))
     shown = [
         (
             name,
+            f"the first {most:,} of {len(table):,} rows" if len(table) > most else "",
             itables.to_html_datatable(
-                _rounded(table),
+                _rounded(table.head(most)),
                 connected=False,
                 table_id=f"table{number}",
                 classes="display compact nowrap",
@@ -125,7 +149,7 @@ def tables_page(study: str, tables: Mapping[str, pd.DataFrame]) -> str:
         )
         for number, (name, table) in enumerate(tables.items())
     ]
-    return _render("tables.html.jinja", study=study, bundle=bundle, tables=shown)
+    return _render("tables.html.jinja", title=title, study=study, bundle=bundle, tables=shown)
 
 
 def _render(template: str, **values: Any) -> str:

@@ -115,7 +115,7 @@ rule present_tables:
             "<results>/report/tables.html",
             caption="../report/tables.rst",
             category="01 Summary",
-            labels={"page": "all tables"},
+            labels={"page": "tables"},
         ),
     log:
         "<logs>/present_tables.log",
