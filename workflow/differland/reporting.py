@@ -142,6 +142,8 @@ def _tables(title: str, study: str, tables: Mapping[str, pd.DataFrame], most: in
                 pageLength=LONG_TABLE,
                 lengthMenu=[LONG_TABLE, 50, 200],
                 scrollX=True,
+                # Else only the arrow beside the name sorts.
+                text_in_header_can_be_selected=False,
                 buttons=["copyHtml5", "csvHtml5", "colvis"],
                 # Rows stay in the order of the file until somebody sorts them.
                 order=[],
