@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from differland.analysis.agreement import FAIRLY_SIMILAR
+from differland.analysis.recovery import ALL_OUTPUTS
 from differland.files import read_netcdf
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,6 +50,24 @@ def test_the_report_shows_also_what_is_not_recovered():
     assert len(table[table["kind"] == "parameter"]) == 40
     assert (table["pearson"] < 0.9).any()
     assert set(table["identifiable"].dropna().astype(str)) <= {"True", "False"}
+
+
+def test_the_true_axes_are_found():
+    """Each true axis is most like the found one of the same rank, and fairly similar to it."""
+    table = pd.read_csv(RESULTS / "analysis/PFT+CLIM+SOIL+AGE/component_recovery.csv")
+    found = table[(table["traits"] == "varying") & (table["second"] == "ensemble")]
+    assert found["matched"].tolist() == [1, 2, 3]
+    assert (found["congruence"] > FAIRLY_SIMILAR).all()
+
+
+def test_the_true_order_of_predictors_is_found():
+    table = pd.read_csv(RESULTS / "analysis/PFT+CLIM+SOIL+AGE/importance.csv")
+    table = table[(table["population"] == "all") & (table["level"] == "predictor")]
+    agreement = table.groupby("output")["correlation"].first()
+    assert (agreement[[*HEADLINES, ALL_OUTPUTS]] > 0.85).all()
+    overall = table[table["output"] == ALL_OUTPUTS].set_index("name")
+    leading = {name: overall[name].nlargest(5).index for name in ("true_share", "estimated_share")}
+    assert set(leading["true_share"]) == set(leading["estimated_share"])
 
 
 def test_the_driver_is_the_planet():
