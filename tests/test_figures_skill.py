@@ -313,3 +313,5 @@ class TestBiomassYears:
         _, years, table = compare_biomass(*study, "biomass", 48)
         assert "Trend" not in assert_readable(biomass.draw_biomass_years(years, table))
         assert "no cell" in assert_readable(biomass.draw_biomass_years(years.iloc[:0], table))
+        (axes,) = biomass.draw_biomass_years(years.iloc[:1], table.iloc[:0]).axes
+        assert axes.get_xticks().tolist() == years["year"].iloc[:1].tolist()

@@ -146,6 +146,13 @@ def test_numbers_of_the_summary(study):
     assert "Dominant groups of predictors" not in numbers
 
 
+def test_tables_of_the_summary_have_no_empty_column():
+    table = pd.DataFrame({"R2": ["SIF"], "PFT": [0.5], "none": [np.nan]})
+    table.columns.name = "setup"
+    heads = re.findall(r"<th[^>]*>(.*?)</th>", reporting._plain_table(table))
+    assert heads == ["R2", "PFT"]
+
+
 def test_summary_is_one_file_whose_texts_are_escaped(study, tmp_path):
     picture = tmp_path / "a.png"
     picture.write_bytes(b"\x89PNG")

@@ -177,7 +177,9 @@ def _rounded(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _plain_table(table: pd.DataFrame) -> str:
-    text: str = _rounded(table).to_html(index=False, border=0, na_rep="", justify="left")
+    # Of a pivoted table, what its columns are is a name that would take a column of its own.
+    told = _rounded(table).dropna(axis="columns", how="all").rename_axis(columns=None)
+    text: str = told.to_html(index=False, border=0, na_rep="", justify="left")
     return text
 
 

@@ -83,7 +83,10 @@ def draw_biomass_years(years: pd.DataFrame, table: pd.DataFrame) -> Figure:
             axes.plot(years["year"], line, color=colour, linewidth=0.8, linestyle=(0, (5, 3)))
         axes.plot(years["year"], years[side], "o-", color=colour, markersize=3.5, label=label)
     axes.set_xlabel("Year")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if len(years) > 1:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    else:
+        axes.set_xticks(years["year"])
     axes.set_xlim(years["year"].min() - 0.5, years["year"].max() + 0.5)
     axes.set_ylabel("Live biomass carbon (PgC)")
     axes.set_title(f"Sum over the {years['cells'].max():,} cells observed in all of these years")
