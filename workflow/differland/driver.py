@@ -76,6 +76,8 @@ def read_driver(path: Path | str, in_patches: bool = True) -> xr.Dataset:
         raw = raw.drop_vars(
             [name for name, row in OBSERVATIONS.items() if row.group == "patch"], errors="ignore"
         )
+    # As a coordinate it comes along with any variable that is read alone.
+    raw = raw.set_coords([name for name in [PATCH_DIMENSION] if name in raw])
     _check_coordinates(raw, path)
     months = months_of(raw, path)
     half = pd.to_timedelta(months.days_in_month / 2, unit="D")
