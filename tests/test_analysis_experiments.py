@@ -10,6 +10,7 @@ import xarray as xr
 from differland.analysis.comparison import compare_setups
 from differland.analysis.experiments import PROFILED, compare_experiments, profiles
 from differland.errors import InputError
+from differland.figures import style
 from differland.figures.experiments import draw_experiments, draw_profiles
 from differland.metrics import Agreement
 
@@ -131,8 +132,8 @@ def test_figures_show_every_experiment():
         assert [label.get_text() for label in axes.get_yticklabels()] == ["study", "dry", "wet"]
     shown = [text.get_text() for text in panels[0].texts]
     first = table[table["domain"] == "space-time"].set_index(["experiment", "target"])
-    assert shown[0] == f"{first.loc[('study', 'lai'), 'R2']:.2f}"
-    assert shown[3] == f"{first.loc[('dry', 'gpp_site'), 'R2_difference']:+.2f}"
+    assert shown[0] == style.number(first.loc[("study", "lai"), "R2"], ".2f")
+    assert shown[3] == style.number(first.loc[("dry", "gpp_site"), "R2_difference"], "+.2f")
     with pytest.raises(InputError, match="at least one"):
         draw_experiments(table[table["experiment"] == "study"])
 

@@ -937,7 +937,20 @@ class TestCaptions:
             undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
         ).from_string(caption.read_text(encoding="utf-8"))
         text = template.render(snakemake=job)
+        # Snakemake adds where the names of categories lead to.
+        rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+        links = [f".. _{name}: #" for name in sorted(set(re.findall(r'category="(.+?)"', rules)))]
         docutils.publish_parts(
-            text, writer="html5", settings_overrides={"halt_level": 2, "report_level": 2}
+            "\n".join([text, "", *links]),
+            writer="html5",
+            settings_overrides={"halt_level": 2, "report_level": 2},
         )
         assert "{" not in text
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "text"),
+    [(-0.5, ".2f", "\N{MINUS SIGN}0.50"), (-0.004, "+.2f", "0.00"), (0.25, "+.1f", "+0.2")],
+)
+def test_numbers_have_a_true_minus_sign_and_zero_has_none(value, form, text) -> None:
+    assert style.number(value, form) == text
