@@ -136,7 +136,7 @@ class TestSkill:
 
     def test_what_is_far_below_zero_is_told(self) -> None:
         figure = skill.draw_skill(make_metrics())
-        assert assert_readable(figure).count("-7.2") == 3
+        assert assert_readable(figure).count("\N{MINUS SIGN}7.2") == 3
         assert figure.axes[2].get_ylim()[0] > -1
 
     def test_one_member_has_no_spread(self) -> None:
