@@ -15,6 +15,8 @@ does meets all of them; the table has the median of the runs, in seconds, for al
 - ``pack``: training data of 944 patches, as many as the paper has, are written (``--full-size``).
 
 ``temporary_mib`` is what XLA sets aside beyond arguments and results, for all members together.
+``times_published`` is the published code's time for one update of one member, which took turns,
+over the time per update and member.
 """
 
 import argparse
@@ -39,10 +41,10 @@ import yaml
 
 from differland.engine import Engine, simulator
 from differland.epoch import Scaling, State, compile_epoch, gradient_of
+from differland.evaluation import KEEP_OBSERVED
 from differland.minibatches import Minibatch, Minibatches
+from differland.model.simulate import MonthlyObservations
 from differland.network import SpatializationNetwork, initial_weights, predict
-from differland.objective import keep_for
-from differland.observables import OBSERVABLES
 from differland.packing import TrainingData, pack_training_data, read_training_data
 from differland.patches import draw_patches
 from differland.synthetic.planet import PlanetSettings, make_planet
@@ -83,7 +85,8 @@ class Row(NamedTuple):
     members: int
     median_s: float
     runs: int
-    temporary_mib: float | str
+    temporary_mib: float | str = ""
+    times_published: float | str = ""
 
 
 def paper_settings() -> Settings:
@@ -171,8 +174,9 @@ def simulation_of(study: Study, engine: Engine, members: int) -> Callable[[], An
     parameters, initial = jax.vmap(lambda w: predict(network, w, predictors, minibatch.latitude))(
         state.weights
     )
-    simulate = simulator(engine, keep_for(tuple(OBSERVABLES)), slots, batches.predictors.dtype)
-    return partial(jax.jit(simulate), parameters, initial, minibatch.weather)
+    simulate = simulator(engine, KEEP_OBSERVED, slots, batches.predictors.dtype)
+    nothing = MonthlyObservations({}, {}, minibatch.observations.valid)
+    return partial(jax.jit(simulate), parameters, initial, minibatch.weather, nothing)
 
 
 def epoch_of(study: Study, engine: Engine, members: int) -> Callable[[], Any]:
@@ -329,16 +333,33 @@ def take_turns(functions: dict[str, Callable[[], Any]], runs: int) -> dict[str, 
 
 
 def update_rows(
-    work: str, study: Study, members: int, runs: int, reference: Path | None
+    work: str, study: Study, members: int, runs: int, published: Callable[[], Any] | None
 ) -> Iterator[Row]:
-    """Time one update with every engine."""
+    """Time one update with every engine, and with the published code."""
     made = {engine: update_of(study, engine, members) for engine in ENGINES}
     functions: dict[str, Callable[[], Any]] = {name: run for name, (run, _) in made.items()}
-    if reference is not None:
-        functions["published"] = published_update(reference, study)
-    for name, median in take_turns(functions, runs).items():
-        memory = round(made[name][1], 1) if name in made else ""
-        yield Row(work, name, members, median, runs, memory)
+    for row in rows_of(work, functions, members, members, runs, published):
+        memory = round(made[row.implementation][1], 1) if row.implementation in made else ""
+        yield row._replace(temporary_mib=memory)
+
+
+def rows_of(
+    work: str,
+    functions: dict[str, Callable[[], Any]],
+    members: int,
+    updates: int,
+    runs: int,
+    published: Callable[[], Any] | None,
+) -> Iterator[Row]:
+    """Time functions that do a number of updates, over all members, in turns."""
+    reference = {} if published is None else {"published": published}
+    medians = take_turns(functions | reference, runs)
+    for name, median in medians.items():
+        if name in reference:
+            yield Row("update", name, 1, median, runs, times_published=1)
+        else:
+            times = round(medians["published"] * updates / median, 1) if reference else ""
+            yield Row(work, name, members, median, runs, times_published=times)
 
 
 START = """
@@ -369,30 +390,31 @@ def start_rows(study: Study, runs: int) -> Iterator[Row]:
                     env=environment,
                 )
                 times.append(time.perf_counter() - started)
-        yield Row("start, cold", engine, 1, times[0], 1, "")
-        yield Row("start, warm", engine, 1, float(np.median(times[1:])), runs, "")
+        yield Row("start, cold", engine, 1, times[0], 1)
+        yield Row("start, warm", engine, 1, float(np.median(times[1:])), runs)
 
 
 def rows(runs: int, reference: Path | None) -> Iterator[Row]:
     """Every row of the table."""
     study = make_study(3)
-    yield from update_rows("update", study, 1, runs, reference)
+    published = None if reference is None else published_update(reference, study)
+    yield from update_rows("update", study, 1, runs, published)
     for members in (4, 16, 20):
         yield from update_rows("update", study, members, max(runs // members, 5), None)
+    for patches, members in ((3, 1), (3, 20), (12, 1), (48, 1)):
+        study = make_study(patches)
+        functions = {engine: epoch_of(study, engine, members) for engine in ENGINES}
+        work, updates = f"epoch, {patches} patches", patches * members
+        taking_turns = published if patches == 3 else None
+        yield from rows_of(work, functions, members, updates, 5, taking_turns)
     for years in (2, 8, 32):
         work = f"update, {12 * years} months"
         yield from update_rows(work, make_study(3, years=years), 1, runs, None)
     for cells in (20, 80):
         work = f"update, {cells} cells"
         yield from update_rows(work, make_study(3, cells=cells), 1, runs, None)
-    for patches, members in ((3, 1), (3, 20), (12, 1), (48, 1)):
-        study = make_study(patches)
-        functions = {engine: epoch_of(study, engine, members) for engine in ENGINES}
-        for name, median in take_turns(functions, 5).items():
-            yield Row(f"epoch, {patches} patches", name, members, median, 5, "")
     functions = {engine: simulation_of(study, engine, 1) for engine in ENGINES}
-    for name, median in take_turns(functions, runs).items():
-        yield Row("simulate", name, 1, median, runs, "")
+    yield from rows_of("simulate", functions, 1, 1, runs, None)
     yield from start_rows(make_study(3), 3)
 
 
@@ -409,13 +431,13 @@ def full_size_rows() -> Iterator[Row]:
         started = time.perf_counter()
         pack_training_data(driver, drawn, settings.model, settings.loss, path)
         seconds = time.perf_counter() - started
-        yield Row(f"pack, {PAPER_PATCHES} patches", "differland", 0, seconds, 1, "")
+        yield Row(f"pack, {PAPER_PATCHES} patches", "differland", 0, seconds, 1)
         del driver
         study = open_study(path)
         yield from update_rows("update", study, 1, 20, None)
         run = epoch_of(study, "kernel", 1)
         median = take_turns({"kernel": run}, 3)["kernel"]
-        yield Row(f"epoch, {PAPER_PATCHES} patches", "kernel", 1, median, 3, "")
+        yield Row(f"epoch, {PAPER_PATCHES} patches", "kernel", 1, median, 3)
         yield from update_rows("update", study, 1, 20, None)
 
 
@@ -441,7 +463,8 @@ def main() -> None:
             per_member = 1e3 * row.median_s / max(row.members, 1)
             print(
                 f"{row.work:20} {row.implementation:10} {row.members:4} members "
-                f"{per_member:9.2f} ms per member  {row.temporary_mib or '-':>7} MiB",
+                f"{per_member:9.2f} ms per member  {row.temporary_mib or '-':>7} MiB  "
+                f"{row.times_published or '-':>6} x published",
                 flush=True,
             )
 

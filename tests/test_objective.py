@@ -89,7 +89,7 @@ def test_padding_and_gaps_add_exactly_nothing():
     def total(outputs, initial, observed):
         return sum(
             loss_terms(
-                PAPER_WEIGHTS, trajectory_of(PAPER_WEIGHTS, outputs), initial, observed
+                PAPER_WEIGHTS, trajectory_of(PAPER_WEIGHTS, outputs, observed), initial, observed
             ).values()
         )
 
@@ -105,7 +105,9 @@ def test_padding_and_gaps_add_exactly_nothing():
     )
     assert total(other, initial, hidden) == value
     per_month = jax.grad(
-        lambda o: loss_terms({"lai": 10.0}, trajectory_of(["lai"], o), initial, observed)["lai"]
+        lambda o: loss_terms({"lai": 10.0}, trajectory_of(["lai"], o, observed), initial, observed)[
+            "lai"
+        ]
     )(outputs)["lai"]
     assert (per_month[observed.weight["lai"] == 0] == 0).all()
     assert (per_month[observed.weight["lai"] > 0] != 0).all()
@@ -122,10 +124,10 @@ def test_half_full_patch_weighs_less():
     )
     # ((3 + 5) / 4 - 1 * 2 / 4)^2 * 2 / 4
     np.testing.assert_allclose(
-        patch_term("nbe", trajectory_of(["nbe"], outputs), observed), 1.5**2 * 0.5
+        patch_term("nbe", trajectory_of(["nbe"], outputs, observed), observed), 1.5**2 * 0.5
     )
     np.testing.assert_allclose(
-        nbe_annual_term(trajectory_of(["nbe"], outputs), observed), 1.5**2 * 0.5
+        nbe_annual_term(trajectory_of(["nbe"], outputs, observed), observed), 1.5**2 * 0.5
     )
 
 
@@ -139,7 +141,7 @@ def test_annual_term_compares_means_of_twelve_months():
         in_equilibrium=jnp.ones(1),
     )
     np.testing.assert_allclose(
-        annual_term("biomass", trajectory_of(["biomass"], outputs), observed), 0.5**2
+        annual_term("biomass", trajectory_of(["biomass"], outputs, observed), observed), 0.5**2
     )
 
 
@@ -166,12 +168,14 @@ def test_equilibrium_is_zero_at_equilibrium_and_counts_doublings():
     }
     expected = sum(np.log2(ratio + 1e-3) ** 2 for ratio in ratios.values())
     np.testing.assert_allclose(
-        equilibrium_term(trajectory_of(["equilibrium"], outputs), initial, observed), expected
+        equilibrium_term(trajectory_of(["equilibrium"], outputs, observed), initial, observed),
+        expected,
     )
     doubled = initial._replace(som=0.5 * jnp.ones(1))
     expected += np.log2(4 + 1e-3) ** 2 - np.log2(2 + 1e-3) ** 2
     np.testing.assert_allclose(
-        equilibrium_term(trajectory_of(["equilibrium"], outputs), doubled, observed), expected
+        equilibrium_term(trajectory_of(["equilibrium"], outputs, observed), doubled, observed),
+        expected,
     )
 
 

@@ -18,6 +18,7 @@ from differland.model.parameters import Parameters, Pools
 from differland.model.simulate import MODEL_OUTPUTS, simulate
 from differland.model.weather import weather_of
 from differland.objective import (
+    CONSTRAINTS,
     PAPER_WEIGHTS,
     Observations,
     annual_mean,
@@ -126,8 +127,9 @@ def loss_of_case(path: Path) -> dict[str, float]:
     weights = {
         term: factor
         for term, factor in PAPER_WEIGHTS.items()
-        if term in value or term in ("violation", "equilibrium")
+        if term in value or term in CONSTRAINTS
     }
+    observations = Observations(value, weight, valid=ones, in_equilibrium=ones)
     terms = loss_terms(
         weights,
         trajectory_of(
@@ -136,9 +138,10 @@ def loss_of_case(path: Path) -> dict[str, float]:
                 name: jnp.asarray(_column(case, path, f"model_{name}").T)
                 for name in needed_outputs(weights)
             },
+            observations,
         ),
         Pools(*(jnp.asarray(_column(case, path, f"initial_{n}")) for n in Pools._fields)),
-        Observations(value, weight, valid=ones, in_equilibrium=ones),
+        observations,
     )
     result = {term: float(number) for term, number in terms.items()}
     return result | {"total": sum(result.values())}

@@ -12,15 +12,15 @@ import numpy as np
 
 from differland.errors import InputError
 from differland.model.parameters import Parameters, Pools
-from differland.model.simulate import Keep, Kept, simulate_keeping
+from differland.model.simulate import Keep, Kept, MonthlyObservations, simulate_keeping
 from differland.model.weather import Weather
 
 Engine = Literal["xla", "kernel"]
 
-Simulate = Callable[[Parameters, Pools, Weather], Kept]
-"""Runs members side by side: parameters and pools of shape (member, cell), weather of shape
-(time, cell), or (time, 1) for :data:`differland.model.weather.SHARED`. Series come in the shape
-(member, time, cell), totals in (member, cell).
+Simulate = Callable[[Parameters, Pools, Weather, MonthlyObservations], Kept]
+"""Runs members side by side: parameters and pools of shape (member, cell), weather and observations
+of shape (time, cell), or (time, 1) for :data:`differland.model.weather.SHARED`. What is kept has a
+leading axis of members.
 """
 
 
@@ -67,10 +67,15 @@ def simulator(engine: Engine, keep: Keep, cells: int, dtype: np.dtype) -> Simula
     """
     if engine == "xla":
 
-        def simulate(parameters: Parameters, initial: Pools, weather: Weather) -> Kept:
-            return simulate_keeping(parameters, initial, weather, keep)[1]
+        def simulate(
+            parameters: Parameters,
+            initial: Pools,
+            weather: Weather,
+            observations: MonthlyObservations,
+        ) -> Kept:
+            return simulate_keeping(parameters, initial, weather, observations, keep)[1]
 
-        return jax.vmap(simulate, in_axes=(0, 0, None))
+        return jax.vmap(simulate, in_axes=(0, 0, None, None))
     # Here, so that whoever has no llvmlite can use the other engine.
     from differland.kernel.months import Loop
 

@@ -13,9 +13,9 @@ from jaxtyping import Array, Bool, Float, Int
 from differland.engine import Engine, Simulate, simulator
 from differland.minibatches import Minibatch, Minibatches
 from differland.model.parameters import Parameters, Pools
-from differland.model.simulate import Kept
+from differland.model.simulate import Keep, Kept
 from differland.network import SpatializationNetwork, Weights, predict
-from differland.objective import Trajectory, keep_for, loss_terms
+from differland.objective import Trajectory, keep_for, loss_terms, monthly_observations
 
 
 class State(NamedTuple):
@@ -53,6 +53,7 @@ CELL_MONTHS_AT_ONCE = 4 * 320 * 276
 def patch_losses(
     network: SpatializationNetwork,
     term_weights: Mapping[str, float],
+    keep: Keep,
     simulate: Simulate,
     weights: Weights,
     scaling: Scaling,
@@ -68,8 +69,8 @@ def patch_losses(
         Shape of the network.
     term_weights
         Weight of each term that is on.
-    simulate
-        Of :func:`differland.engine.simulator`, for :func:`keep_for` these terms.
+    keep, simulate
+        Of :func:`keep_for` these terms, and of :func:`differland.engine.simulator` for it.
     weights, scaling
         With a leading axis of members.
     minibatch
@@ -81,11 +82,13 @@ def patch_losses(
         return predict(network, weights, standardised * scaling.active, minibatch.latitude)
 
     def terms_of(run: Kept, initial: Pools) -> dict[str, Float[Array, ""]]:
-        trajectory = Trajectory(run.series, run.totals, minibatch.weather.time.shape[0])
+        trajectory = Trajectory(run, minibatch.weather.time.shape[0])
         return loss_terms(term_weights, trajectory, initial, minibatch.observations)
 
     parameters, initial = jax.vmap(of_member)(weights, scaling)
-    terms = jax.vmap(terms_of)(simulate(parameters, initial, minibatch.weather), initial)
+    observed = monthly_observations(keep, minibatch.observations)
+    runs = simulate(parameters, initial, minibatch.weather, observed)
+    terms = jax.vmap(terms_of)(runs, initial)
     return sum((values.sum() for values in terms.values()), start=jnp.zeros(())), terms
 
 
@@ -117,8 +120,9 @@ def gradient_of(
         For the size of a patch.
     """
     months, slots = batches.shared["time"].shape[0], batches.predictors.shape[1]
-    simulate = simulator(engine, keep_for(term_weights), slots, batches.predictors.dtype)
-    gradient = jax.grad(partial(patch_losses, network, term_weights, simulate), has_aux=True)
+    keep = keep_for(term_weights)
+    simulate = simulator(engine, keep, slots, batches.predictors.dtype)
+    gradient = jax.grad(partial(patch_losses, network, term_weights, keep, simulate), has_aux=True)
     size = max(1, CELL_MONTHS_AT_ONCE // (months * slots))
 
     def in_groups(

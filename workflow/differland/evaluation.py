@@ -19,8 +19,9 @@ from differland.ensemble import Ensemble, cell_coordinates
 from differland.metrics import SKILLS, Agreement, Target, skill, targets_of_driver
 from differland.model.forcing import forcing_of_driver
 from differland.model.parameters import Parameters, Pools
+from differland.model.simulate import Keep, Kept, MonthlyObservations
 from differland.model.weather import Weather, weather_of
-from differland.objective import keep_for, water_anomaly
+from differland.objective import water_anomaly
 from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
 from differland.patches import PADDING
 from differland.tables import OUTPUTS
@@ -104,6 +105,17 @@ def chunks_of_cells(driver: xr.Dataset) -> list[np.ndarray]:
     return chunks
 
 
+def _observed_quantities(outputs: Mapping[str, jax.Array], *_: object) -> Kept:
+    """Every quantity that is observed; of the soil pool only the sum over the months."""
+    of_month = {o.quantity: o.of(outputs) for o in OBSERVABLES.values() if o.resolution != "static"}
+    of_all = {o.quantity: o.of(outputs) for o in OBSERVABLES.values() if o.resolution == "static"}
+    return Kept(series=of_month, totals=of_all)
+
+
+KEEP_OBSERVED = Keep(_observed_quantities)
+"""What is kept of each month for the evaluation."""
+
+
 def simulate_chunks(
     ensemble: Ensemble, driver: xr.Dataset, ewt: str | None
 ) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
@@ -126,18 +138,18 @@ def simulate_chunks(
     settings = ensemble.model
     chunks = chunks_of_cells(driver)
     size = max(cells.size for cells in chunks)
-    simulate = simulator(
-        choose_engine("auto"), keep_for(tuple(OBSERVABLES)), size, np.dtype(np.float32)
-    )
+    simulate = simulator(choose_engine("auto"), KEEP_OBSERVED, size, np.dtype(np.float32))
+    nothing = MonthlyObservations({}, {}, jnp.ones(size, jnp.float32))
 
     @jax.jit
     def run(
         parameters: Parameters, initial: Pools, weather: Weather, weight: jax.Array
     ) -> dict[str, jax.Array]:
-        series, totals = simulate(parameters, initial, weather)
+        kept = simulate(parameters, initial, weather, nothing)
+        series = kept.series
         of_cell = jax.vmap(water_anomaly, in_axes=(1, 1), out_axes=1)
         anomaly = jax.vmap(of_cell, in_axes=(0, None))(series["ewt"][..., None], weight)[..., 0]
-        soc = totals["soc"][:, None] / weather.time.shape[0]
+        soc = kept.totals["soc"][:, None] / weather.time.shape[0]
         return {**series, "soc": soc, "ewt": anomaly}
 
     for cells in chunks:

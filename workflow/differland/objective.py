@@ -13,8 +13,8 @@ from jaxtyping import Array, Float
 
 from differland.driver import MONTHS_PER_YEAR
 from differland.model.parameters import Pools
-from differland.model.simulate import Keep, Kept
-from differland.observables import observable_of
+from differland.model.simulate import Keep, Kept, MonthlyObservations, sum_of_years
+from differland.observables import ANNUAL_SUFFIX, OBSERVABLES, observable_of
 
 Outputs = Mapping[str, Float[Array, "..."]]
 
@@ -49,16 +49,13 @@ class Trajectory(NamedTuple):
 
     Attributes
     ----------
-    series
-        By name, each of shape (time, cell).
-    totals
-        By name, each of shape (cell,).
+    kept
+        By :func:`keep_for` the terms of the loss.
     months
         How many there are.
     """
 
-    series: Mapping[str, Float[Array, "time cell"]]
-    totals: Mapping[str, Float[Array, " cell"]]
+    kept: Kept
     months: int
 
 
@@ -83,7 +80,7 @@ def squared_error(
 
 
 def patch_squared_error(
-    modelled: Float[Array, "step cell"],
+    modelled: Float[Array, " step"],
     observed: Float[Array, " step"],
     weight: Float[Array, " step"],
     valid: Float[Array, " cell"],
@@ -92,27 +89,34 @@ def patch_squared_error(
 
     The means run over all slots of the patch, padding counting as zero, and the square is
     weighted by the share of valid slots: a half-full patch weighs less.
+
+    Parameters
+    ----------
+    modelled
+        Sum over the valid cells.
+    observed, weight
+        Of the patch.
+    valid
+        Of :class:`Observations`.
     """
     coverage = valid.mean()
-    patch_mean = (modelled * valid).mean(axis=-1)
-    return squared_error(patch_mean, observed * coverage, weight * coverage)
+    return squared_error(modelled / valid.size, observed * coverage, weight * coverage)
 
 
-def _series(target: str, run: Trajectory) -> Float[Array, "time cell"]:
-    return run.series[observable_of(target).quantity]
-
-
-def monthly_term(target: str, run: Trajectory, observations: Observations) -> Float[Array, ""]:
+def monthly_term(target: str, run: Trajectory) -> Float[Array, ""]:
     """Squared error of a monthly cell or site target."""
-    return squared_error(
-        _series(target, run), observations.value[target], observations.weight[target]
-    )
+    return run.kept.totals[squared_error_of(target)].sum()
+
+
+def squared_error_of(target: str) -> str:
+    """Name of the total of a cell's weighted squared errors of a monthly target."""
+    return f"{target}_squared_error"
 
 
 def annual_term(target: str, run: Trajectory, observations: Observations) -> Float[Array, ""]:
     """Squared error of the annual means of a cell target."""
     return squared_error(
-        annual_mean(_series(target, run)),
+        run.kept.years[target] / MONTHS_PER_YEAR,
         observations.value[target],
         observations.weight[target],
     )
@@ -120,14 +124,14 @@ def annual_term(target: str, run: Trajectory, observations: Observations) -> Flo
 
 def soc_term(run: Trajectory, observations: Observations) -> Float[Array, ""]:
     """Squared error of the time-mean soil pool."""
-    modelled = run.totals["soc"] / run.months
+    modelled = run.kept.totals["soc"] / run.months
     return squared_error(modelled, observations.value["soc"], observations.weight["soc"])
 
 
 def patch_term(target: str, run: Trajectory, observations: Observations) -> Float[Array, ""]:
     """Squared error of the monthly patch mean."""
     return patch_squared_error(
-        _series(target, run),
+        run.kept.patch[target],
         observations.value[target],
         observations.weight[target],
         observations.valid,
@@ -137,7 +141,7 @@ def patch_term(target: str, run: Trajectory, observations: Observations) -> Floa
 def nbe_annual_term(run: Trajectory, observations: Observations) -> Float[Array, ""]:
     """Squared error of the annual patch mean of net biosphere exchange."""
     return patch_squared_error(
-        annual_mean(_series("nbe", run)),
+        annual_mean(run.kept.patch["nbe"]),
         observations.value["nbe_annual"],
         observations.weight["nbe_annual"],
         observations.valid,
@@ -154,15 +158,19 @@ def water_anomaly(
 
 
 def ewt_term(run: Trajectory, observations: Observations) -> Float[Array, ""]:
-    """Squared error of the monthly patch mean of the water anomaly."""
+    """Squared error of the monthly patch mean of the water anomaly.
+
+    All cells of a patch are observed in the same months, so that the mean of their anomalies is
+    the anomaly of their mean.
+    """
     weight = observations.weight["ewt"]
-    anomaly = water_anomaly(_series("ewt", run), weight)
+    anomaly = water_anomaly(run.kept.patch["ewt"][:, None], weight)[:, 0]
     return patch_squared_error(anomaly, observations.value["ewt"], weight, observations.valid)
 
 
 def violation_term(run: Trajectory, observations: Observations) -> Float[Array, ""]:
     """Sum of the reported shortfall of water: keeps the bucket from being emptied."""
-    return jnp.sum(run.totals["water_violation"] * observations.valid)
+    return jnp.sum(run.kept.totals["water_violation"] * observations.valid)
 
 
 class PoolFluxes(NamedTuple):
@@ -222,23 +230,26 @@ def equilibrium_term(
     """
     total = jnp.zeros_like(initial.labile)
     for pool in POOL_FLUXES:
-        inflow, outflow = run.totals[f"{pool}_inflow"], run.totals[f"{pool}_outflow"]
-        december = run.totals[f"{pool}_in_december"] / (run.months // MONTHS_PER_YEAR)
+        inflow, outflow = run.kept.totals[f"{pool}_inflow"], run.kept.totals[f"{pool}_outflow"]
+        december = run.kept.totals[f"{pool}_in_december"] / (run.months // MONTHS_PER_YEAR)
         ratio = inflow / jnp.maximum(outflow, EPSILON) * december / getattr(initial, pool)
         # Refilling a pool that fire left below its bound counts as negative outflow elsewhere.
         total = total + jnp.log2(jnp.maximum(ratio, 0) + EPSILON) ** 2
     return jnp.sum(total * observations.in_equilibrium)
 
 
+CONSTRAINTS = ("violation", "equilibrium")
+"""Terms that need no observation."""
+
 Term = Callable[[Trajectory, Pools, Observations], Float[Array, ""]]
 
 TERMS: Mapping[str, Term] = {
-    "sif": lambda run, _, observed: monthly_term("sif", run, observed),
-    "lai": lambda run, _, observed: monthly_term("lai", run, observed),
-    "et": lambda run, _, observed: monthly_term("et", run, observed),
-    "gpp_site": lambda run, _, observed: monthly_term("gpp_site", run, observed),
-    "reco_site": lambda run, _, observed: monthly_term("reco_site", run, observed),
-    "et_site": lambda run, _, observed: monthly_term("et_site", run, observed),
+    "sif": lambda run, *_: monthly_term("sif", run),
+    "lai": lambda run, *_: monthly_term("lai", run),
+    "et": lambda run, *_: monthly_term("et", run),
+    "gpp_site": lambda run, *_: monthly_term("gpp_site", run),
+    "reco_site": lambda run, *_: monthly_term("reco_site", run),
+    "et_site": lambda run, *_: monthly_term("et_site", run),
     "biomass": lambda run, _, observed: annual_term("biomass", run, observed),
     "vod": lambda run, _, observed: annual_term("vod", run, observed),
     "soc": lambda run, _, observed: soc_term(run, observed),
@@ -285,16 +296,36 @@ def needed_outputs(terms: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def keep_for(terms: Collection[str]) -> Keep:
-    """What these terms need of each month: observed quantities, and totals of the rest."""
-    observables = [observable_of(t) for t in terms if t not in ("violation", "equilibrium")]
+def is_monthly_of_cells(term: str) -> bool:
+    """Whether a term compares every month of every cell."""
+    return term in OBSERVABLES and (
+        OBSERVABLES[term].resolution == "month" and OBSERVABLES[term].support != "patch"
+    )
 
-    def keep(outputs: Outputs, december: Float[Array, "..."]) -> Kept:
-        series: dict[str, Array] = {}
+
+def keep_for(terms: Collection[str]) -> Keep:
+    """What these terms need of each month: as little as can be kept of it."""
+    compared = tuple(term for term in terms if is_monthly_of_cells(term))
+    # Annual terms of a monthly target need what the monthly term needs.
+    targets = {t.removesuffix(ANNUAL_SUFFIX) for t in terms if t not in CONSTRAINTS}
+
+    def of(outputs: Outputs, december: Array, observations: MonthlyObservations) -> Kept:
+        patch: dict[str, Array] = {}
+        years: dict[str, Array] = {}
         totals: dict[str, Array] = {}
-        for observable in observables:
-            kept = totals if observable.resolution == "static" else series
-            kept[observable.quantity] = observable.of(outputs)
+        for target in sorted(targets):
+            observable = OBSERVABLES[target]
+            modelled = observable.of(outputs)
+            if target in compared:
+                distance = modelled - observations.value[target]
+                error = observations.weight[target] * distance**2
+                totals[squared_error_of(target)] = error
+            elif observable.support == "patch":
+                patch[target] = modelled * observations.valid
+            elif observable.resolution == "year":
+                years[target] = modelled
+            else:
+                totals[target] = modelled
         if "violation" in terms:
             totals["water_violation"] = outputs["water_violation"]
         if "equilibrium" in terms:
@@ -302,9 +333,18 @@ def keep_for(terms: Collection[str]) -> Keep:
                 totals[f"{pool}_inflow"] = sum_of(outputs, fluxes.inflow)
                 totals[f"{pool}_outflow"] = sum_of(outputs, fluxes.outflow)
                 totals[f"{pool}_in_december"] = outputs[pool] * december
-        return Kept(series, totals)
+        return Kept(patch=patch, years=years, totals=totals)
 
-    return keep
+    return Keep(of, compared)
+
+
+def monthly_observations(keep: Keep, observations: Observations) -> MonthlyObservations:
+    """What the loop over months needs of the observations of a patch."""
+    return MonthlyObservations(
+        {target: observations.value[target] for target in keep.compared},
+        {target: observations.weight[target] for target in keep.compared},
+        observations.valid,
+    )
 
 
 def sum_of(outputs: Outputs, names: Sequence[str]) -> Float[Array, "..."]:
@@ -312,7 +352,9 @@ def sum_of(outputs: Outputs, names: Sequence[str]) -> Float[Array, "..."]:
     return sum((outputs[name] for name in names[1:]), start=outputs[names[0]])
 
 
-def trajectory_of(terms: Collection[str], outputs: Outputs) -> Trajectory:
+def trajectory_of(
+    terms: Collection[str], outputs: Outputs, observations: Observations
+) -> Trajectory:
     """What these terms need, from outputs that are known for whole years already.
 
     Parameters
@@ -321,12 +363,19 @@ def trajectory_of(terms: Collection[str], outputs: Outputs) -> Trajectory:
         Names of terms.
     outputs
         Model outputs by name, each of shape (time, cell); see :func:`needed_outputs`.
+    observations
+        Of the same patch.
     """
     months = next(iter(outputs.values())).shape[0]
     december = jnp.arange(months)[:, None] % MONTHS_PER_YEAR == MONTHS_PER_YEAR - 1
-    kept = keep_for(terms)(outputs, december.astype(float))
-    totals = {name: values.sum(axis=0) for name, values in kept.totals.items()}
-    return Trajectory(kept.series, totals, months)
+    keep = keep_for(terms)
+    monthly = keep.of(outputs, december.astype(float), monthly_observations(keep, observations))
+    kept = Kept(
+        patch={name: values.sum(axis=1) for name, values in monthly.patch.items()},
+        years={name: sum_of_years(values) for name, values in monthly.years.items()},
+        totals={name: values.sum(axis=0) for name, values in monthly.totals.items()},
+    )
+    return Trajectory(kept, months)
 
 
 def loss_terms(

@@ -8,6 +8,7 @@ depends on parameters alone is worked out before the first month.
 
 import ctypes
 import hashlib
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,11 +23,12 @@ import numpy as np
 from jax.extend import core
 from jaxtyping import Array
 
+from differland.driver import MONTHS_PER_YEAR
 from differland.kernel.vectors import VectorCode
 from differland.model import dalec
 from differland.model.parameters import Parameters, Pools
 from differland.model.rates import monthly_rates
-from differland.model.simulate import Keep, Kept
+from differland.model.simulate import Keep, Kept, MonthlyObservations
 from differland.model.weather import SHARED, Weather
 
 POINTER = ir.PointerType()
@@ -104,7 +106,8 @@ class Buffer:
     pointer
         Of its first number.
     axes
-        Its axes, in order, of ``m`` (member), ``t`` (time) and ``n`` (cell).
+        Its axes, in order, of ``m`` (member), ``t`` (time), ``y`` (calendar year) and ``n`` (cell),
+        or ``v`` and ``l`` (vector of cells, and cell in a vector).
     """
 
     pointer: ir.Value
@@ -112,11 +115,14 @@ class Buffer:
 
 
 class _Writer:
-    """Writes one of the two functions: a loop over members, vectors of cells, and months."""
+    """Writes one of the two functions: a loop over vectors of cells, members, and months."""
 
     def __init__(self, module: ir.Module, name: str, dtype: np.dtype, width: int) -> None:
         self.size = dtype.itemsize
         self.function = ir.Function(module, ir.FunctionType(POINTER, [POINTER]), name)
+        # Whole lines of the cache for what does not fit into registers. (llvmlite's own list of
+        # attributes lacks this one.)
+        set.add(self.function.attributes, '"stackrealign"')
         self.builder = ir.IRBuilder(self.function.append_basic_block())
         self.code = VectorCode(self.builder, dtype, width)
         self._read_frame()
@@ -143,11 +149,15 @@ class _Writer:
         self.arguments = self._field(frame, FRAME_ARGUMENTS, POINTER)
         self.results = self._field(frame, FRAME_RESULTS, POINTER)
 
-    def buffers(self, of: ir.Value, axes: Sequence[str], start: int) -> list[Buffer]:
-        """The arrays from the position `start` on among arguments or results."""
+    def groups(self, of: ir.Value, axes: Sequence[Sequence[str]]) -> list[list[Buffer]]:
+        """The arrays among arguments or results, in groups that follow one another."""
+        positions = itertools.count()
         return [
-            Buffer(self._field(self._buffer(of, start + k), BUFFER_DATA, POINTER), axis)
-            for k, axis in enumerate(axes)
+            [
+                Buffer(self._field(self._buffer(of, next(positions)), BUFFER_DATA, POINTER), axis)
+                for axis in group
+            ]
+            for group in axes
         ]
 
     def _buffer(self, of: ir.Value, position: int) -> ir.Value:
@@ -155,6 +165,7 @@ class _Writer:
 
     def set_sizes(self, member_cell: int, time_first: int) -> None:
         """Read the sizes from an argument of axes (member, cell) and one of (time, ...)."""
+        b = self.builder
         dimensions = self._field(
             self._buffer(self.arguments, member_cell), BUFFER_DIMENSIONS, POINTER
         )
@@ -164,6 +175,7 @@ class _Writer:
             self._buffer(self.arguments, time_first), BUFFER_DIMENSIONS, POINTER
         )
         self.months = self._field(dimensions, 0, LONG)
+        self.years = b.sdiv(self.months, ir.Constant(LONG, MONTHS_PER_YEAR))
 
     # -- loops --------------------------------------------------------------------------------
 
@@ -188,18 +200,20 @@ class _Writer:
 
     @contextmanager
     def vectors(self) -> Any:
-        """Repeat what is written inside for each member and each vector of its cells.
+        """Repeat what is written inside for each vector of cells and each member.
 
-        The last vector reaches back over cells that were done already where the width does not
-        divide their number.
+        Members follow one another on the same cells, so that their weather stays in the cache. The
+        last vector reaches back over cells that were done already where the width does not divide
+        their number.
         """
         b = self.builder
         width = ir.Constant(LONG, self.code.width)
-        count = b.sdiv(b.add(self.cells, b.sub(width, ir.Constant(LONG, 1))), width)
+        self.count = b.sdiv(b.add(self.cells, b.sub(width, ir.Constant(LONG, 1))), width)
         last = b.sub(self.cells, width)
-        with self.loop(self.members) as self.member, self.loop(count) as number:
-            start = b.mul(number, width)
+        with self.loop(self.count) as self.number, self.loop(self.members) as self.member:
+            start = b.mul(self.number, width)
             self.cell = b.select(b.icmp_signed(">", start, last), last, start)
+            self.repeated = b.sub(start, self.cell)
             yield
 
     # -- numbers --------------------------------------------------------------------------------
@@ -207,24 +221,49 @@ class _Writer:
     def _address(self, buffer: Buffer, month: ir.Value | None) -> ir.Value:
         b = self.builder
         index: ir.Value = ir.Constant(LONG, 0)
-        for axis, size, position in (
-            ("m", self.members, self.member),
-            ("t", self.months, month),
-            ("n", self.cells, self.cell),
-        ):
-            if axis in buffer.axes:
-                index = b.add(b.mul(index, size), position)
+        for axis in buffer.axes:
+            size, position = {
+                "m": (self.members, self.member),
+                "v": (self.count, self.number),
+                "t": (self.months, month),
+                "y": (self.years, month and b.sdiv(month, ir.Constant(LONG, MONTHS_PER_YEAR))),
+                "n": (self.cells, self.cell),
+                "l": (ir.Constant(LONG, self.code.width), ir.Constant(LONG, 0)),
+            }[axis]
+            index = b.add(b.mul(index, size), position)
         return self._place(buffer.pointer, b.mul(index, ir.Constant(LONG, self.size)))
 
     def load(self, buffer: Buffer, month: ir.Value | None = None) -> ir.Value:
         """A vector of an array, the same number in all cells if it has no axis of cells."""
         address = self._address(buffer, month)
-        if "n" in buffer.axes:
+        if buffer.axes[-1] in "nl":
             return self.builder.load(address, align=self.size, typ=self.code.vector)
         return self.code.spread(self.builder.load(address, typ=self.code.scalar))
 
     def store(self, value: ir.Value, buffer: Buffer, month: ir.Value | None = None) -> None:
         self.builder.store(value, self._address(buffer, month), align=self.size)
+
+    def add_to_patch(self, value: ir.Value, buffer: Buffer, month: ir.Value) -> None:
+        """Add to the sum over vectors, but for cells that were added already."""
+        b = self.builder
+        new = self.code.lanes_from(self.repeated)
+        before = b.select(
+            b.icmp_signed("==", self.number, ir.Constant(LONG, 0)),
+            self.code.number(0),
+            self.load(buffer, month),
+        )
+        self.store(b.fadd(before, b.select(new, value, self.code.number(0))), buffer, month)
+
+    def add_to_year(self, value: ir.Value, buffer: Buffer, month: ir.Value) -> None:
+        """Add to the sum over the months of a calendar year."""
+        b = self.builder
+        of_year = b.srem(month, ir.Constant(LONG, MONTHS_PER_YEAR))
+        before = b.select(
+            b.icmp_signed("==", of_year, ir.Constant(LONG, 0)),
+            self.code.number(0),
+            self.load(buffer, month),
+        )
+        self.store(b.fadd(before, value), buffer, month)
 
     def places(self, count: int) -> list[ir.Value]:
         """Places for vectors that change from month to month."""
@@ -247,12 +286,11 @@ class _Writer:
         self.code.write(traced.first, values)
         return values
 
-    def results_of(self, traced: Traced, values: dict[Any, ir.Value]) -> list[ir.Value]:
-        self.code.write(traced.monthly, values)
-        return [self.code.value_of(v, values) for v in jax.tree.leaves(traced.results)]
-
     def end(self) -> None:
         self.builder.ret(ir.Constant(POINTER, None))
+
+
+Inputs = tuple[Parameters, Pools, Weather, MonthlyObservations]
 
 
 class Loop:
@@ -273,29 +311,34 @@ class Loop:
         pools = Pools(*[scalar] * len(Pools._fields))
         weather = Weather(*[scalar] * len(Weather._fields))
         parameters = Parameters(*[scalar] * len(Parameters._fields))
+        compared = dict.fromkeys(keep.compared, scalar)
 
-        def month(pools: Pools, weather: Weather, parameters: Parameters) -> Any:
+        def month(
+            pools: Pools, parameters: Parameters, weather: Weather, observed: Any, valid: Array
+        ) -> tuple[Pools, Kept]:
             rates = monthly_rates(parameters, weather)
             pools, outputs = dalec.month(pools, rates, parameters)
-            kept = keep(outputs, weather.december)
-            return pools, dict(kept.series), dict(kept.totals)
+            value, weight = observed
+            observations = MonthlyObservations(value, weight, valid)
+            return pools, keep.of(outputs, weather.december, observations)
 
-        def gradient(
-            pools: Pools, weather: Weather, parameters: Parameters, cotangents: Any, totals: Any
-        ) -> Any:
+        def gradient(pools: Pools, parameters: Parameters, *given: Any) -> tuple[Pools, Parameters]:
             # Totals are apart: their cotangents stay the same over the months.
-            _, pull = jax.vjp(lambda a, b: month(a, weather, b), pools, parameters)
-            return pull((*cotangents, totals))
+            *others, after, monthly, totals = given
+            _, pull = jax.vjp(lambda a, b: month(a, b, *others), pools, parameters)
+            return pull((after, monthly._replace(totals=totals)))
 
         self.dtype = dtype
         # A whole line of the cache, or the largest power of two that the cells fill.
         self.width = min(LINE // dtype.itemsize, 2 ** (cells.bit_length() - 1))
         self.weather_axes = ["t" if name in SHARED else "tn" for name in Weather._fields]
-        self.forward = trace(month, (pools, weather, parameters), stays=[2])
-        _, series, totals = jax.tree.map(lambda _: scalar, self.forward.results)
-        self.series, self.totals = list(series), list(totals)
+        given = (pools, parameters, weather, (compared, compared), scalar)
+        self.forward = trace(month, given, stays=[1, 4])
+        self.kept: Kept = jax.tree.map(lambda _: scalar, self.forward.results[1])
         self.backward = trace(
-            gradient, (pools, weather, parameters, (pools, series), totals), stays=[2, 4]
+            gradient,
+            (*given, pools, self.kept._replace(totals={}), self.kept.totals),
+            stays=[1, 4, 7],
         )
         module = ir.Module("months")
         module.triple = llvm.get_default_triple()
@@ -303,26 +346,35 @@ class Loop:
         self._write_backward(module, dtype)
         self.forward_target, self.backward_target = _targets(str(module))
 
+    def _axes_of_inputs(self) -> list[list[str]]:
+        """Axes of parameters, initial pools, weather, monthly observations, and validity."""
+        observed = 2 * len(self.forward.arguments[3][0])
+        return [
+            ["mn"] * len(Parameters._fields),
+            ["mn"] * len(Pools._fields),
+            self.weather_axes,
+            ["tn"] * observed,
+            ["n"],
+        ]
+
     def _write_forward(self, module: ir.Module, dtype: np.dtype) -> None:
         """Write the loop onward in time.
 
-        Arguments are parameters, initial pools and weather; results series, totals, and the pools
-        before each month.
+        Arguments are the inputs; results what is kept, and the pools before each month.
         """
         w = _Writer(module, "forward", dtype, self.width)
-        pools, weather, parameters = self.forward.arguments
-        count = len(parameters)
-        given = w.buffers(w.arguments, ["mn"] * (count + len(pools)), 0)
-        weathers = w.buffers(w.arguments, self.weather_axes, len(given))
-        w.set_sizes(member_cell=0, time_first=len(given))
-        series = w.buffers(w.results, ["mtn"] * len(self.series), 0)
-        totals = w.buffers(w.results, ["mn"] * len(self.totals), len(series))
-        before = w.buffers(w.results, ["mtn"] * len(pools), len(series) + len(totals))
+        pools, parameters, weather, observed, valid = self.forward.arguments
+        given, initial, *monthly, validity = w.groups(w.arguments, self._axes_of_inputs())
+        series, patch, years, totals, before = w.groups(
+            w.results, [*self._axes_of_kept("mtl"), ["mvtl"] * len(pools)]
+        )
+        w.set_sizes(member_cell=0, time_first=len(parameters) + len(pools))
         states, sums = w.places(len(pools)), w.places(len(totals))
         with w.vectors():
-            known = {v: w.load(buffer) for v, buffer in zip(parameters, given, strict=False)}
+            known = {v: w.load(b) for v, b in zip(parameters, given, strict=True)}
+            known[valid] = w.load(*validity)
             values = w.first_values(self.forward, known)
-            for place, buffer in zip(states, given[count:], strict=True):
+            for place, buffer in zip(states, initial, strict=True):
                 w.set(w.load(buffer), place)
             for place in sums:
                 w.set(w.code.number(0), place)
@@ -331,154 +383,181 @@ class Loop:
                 for variable, place, buffer in zip(pools, states, before, strict=True):
                     now[variable] = w.get(place)
                     w.store(now[variable], buffer, month)
-                now |= {v: w.load(b, month) for v, b in zip(weather, weathers, strict=True)}
-                results = w.results_of(self.forward, now)
-                for value, place in zip(results, states, strict=False):
+                for variables, buffers in zip((weather, observed), monthly, strict=True):
+                    leaves = jax.tree.leaves(variables)
+                    now |= {v: w.load(b, month) for v, b in zip(leaves, buffers, strict=True)}
+                w.code.write(self.forward.monthly, now)
+                end, kept = jax.tree.map(
+                    lambda v, now=now: w.code.value_of(v, now), self.forward.results
+                )
+                for value, place in zip(end, states, strict=True):
                     w.set(value, place)
-                kept = results[len(states) :]
-                for value, buffer in zip(kept, series, strict=False):
+                for value, buffer in zip(kept.series.values(), series, strict=True):
                     w.store(value, buffer, month)
-                for value, place in zip(kept[len(series) :], sums, strict=True):
+                for value, buffer in zip(kept.patch.values(), patch, strict=True):
+                    w.add_to_patch(value, buffer, month)
+                for value, buffer in zip(kept.years.values(), years, strict=True):
+                    w.add_to_year(value, buffer, month)
+                for value, place in zip(kept.totals.values(), sums, strict=True):
                     w.add(value, place)
             for place, buffer in zip(sums, totals, strict=True):
                 w.store(w.get(place), buffer)
         w.end()
 
+    def _axes_of_kept(self, patch: str) -> list[list[str]]:
+        """Axes of what is kept; those of sums over the patch are told."""
+        axes = ("mtn", patch, "myn", "mn")
+        return [[axis] * len(group) for axis, group in zip(axes, self.kept, strict=True)]
+
     def _write_backward(self, module: ir.Module, dtype: np.dtype) -> None:
         """Write the loop backward in time.
 
-        Arguments are parameters, weather, the pools before each month, and the cotangents of
-        series and totals; results the cotangents of parameters and of initial pools.
+        Arguments are the inputs, the pools before each month, and the cotangents of what is kept;
+        results the cotangents of parameters and of initial pools.
         """
         w = _Writer(module, "backward", dtype, self.width)
-        pools, weather, parameters, (after, series), totals = self.backward.arguments
-        series, totals = list(series.values()), list(totals.values())
-        axes = [
-            *["mn"] * len(parameters),
-            *self.weather_axes,
-            *["mtn"] * (len(pools) + len(series)),
-            *["mn"] * len(totals),
-        ]
-        buffers = iter(w.buffers(w.arguments, axes, 0))
-        w.set_sizes(member_cell=0, time_first=len(parameters))
-        given, weathers, before, of_series, of_totals = (
-            [next(buffers) for _ in group] for group in (parameters, weather, pools, series, totals)
+        pools, parameters, weather, observed, valid, after, kept, totals = self.backward.arguments
+        given, _, *monthly, validity, before, series, patch, years, of_totals = w.groups(
+            w.arguments,
+            [*self._axes_of_inputs(), ["mvtl"] * len(pools), *self._axes_of_kept("mt")],
         )
-        of_parameters = w.buffers(w.results, ["mn"] * len(parameters), 0)
-        of_pools = w.buffers(w.results, ["mn"] * len(pools), len(parameters))
+        of_parameters, of_pools = w.groups(
+            w.results, [["mn"] * len(parameters), ["mn"] * len(pools)]
+        )
+        w.set_sizes(member_cell=0, time_first=len(parameters) + len(pools))
         states, sums = w.places(len(pools)), w.places(len(parameters))
+        arrays = [*monthly, before, series, patch, years]
+        variables = [weather, observed, pools, kept.series, kept.patch, kept.years]
         with w.vectors():
-            known = {
-                v: w.load(buffer)
-                for v, buffer in zip([*parameters, *totals], [*given, *of_totals], strict=True)
-            }
+            known = {v: w.load(b) for v, b in zip(parameters, given, strict=True)}
+            known |= {v: w.load(b) for v, b in zip(totals.values(), of_totals, strict=True)}
+            known[valid] = w.load(*validity)
             values = w.first_values(self.backward, known)
             for place in [*states, *sums]:
                 w.set(w.code.number(0), place)
             with w.loop(w.months) as number:
                 month = w.builder.sub(w.builder.sub(w.months, number), ir.Constant(LONG, 1))
                 now = dict(values)
-                for variables, arrays in (
-                    (pools, before),
-                    (weather, weathers),
-                    (series, of_series),
-                ):
-                    now |= {v: w.load(b, month) for v, b in zip(variables, arrays, strict=True)}
+                for group, buffers in zip(variables, arrays, strict=True):
+                    leaves = jax.tree.leaves(group)
+                    now |= {v: w.load(b, month) for v, b in zip(leaves, buffers, strict=True)}
                 now |= {v: w.get(place) for v, place in zip(after, states, strict=True)}
-                results = w.results_of(self.backward, now)
-                for value, place in zip(results, states, strict=False):
+                w.code.write(self.backward.monthly, now)
+                of_before, of_months = jax.tree.map(
+                    lambda v, now=now: w.code.value_of(v, now), self.backward.results
+                )
+                for value, place in zip(of_before, states, strict=True):
                     w.set(value, place)
-                for value, place in zip(results[len(states) :], sums, strict=True):
+                for value, place in zip(of_months, sums, strict=True):
                     w.add(value, place)
             for place, buffer in zip([*sums, *states], [*of_parameters, *of_pools], strict=True):
                 w.store(w.get(place), buffer)
         w.end()
 
-    def _check(self, parameters: Parameters, initial: Pools, weather: Weather) -> None:
+    def _check(self, inputs: Inputs) -> None:
         """Compiled code takes what it is given for what it expects."""
+        parameters, initial, weather, observations = inputs
         members, cells = initial.labile.shape
         months = weather.time.shape[0]
-        shapes = [
-            *[(members, cells)] * (len(parameters) + len(initial)),
-            *((months, cells) if axes == "tn" else (months, 1) for axes in self.weather_axes),
+        shapes = {"mn": (members, cells), "tn": (months, cells), "t": (months, 1), "n": (cells,)}
+        names = [
+            *(
+                f"{kind}.{name}"
+                for kind in ("value", "weight")
+                for name in sorted(observations.value)
+            ),
+            "valid",
         ]
-        names = [*parameters._fields, *initial._fields, *weather._fields]
-        arrays = [*parameters, *initial, *weather]
-        for name, array, shape in zip(names, arrays, shapes, strict=True):
-            if array.shape != shape or array.dtype != self.dtype:
+        names = [*parameters._fields, *initial._fields, *weather._fields, *names]
+        axes = [axis for group in self._axes_of_inputs() for axis in group]
+        for name, array, axis in zip(names, jax.tree.leaves(inputs), axes, strict=True):
+            if array.shape != shapes[axis] or array.dtype != self.dtype:
                 raise ValueError(
-                    f"{name}: expected {self.dtype} of shape {shape}, found {array.dtype} of "
-                    f"shape {array.shape}"
+                    f"{name}: expected {self.dtype} of shape {shapes[axis]}, found {array.dtype} "
+                    f"of shape {array.shape}"
                 )
         if cells < self.width:
             raise ValueError(f"expected at least {self.width} cells, found {cells}")
+        if self.kept.years and months % MONTHS_PER_YEAR:
+            raise ValueError(f"expected months that fill whole years, found {months}")
 
-    def __call__(self, parameters: Parameters, initial: Pools, weather: Weather) -> Kept:
+    def __call__(
+        self,
+        parameters: Parameters,
+        initial: Pools,
+        weather: Weather,
+        observations: MonthlyObservations,
+    ) -> Kept:
         """Run members side by side; has a gradient by parameters and initial pools.
 
         Parameters
         ----------
         parameters, initial
             Each of shape (member, cell).
-        weather
+        weather, observations
             Of all members, each of shape (time, cell), or (time, 1) if :data:`SHARED`.
 
         Returns
         -------
-        Series of shape (member, time, cell), and totals of shape (member, cell).
+        What is kept, with a leading axis of members.
 
         Raises
         ------
         ValueError
             An array is of another shape or precision than the loop was compiled for.
         """
-        self._check(parameters, initial, weather)
-        return _advance(self, parameters, initial, weather)
+        inputs = parameters, initial, weather, observations
+        self._check(inputs)
+        return _advance(self, *inputs)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _advance(loop: Loop, parameters: Parameters, initial: Pools, weather: Weather) -> Kept:
-    return _forward(loop, parameters, initial, weather)[0]
+def _advance(
+    loop: Loop,
+    parameters: Parameters,
+    initial: Pools,
+    weather: Weather,
+    observations: MonthlyObservations,
+) -> Kept:
+    return _forward(loop, parameters, initial, weather, observations)[0]
 
 
-Residuals = tuple[Parameters, Weather, Sequence[Array]]
-
-
-def _forward(
-    loop: Loop, parameters: Parameters, initial: Pools, weather: Weather
-) -> tuple[Kept, Residuals]:
+def _forward(loop: Loop, *inputs: *Inputs) -> tuple[Kept, tuple[Inputs, Sequence[Array]]]:
+    _, initial, weather, _ = inputs
     members, cells = initial.labile.shape
-    months = weather.time.shape[0]
-    monthly = jax.ShapeDtypeStruct((members, months, cells), initial.labile.dtype)
-    total = jax.ShapeDtypeStruct((members, cells), initial.labile.dtype)
+    sizes = {
+        "m": members,
+        "v": -(-cells // loop.width),
+        "t": weather.time.shape[0],
+        "y": weather.time.shape[0] // MONTHS_PER_YEAR,
+        "n": cells,
+        "l": loop.width,
+    }
+    axes = [axis for group in loop._axes_of_kept("mtl") for axis in group]
     results = jax.ffi.ffi_call(
         loop.forward_target,
-        [monthly] * len(loop.series) + [total] * len(loop.totals) + [monthly] * len(initial),
-    )(*parameters, *initial, *weather)
-    series = dict(zip(loop.series, results, strict=False))
-    totals = dict(zip(loop.totals, results[len(series) :], strict=False))
-    return Kept(series, totals), (parameters, weather, results[len(series) + len(totals) :])
+        [
+            jax.ShapeDtypeStruct(tuple(sizes[letter] for letter in axis), loop.dtype)
+            for axis in [*axes, *["mvtl"] * len(initial)]
+        ],
+    )(*jax.tree.leaves(inputs))
+    kept = jax.tree.unflatten(jax.tree.structure(loop.kept), results[: len(axes)])
+    patch = jax.tree.map(lambda lanes: lanes.sum(axis=-1), kept.patch)
+    return kept._replace(patch=patch), (inputs, results[len(axes) :])
 
 
-def _backward(
-    loop: Loop, residuals: Residuals, cotangents: Kept
-) -> tuple[Parameters, Pools, Weather]:
-    parameters, weather, before = residuals
-    one = jax.ShapeDtypeStruct(parameters[0].shape, parameters[0].dtype)
-    results = jax.ffi.ffi_call(
-        loop.backward_target, [one] * (len(parameters) + len(Pools._fields))
-    )(
-        *parameters,
-        *weather,
-        *before,
-        *(cotangents.series[name] for name in loop.series),
-        *(cotangents.totals[name] for name in loop.totals),
+def _backward(loop: Loop, residuals: tuple[Inputs, Sequence[Array]], cotangents: Kept) -> Inputs:
+    inputs, before = residuals
+    parameters, initial, weather, observations = inputs
+    one = jax.ShapeDtypeStruct(initial.labile.shape, loop.dtype)
+    results = jax.ffi.ffi_call(loop.backward_target, [one] * (len(parameters) + len(initial)))(
+        *jax.tree.leaves(inputs), *before, *jax.tree.leaves(cotangents)
     )
-    # Nobody asks for the gradient by the weather.
+    # Nobody asks for the gradient by the weather or the observations.
     return (
         Parameters(*results[: len(parameters)]),
         Pools(*results[len(parameters) :]),
-        jax.tree.map(jnp.zeros_like, weather),
+        *jax.tree.map(jnp.zeros_like, (weather, observations)),
     )
 
 
@@ -507,6 +586,8 @@ def _targets(text: str) -> tuple[str, str]:
 
 def _compile(text: str) -> llvm.ExecutionEngine:
     """Machine code for the processor at hand. It lives as long as the engine."""
+    # Mixes what is independent, so that one month's chain of operations does not wait for itself.
+    llvm.set_option("", "-pre-RA-sched=list-ilp")
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine(

@@ -51,6 +51,9 @@ HALF_PI_PARTS = (1.5703125, 4.837512969970703125e-4, 7.54978995489188216e-8)
 SMALLEST_EXPONENT, LARGEST_EXPONENT = -87.3, 88.7
 """Where the exponential of single precision falls to zero, and where it is cut."""
 
+ROUNDING, ROUNDING_BITS = 1.5 * 2**23, 0x4B400000
+"""A number of single precision without digits behind the point, and its bits."""
+
 ROOT_HALF_BITS, EXPONENT_SHIFT, EXPONENT_BIAS = 0x3F3504F3, 23, 127
 
 
@@ -98,6 +101,18 @@ class VectorCode:
             ir.Constant(self.vector, ir.Undefined),
             ir.Constant(ir.VectorType(index, self.width), [0] * self.width),
         )
+
+    def lanes_from(self, first: ir.Value) -> ir.Value:
+        """Which cells of a vector have at least the position `first` in it."""
+        index = ir.VectorType(ir.IntType(64), self.width)
+        empty = ir.Constant(index, ir.Undefined)
+        places = ir.VectorType(ir.IntType(32), self.width)
+        spread = self.builder.shuffle_vector(
+            self.builder.insert_element(empty, first, ir.Constant(ir.IntType(32), 0)),
+            empty,
+            ir.Constant(places, [0] * self.width),
+        )
+        return self.builder.icmp_signed(">=", ir.Constant(index, list(range(self.width))), spread)
 
     # -- traced functions -----------------------------------------------------------------------
 
@@ -166,10 +181,18 @@ class VectorCode:
             result = self.builder.insert_element(result, value, place)
         return result
 
-    def _truncated(self, value: ir.Value) -> ir.Value:
-        # The plain conversion of a NaN is undefined.
-        full = f"llvm.fptosi.sat.v{self.width}i32.v{self.width}f32"
-        return self._call(full, self.integers, value)
+    def _rounded(self, value: ir.Value) -> tuple[ir.Value, ir.Value]:
+        """The nearest whole number, and the same as integers; for numbers below some millions.
+
+        Added to a number so large that it has no digits behind the point, a number is rounded and
+        its whole part is in the lowest bits. Conversions would do the same, but are undefined for
+        a NaN, or slow.
+        """
+        large = self.number(ROUNDING)
+        moved = self.builder.fadd(value, large)
+        whole = self.builder.fsub(moved, large)
+        bits = self.builder.bitcast(moved, self.integers)
+        return whole, self.builder.sub(bits, self._integer(ROUNDING_BITS))
 
     def _fused(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
         return self.intrinsic("fma", a, b, c)
@@ -190,14 +213,12 @@ class VectorCode:
         """Number of times the argument of an exponential holds log(2), and the rest."""
         bounded = self.intrinsic("minimum", value, self.number(LARGEST_EXPONENT))
         bounded = self.intrinsic("maximum", bounded, self.number(SMALLEST_EXPONENT))
-        count = self.intrinsic(
-            "roundeven", self.builder.fmul(bounded, self.number(1 / math.log(2)))
-        )
+        count, whole = self._rounded(self.builder.fmul(bounded, self.number(1 / math.log(2))))
         rest = self._fused(count, self.number(-LN2_HIGH), bounded)
-        return count, self._fused(count, self.number(-LN2_LOW), rest)
+        return whole, self._fused(count, self.number(-LN2_LOW), rest)
 
     def _power_of_two(self, exponent: ir.Value) -> ir.Value:
-        biased = self.builder.add(self._truncated(exponent), self._integer(EXPONENT_BIAS))
+        biased = self.builder.add(exponent, self._integer(EXPONENT_BIAS))
         return self.builder.bitcast(
             self.builder.shl(biased, self._integer(EXPONENT_SHIFT)), self.vector
         )
@@ -218,7 +239,7 @@ class VectorCode:
         mantissa = self.builder.fadd(self._small_expm1(rest), self.number(1))
         # In two steps: the largest power of two alone would be infinite.
         half = self.builder.fmul(mantissa, self.number(2))
-        power = self._power_of_two(self.builder.fsub(count, self.number(1)))
+        power = self._power_of_two(self.builder.sub(count, self._integer(1)))
         tiny = self.builder.fcmp_ordered("<", value, self.number(SMALLEST_EXPONENT))
         result = self.builder.select(tiny, self.number(0), self.builder.fmul(half, power))
         return self._infinite_above(value, result)
@@ -228,7 +249,7 @@ class VectorCode:
         if not self.single:
             return self._library("expm1", value)
         count, rest = self._reduced(value)
-        power = self._power_of_two(self.builder.fsub(count, self.number(1)))
+        power = self._power_of_two(self.builder.sub(count, self._integer(1)))
         less = self.builder.fsub(power, self.number(0.5))
         half = self._fused(self._small_expm1(rest), power, less)
         return self._infinite_above(value, self.builder.fadd(half, half))
@@ -237,6 +258,18 @@ class VectorCode:
         """Natural logarithm."""
         if not self.single:
             return self._library("log", value)
+        return self._logarithm(value, None)
+
+    def log1p(self, value: ir.Value) -> ir.Value:
+        """Natural logarithm of one plus the argument, with all digits near zero."""
+        if not self.single:
+            return self._library("log1p", value)
+        whole = self.builder.fadd(value, self.number(1))
+        kept = self.builder.fsub(whole, self.number(1))
+        return self._logarithm(whole, self.builder.fsub(value, kept))
+
+    def _logarithm(self, value: ir.Value, remainder: ir.Value | None) -> ir.Value:
+        """Logarithm of the sum of a number and what rounding took from it, if it did."""
         bits = self.builder.bitcast(value, self.integers)
         shift = self._integer(EXPONENT_SHIFT)
         exponent = self.builder.ashr(self.builder.sub(bits, self._integer(ROOT_HALF_BITS)), shift)
@@ -246,6 +279,12 @@ class VectorCode:
         )
         count = self.builder.sitofp(exponent, self.vector)
         above = self.builder.fsub(mantissa, self.number(1))
+        if remainder is not None:
+            least = self._integer(-EXPONENT_BIAS)
+            power = self.builder.sub(self._integer(0), exponent)
+            low = self.builder.icmp_signed("<", power, least)
+            scale = self._power_of_two(self.builder.select(low, least, power))
+            above = self._fused(remainder, scale, above)
         square = self.builder.fmul(above, above)
         result = self._polynomial(above, LOG_COEFFICIENTS)
         result = self.builder.fmul(self.builder.fmul(result, above), square)
@@ -260,17 +299,6 @@ class VectorCode:
             infinite, value, self.builder.select(positive, result, otherwise)
         )
 
-    def log1p(self, value: ir.Value) -> ir.Value:
-        """Natural logarithm of one plus the argument, with all digits near zero."""
-        if not self.single:
-            return self._library("log1p", value)
-        whole = self.builder.fadd(value, self.number(1))
-        kept = self.builder.fsub(whole, self.number(1))
-        none = self.builder.fcmp_ordered("==", kept, self.number(0))
-        # What rounding took from the sum, it took from the logarithm in the same proportion.
-        ratio = self.builder.fdiv(value, self.builder.select(none, self.number(1), kept))
-        return self.builder.select(none, value, self.builder.fmul(self.log(whole), ratio))
-
     def sin(self, value: ir.Value) -> ir.Value:
         """Sine."""
         return self._sine(value, 0) if self.single else self._library("sin", value)
@@ -281,7 +309,7 @@ class VectorCode:
 
     def _sine(self, value: ir.Value, quarter: int) -> ir.Value:
         """Sine a number of quarter turns ahead; for arguments below some thousands."""
-        count = self.intrinsic("roundeven", self.builder.fmul(value, self.number(2 / math.pi)))
+        count, turns = self._rounded(self.builder.fmul(value, self.number(2 / math.pi)))
         rest = value
         for part in HALF_PI_PARTS:
             rest = self._fused(count, self.number(-part), rest)
@@ -291,7 +319,7 @@ class VectorCode:
         cosine = self.builder.fmul(self._polynomial(square, COS_COEFFICIENTS), square)
         straight = self._fused(square, self.number(-0.5), self.number(1))
         cosine = self._fused(cosine, square, straight)
-        turns = self.builder.add(self._truncated(count), self._integer(quarter))
+        turns = self.builder.add(turns, self._integer(quarter))
         zero = self._integer(0)
         odd = self.builder.icmp_signed("!=", self.builder.and_(turns, self._integer(1)), zero)
         below = self.builder.icmp_signed("!=", self.builder.and_(turns, self._integer(2)), zero)
@@ -304,6 +332,8 @@ OPERATIONS: dict[str, Callable[..., ir.Value]] = {
     "add_any": lambda code, a, b: code.builder.fadd(a, b),
     "sub": lambda code, a, b: code.builder.fsub(a, b),
     "mul": lambda code, a, b: code.builder.fmul(a, b),
+    # Reciprocals would be faster, but a state exactly on its bound would then be beside it, where
+    # the gradient is another.
     "div": lambda code, a, b: code.builder.fdiv(a, b),
     "neg": lambda code, a: code.builder.fneg(a),
     "square": lambda code, a: code.builder.fmul(a, a),

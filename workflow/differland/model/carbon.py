@@ -16,7 +16,8 @@ def loss_per_day(rate: Float[Array, "..."], dt: Float[Array, "..."]) -> Float[Ar
     """
     # log1p(-1) is -inf and its gradient NaN; the largest rate below one loses all in a day.
     below_one = 1 - jnp.finfo(rate.dtype).epsneg
-    return -jnp.expm1(dt * jnp.log1p(-jnp.minimum(rate, below_one))) / dt
+    # Here and below, one division by dt serves all pools.
+    return -jnp.expm1(dt * jnp.log1p(-jnp.minimum(rate, below_one))) * (1 / dt)
 
 
 class Allocation(NamedTuple):
@@ -98,6 +99,7 @@ def update(
     -------
     The pools at the end of the month (gC m-2) and the fluxes that led there.
     """
+    per_day = 1 / dt
 
     def bounded(
         name: str, inflow: Float[Array, "..."], outflow: Float[Array, "..."]
@@ -105,7 +107,7 @@ def update(
         unbounded = getattr(pools, name) + (inflow - outflow) * dt
         inside = jnp.clip(unbounded, *POOL_BOUNDS[name])
         # The excess is exactly zero where no bound acts: the fluxes then keep every digit.
-        return inside, (unbounded - inside) / dt
+        return inside, (unbounded - inside) * per_day
 
     labile, excess = bounded("labile", allocation.labile, turnover.labile_release)
     labile_release = turnover.labile_release + excess

@@ -63,7 +63,8 @@ def burn(
         litter=(ligneous + foliar) / 2,
         som=parameters.dead_organic_combustion_factor,
     )
-    burned = Burned(*(getattr(pools, name) * burned_fraction / dt for name in Burned._fields))
+    per_day = burned_fraction / dt
+    burned = Burned(*(getattr(pools, name) * per_day for name in Burned._fields))
     killed = 1 - parameters.fire_resilience
     combustion = Burned(*(b * f for b, f in zip(burned, factors, strict=True)))
     transfer = Burned(*(b * (1 - f) * killed for b, f in zip(burned, factors, strict=True)))

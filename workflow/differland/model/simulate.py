@@ -1,12 +1,14 @@
 """Many months of DALEC: whole trajectories, or only what somebody asks of each month."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from differland.driver import MONTHS_PER_YEAR
 from differland.model import dalec
 from differland.model.parameters import Parameters, Pools
 from differland.model.rates import Rates, monthly_rates
@@ -19,27 +21,66 @@ MODEL_OUTPUTS: tuple[str, ...] = tuple(
 """Names of the 44 outputs of the model."""
 
 
+class MonthlyObservations(NamedTuple):
+    """What may enter what is kept of a month, beside the model's outputs.
+
+    Attributes
+    ----------
+    value, weight
+        By target, of shape (time, cell); of one month, without the first axis.
+    valid
+        1 for a cell, 0 for a slot that pads a patch; shape (cell,).
+    """
+
+    value: Mapping[str, Float[Array, "..."]]
+    weight: Mapping[str, Float[Array, "..."]]
+    valid: Float[Array, " cell"]
+
+
 class Kept(NamedTuple):
-    """What is kept of one month, or of all, by name.
+    """What is kept of one month of each cell, or of all months, by name.
 
     Attributes
     ----------
     series
-        Kept for each month.
+        Kept as it is; of all months of shape (time, cell).
+    patch
+        Added up over the cells; of shape (time,).
+    years
+        Added up over each calendar year, the first month being a January; of shape (year, cell).
     totals
-        Added up over the months.
+        Added up over the months; of shape (cell,).
     """
 
-    series: Mapping[str, Float[Array, "..."]]
-    totals: Mapping[str, Float[Array, "..."]]
+    series: Mapping[str, Float[Array, "..."]] = {}
+    patch: Mapping[str, Float[Array, "..."]] = {}
+    years: Mapping[str, Float[Array, "..."]] = {}
+    totals: Mapping[str, Float[Array, "..."]] = {}
 
 
-Keep = Callable[[Mapping[str, Float[Array, "..."]], Float[Array, "..."]], Kept]
-"""From the outputs of a month, and whether it is a December (1 or 0), to what is kept of it."""
+@dataclass(frozen=True)
+class Keep:
+    """What is kept of each month.
+
+    Attributes
+    ----------
+    of
+        From the outputs of a month, whether it is a December (1 or 0), and what is observed in
+        it. Element by element, so that it can run inside the loop.
+    compared
+        Targets whose observations `of` looks at.
+    """
+
+    of: Callable[[Mapping[str, Array], Array, MonthlyObservations], Kept]
+    compared: tuple[str, ...] = ()
 
 
 def simulate_keeping(
-    parameters: Parameters, initial: Pools, weather: Weather, keep: Keep
+    parameters: Parameters,
+    initial: Pools,
+    weather: Weather,
+    observations: MonthlyObservations,
+    keep: Keep,
 ) -> tuple[Pools, Kept]:
     """Run the model and keep of each month what `keep` makes of it.
 
@@ -47,32 +88,60 @@ def simulate_keeping(
     ----------
     parameters, initial, weather
         See :func:`simulate`.
+    observations
+        Of the targets that `keep` compares.
     keep
-        What to keep; element by element, so that it can run inside the loop.
+        What to keep.
 
     Returns
     -------
-    The pools after the last month; and what was kept: series of shape (time, cell), and totals
-    over all months of shape (cell,).
+    The pools after the last month, and what was kept of all.
     """
+
+    def kept_of(outputs: dalec.Outputs, month: tuple[Rates, Array, Any, Any]) -> Kept:
+        _, december, value, weight = month
+        return keep.of(outputs, december, MonthlyObservations(value, weight, observations.valid))
 
     # Recomputing a month in the backward pass is cheaper than storing what it needs.
     @jax.checkpoint
     def advance(
-        carried: tuple[Pools, Mapping[str, Array]], month: tuple[Rates, Array]
-    ) -> tuple[tuple[Pools, Mapping[str, Array]], Mapping[str, Array]]:
+        carried: tuple[Pools, Mapping[str, Array]], month: tuple[Rates, Array, Any, Any]
+    ) -> tuple[tuple[Pools, Mapping[str, Array]], Kept]:
         pools, totals = carried
-        rates, december = month
-        pools, outputs = dalec.month(pools, rates, parameters)
-        kept = keep(outputs, december)
-        return (pools, jax.tree.map(jnp.add, totals, kept.totals)), kept.series
+        pools, outputs = dalec.month(pools, month[0], parameters)
+        kept = kept_of(outputs, month)
+        return (pools, jax.tree.map(jnp.add, totals, kept.totals)), kept._replace(totals={})
 
-    rates = monthly_rates(parameters, weather)
-    first = jax.tree.map(lambda values: values[0], (rates, weather.december))
-    empty = jax.eval_shape(lambda: keep(dalec.month(initial, first[0], parameters)[1], first[1]))
-    zero = jax.tree.map(lambda total: jnp.zeros(total.shape, total.dtype), empty.totals)
-    (end, totals), series = jax.lax.scan(advance, (initial, zero), (rates, weather.december))
-    return end, Kept(series, totals)
+    months = (
+        monthly_rates(parameters, weather),
+        weather.december,
+        observations.value,
+        observations.weight,
+    )
+    first = jax.tree.map(lambda values: values[0], months)
+    of_first = jax.eval_shape(lambda: kept_of(dalec.month(initial, first[0], parameters)[1], first))
+    zero = jax.tree.map(lambda total: jnp.zeros(total.shape, total.dtype), of_first.totals)
+    (end, totals), kept = jax.lax.scan(advance, (initial, zero), months)
+    return end, Kept(
+        kept.series,
+        jax.tree.map(lambda values: values.sum(axis=-1), kept.patch),
+        jax.tree.map(sum_of_years, kept.years),
+        totals,
+    )
+
+
+def sum_of_years(monthly: Float[Array, "time cell"]) -> Float[Array, "year cell"]:
+    """Sum over each calendar year, the first month being a January.
+
+    Raises
+    ------
+    ValueError
+        The months do not fill whole years.
+    """
+    months = monthly.shape[0]
+    if months % MONTHS_PER_YEAR:
+        raise ValueError(f"expected months that fill whole years, found {months}")
+    return monthly.reshape(-1, MONTHS_PER_YEAR, *monthly.shape[1:]).sum(axis=1)
 
 
 def simulate(
@@ -98,10 +167,7 @@ def simulate(
     -------
     The pools after the last month, and the outputs by name.
     """
-    end, kept = simulate_keeping(
-        parameters,
-        initial,
-        weather,
-        lambda month, _: Kept({name: month[name] for name in outputs}, {}),
-    )
+    keep = Keep(lambda month, *_: Kept({name: month[name] for name in outputs}))
+    nothing = MonthlyObservations({}, {}, jnp.ones(()))
+    end, kept = simulate_keeping(parameters, initial, weather, nothing, keep)
     return end, dict(kept.series)

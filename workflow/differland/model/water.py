@@ -44,7 +44,7 @@ def runoff(
     """Runoff, mm day-1: quadratic in water (mm) up to half the focal point (mm), then linear."""
     quadratic = water**2 / focal_point
     linear = water - focal_point / 4
-    return jnp.where(water > focal_point / 2, linear, quadratic) / dt
+    return jnp.where(water > focal_point / 2, linear, quadratic) * (1 / dt)
 
 
 def balance(
@@ -71,7 +71,7 @@ def balance(
     bounds = POOL_BOUNDS["water"]
     unbounded = water + (precipitation - runoff - evapotranspiration) * dt
     bounded = jnp.clip(unbounded, bounds.minimum, bounds.maximum)
-    wanted_runoff = runoff + (unbounded - bounded) / dt
+    wanted_runoff = runoff + (unbounded - bounded) * (1 / dt)
     shortfall = jnp.maximum(-wanted_runoff, 0)
     return WaterBalance(
         water=bounded,
