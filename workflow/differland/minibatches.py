@@ -95,7 +95,10 @@ class Minibatches(NamedTuple):
 
         def take(values: Array, per_cell: bool) -> Array:
             chosen = jax.lax.dynamic_index_in_dim(values, index, keepdims=False)
-            return jnp.take(chosen, slots, axis=-1) if per_cell else chosen
+            if not per_cell:
+                return chosen
+            places = jnp.broadcast_to(slots, chosen.shape)
+            return jnp.take_along_axis(chosen, places, axis=-1, mode="promise_in_bounds")
 
         value: dict[str, Array] = {}
         weight: dict[str, Array] = {}
