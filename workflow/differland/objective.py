@@ -15,6 +15,7 @@ from differland.driver import MONTHS_PER_YEAR
 from differland.model.parameters import Pools
 from differland.model.simulate import Keep, Kept, MonthlyObservations, sum_of_years
 from differland.observables import ANNUAL_SUFFIX, OBSERVABLES, observable_of
+from differland.tables import OUTPUTS
 
 Outputs = Mapping[str, Float[Array, "..."]]
 
@@ -181,43 +182,14 @@ class PoolFluxes(NamedTuple):
 
 
 POOL_FLUXES: Mapping[str, PoolFluxes] = {
-    "labile": PoolFluxes(
-        ("labile_production",),
-        ("labile_release", "fire_combustion_labile", "fire_transfer_labile"),
-    ),
-    "foliar": PoolFluxes(
-        ("foliar_production", "labile_release"),
-        ("foliar_litter", "fire_combustion_foliar", "fire_transfer_foliar"),
-    ),
-    "root": PoolFluxes(
-        ("root_production",),
-        ("root_litter", "fire_combustion_root", "fire_transfer_root"),
-    ),
-    "wood": PoolFluxes(
-        ("wood_production",),
-        ("wood_litter", "fire_combustion_wood", "fire_transfer_wood"),
-    ),
-    "litter": PoolFluxes(
-        (
-            "foliar_litter",
-            "root_litter",
-            "fire_transfer_labile",
-            "fire_transfer_foliar",
-            "fire_transfer_root",
-        ),
-        (
-            "heterotrophic_respiration_litter",
-            "litter_to_som",
-            "fire_combustion_litter",
-            "fire_transfer_litter",
-        ),
-    ),
-    "som": PoolFluxes(
-        ("wood_litter", "litter_to_som", "fire_transfer_wood", "fire_transfer_litter"),
-        ("heterotrophic_respiration_som", "fire_combustion_som"),
-    ),
+    pool: PoolFluxes(
+        inflow=tuple(name for name, row in OUTPUTS.items() if row.to_pool == pool),
+        outflow=tuple(name for name, row in OUTPUTS.items() if row.from_pool == pool),
+    )
+    for pool in Pools._fields
+    if pool != "water"
 }
-"""Budget of each carbon pool; its closure is tested."""
+"""Budget of each carbon pool, after ``resources/variables.csv``; its closure is tested."""
 
 
 def equilibrium_term(

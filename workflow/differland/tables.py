@@ -48,6 +48,9 @@ class Variable:
         CF standard name; empty where CF has none.
     minimum, maximum
         Range outside which a value is a mistake, in ``units``; None where there is no such range.
+    from_pool, to_pool
+        Carbon pools that a flux takes carbon from and brings it to; empty outside of the pools,
+        and for all that is no flux.
     """
 
     name: str
@@ -57,6 +60,8 @@ class Variable:
     standard_name: str
     minimum: float | None
     maximum: float | None
+    from_pool: str = ""
+    to_pool: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,8 @@ def _read_variables(kind: str) -> Mapping[str, Variable]:
                 standard_name=row["standard_name"],
                 minimum=bound(row["minimum"]),
                 maximum=bound(row["maximum"]),
+                from_pool=row["from_pool"],
+                to_pool=row["to_pool"],
             )
             for row in _rows("variables.csv")
             if row["kind"] == kind
