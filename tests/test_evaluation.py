@@ -18,7 +18,7 @@ from differland.errors import InputError
 from differland.evaluation import evaluate_ensemble
 from differland.files import write_text
 from differland.members import Member, write_member
-from differland.metrics import Agreement, skill, targets_of_driver
+from differland.metrics import SKILLS, Agreement, skill, targets_of_driver
 from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
 from differland.patches import PADDING, draw_patches
 from differland.tables import PARAMETERS, TRAITS
@@ -37,6 +37,27 @@ def members(data, settings, tmp_path_factory) -> list[Member]:
 @pytest.fixture(scope="module")
 def evaluated(members, driver, patches):
     return evaluate_ensemble(Ensemble(members), driver, patches, OBSERVED_VARIABLES, 12)
+
+
+def test_engines_give_the_same_study(data, settings, driver, patches, tmp_path, monkeypatch):
+    """The same members selected, and all metrics to three digits."""
+    names = [(SETUP, f"{seed:02d}") for seed in range(1, 6)]
+    selected, tables = [], []
+    for engine in ("xla", "kernel"):
+        chosen = replace(settings, engine=engine, epochs=10)
+        trained = train_block(data, names, "develop", chosen, tmp_path / engine)
+        selection = select_members(trained, 3)
+        selected.append(selection["selected"])
+        monkeypatch.setattr(evaluation, "choose_engine", lambda _, engine=engine: engine)
+        best = [member for member in trained if member.seed in selection["selected"]]
+        found = evaluate_ensemble(Ensemble(best), driver, patches, OBSERVED_VARIABLES, 12)
+        tables.append(found.metrics)
+    assert selected[0] == selected[1]
+    one, two = tables
+    pd.testing.assert_frame_equal(one.drop(columns=[*SKILLS]), two.drop(columns=[*SKILLS]))
+    for name in SKILLS:
+        first, second = (table[name].astype(float) for table in tables)
+        np.testing.assert_allclose(first, second, rtol=5e-4, atol=5e-4, err_msg=name)
 
 
 @given(st.integers(0, 10_000), st.integers(12, 60))

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from differland.engine import choose_engine, simulator
 from differland.epoch import Scaling, gradient_of
 from differland.errors import InputError
+from differland.evaluation import KEEP_OBSERVED
+from differland.kernel import gpu
 from differland.kernel.months import _compile
 from differland.kernel.vectors import VectorCode
 from differland.model.forcing import forcing_of_driver
@@ -82,23 +84,22 @@ def keep_everything(outputs, december, observations: MonthlyObservations) -> Kep
 EVERYTHING = Keep(keep_everything, KEEP.compared)
 
 
-def both(driver, cells: int, dtype: type):
-    """The two engines, compiled, and the gradient of a sum that sees all that is kept."""
-    given = surroundings(driver, cells, dtype)
+def with_gradient(simulate, given: tuple[Weather, MonthlyObservations]):
+    """What is kept, and the gradient of a sum that sees all of it, compiled."""
 
-    def total(simulate, parameters: Parameters, initial: Pools):
+    def total(parameters: Parameters, initial: Pools):
         kept = simulate(parameters, initial, *given)
         values = jax.tree.leaves(kept)
         return sum((jnp.sin(jnp.arange(v.size)).reshape(v.shape) * v).sum() for v in values), kept
 
+    return jax.jit(jax.value_and_grad(total, argnums=(0, 1), has_aux=True))
+
+
+def both(driver, cells: int, dtype: type):
+    """The two engines."""
+    given = surroundings(driver, cells, dtype)
     return [
-        jax.jit(
-            jax.value_and_grad(
-                partial(total, simulator(engine, EVERYTHING, cells, np.dtype(dtype))),
-                argnums=(0, 1),
-                has_aux=True,
-            )
-        )
+        with_gradient(simulator(engine, EVERYTHING, cells, np.dtype(dtype)), given)
         for engine in ("xla", "kernel")
     ]
 
@@ -129,6 +130,49 @@ def test_values_and_gradients_are_those_of_the_readable_model(double, seed, edge
     assert all(kept) and jax.tree.leaves(kept)
     assert largest_difference(kept, found) < 1e-10
     assert largest_difference(gradient, own) < 1e-10
+
+
+@pytest.mark.parametrize("cells", [1, 5, 21])
+def test_gpu_kernel_is_the_readable_model(driver, x64, monkeypatch, cells):
+    """Played by JAX, in tiles of 8 cells: less than one, less than one, and two and a bit."""
+    monkeypatch.setattr(gpu, "LARGEST_TILE", 8)
+    given = surroundings(driver, cells, np.float64)
+    loop = gpu.Loop(EVERYTHING, cells, np.dtype(np.float64), interpret=True)
+    expected = with_gradient(simulator("xla", EVERYTHING, cells, np.dtype(np.float64)), given)
+    found = with_gradient(loop, given)
+    for seed, edge in ((0, 0.0), (1, 0.3), (2, 1.0)):
+        drawn = draw(seed, cells, np.float64, edge)
+        (_, kept), gradient = expected(*drawn)
+        (_, own), of_gpu = found(*drawn)
+        assert jax.tree.structure(own) == jax.tree.structure(kept)
+        assert largest_difference(kept, own) < 1e-10
+        assert largest_difference(gradient, of_gpu) < 1e-10
+
+
+@pytest.mark.parametrize("keep", [KEEP, KEEP_OBSERVED], ids=["training", "evaluation"])
+def test_gpu_kernel_is_translated_for_gpus(driver, keep):
+    """Triton has a counterpart of every operation; what a GPU makes of it is not seen here."""
+    months, seen = surroundings(driver, 21, np.float32)
+    if not keep.compared:
+        seen = MonthlyObservations({}, {}, seen.valid)
+    loop = gpu.Loop(keep, 21, np.dtype(np.float32))
+
+    def total(parameters: Parameters, initial: Pools):
+        return sum(v.sum() for v in jax.tree.leaves(loop(parameters, initial, months, seen)))
+
+    traced = jax.jit(jax.grad(total, argnums=(0, 1))).trace(*draw(7, 21, np.float32))
+    text = traced.lower(lowering_platforms=("cuda",)).as_text()
+    assert text.count("gpu.triton") == 2
+
+
+def test_gpu_kernel_wants_whole_years(driver):
+    months, seen = (
+        jax.tree.map(lambda v: v[:47] if v.shape[0] == 48 else v, each)
+        for each in surroundings(driver, 21, np.float32)
+    )
+    loop = gpu.Loop(KEEP, 21, np.dtype(np.float32), interpret=True)
+    with pytest.raises(ValueError, match="whole years, found 47"):
+        loop(*draw(8, 21, np.float32), months, seen)
 
 
 @pytest.mark.parametrize("cells", [1, 3, 16, 37])
@@ -228,7 +272,11 @@ def test_choice_of_the_engine(monkeypatch):
     assert choose_engine("xla") == "xla"
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert choose_engine("auto") == "xla"
-    with pytest.raises(InputError, match=r"training.engine.*gpu"):
+    assert choose_engine("kernel") == "kernel"
+    assert isinstance(simulator("kernel", KEEP, 21, np.dtype(np.float32)), gpu.Loop)
+    monkeypatch.setattr(jax, "default_backend", lambda: "tpu")
+    assert choose_engine("auto") == "xla"
+    with pytest.raises(InputError, match=r"training.engine.*tpu"):
         choose_engine("kernel")
 
 

@@ -176,7 +176,7 @@ def test_groups_of_members_are_members(
 ):
     """Of three members, two are simulated together and one after them."""
     months, slots = driver.sizes["time"], patches.sizes["slot"]
-    monkeypatch.setattr(epoch, "CELL_MONTHS_AT_ONCE", 2 * months * slots)
+    monkeypatch.setattr(epoch, "CELL_MONTHS_AT_ONCE", {"cpu": 2 * months * slots})
     grouped = train_block(data, MEMBERS, "develop", settings, tmp_path)
     for one, two in zip(trained[0], grouped, strict=True):
         assert_close(one, two)

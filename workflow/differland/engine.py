@@ -1,4 +1,4 @@
-"""How a block of members is simulated: with XLA's loop over months, or with the compiled kernel.
+"""How a block of members is simulated: with XLA's loop over months, or with a compiled kernel.
 
 Both are the same function of the readable model, to rounding.
 """
@@ -31,23 +31,22 @@ def choose_engine(wanted: Literal["auto", "xla", "kernel"]) -> Engine:
     ----------
     wanted
         ``training.engine`` of the configuration. ``auto`` is the kernel on CPUs, if llvmlite is
-        installed, and XLA on all other devices.
+        installed, and XLA on all other devices: the kernel for GPUs is the same function, but
+        nobody has measured yet how fast it is.
 
     Raises
     ------
     InputError
         The kernel is wanted where it cannot run.
     """
-    possible = jax.default_backend() == "cpu" and importlib.util.find_spec("llvmlite") is not None
+    backend = jax.default_backend()
+    compiler = importlib.util.find_spec("llvmlite") is not None
     if wanted == "auto":
-        return "kernel" if possible else "xla"
-    if wanted == "kernel" and not possible:
-        found = f"the device {jax.default_backend()}"
-        if jax.default_backend() == "cpu":
-            found = "no such package"
-        raise InputError(
-            "configuration", "training.engine", "a CPU and the package llvmlite, or auto", found
-        )
+        return "kernel" if backend == "cpu" and compiler else "xla"
+    if wanted == "kernel" and not (backend == "gpu" or (backend == "cpu" and compiler)):
+        found = "no such package" if backend == "cpu" else f"the device {backend}"
+        expected = "a GPU, a CPU and the package llvmlite, or auto"
+        raise InputError("configuration", "training.engine", expected, found)
     return wanted
 
 
@@ -76,7 +75,11 @@ def simulator(engine: Engine, keep: Keep, cells: int, dtype: np.dtype) -> Simula
             return simulate_keeping(parameters, initial, weather, observations, keep)[1]
 
         return jax.vmap(simulate, in_axes=(0, 0, None, None))
-    # Here, so that whoever has no llvmlite can use the other engine.
-    from differland.kernel.months import Loop
+    # Here, so that whoever has no llvmlite, or no Pallas, can use the other engine.
+    if jax.default_backend() == "gpu":
+        from differland.kernel import gpu
 
-    return Loop(keep, cells, dtype)
+        return gpu.Loop(keep, cells, dtype)
+    from differland.kernel import months
+
+    return months.Loop(keep, cells, dtype)

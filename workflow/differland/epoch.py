@@ -46,8 +46,9 @@ Epoch = Callable[[State, Array, Array], tuple[State, Visit, Array]]
 MEMBERS = "member"
 """Name of the axis along which devices share members out."""
 
-CELL_MONTHS_AT_ONCE = 4 * 320 * 276
-"""Cells times months times members of a group: four members on a full patch."""
+CELL_MONTHS_AT_ONCE = {"cpu": 4 * 320 * 276, "gpu": 64 * 320 * 276}
+"""Cells times months times members of a group: on a full patch four members on a CPU, whose caches
+hold no more, and 64 on a GPU, which one member cannot fill."""
 
 
 def patch_losses(
@@ -106,7 +107,7 @@ def gradient_of(
     """Make the function that gives every member's gradient on a patch, and its terms.
 
     Members are simulated in groups, one after another, so small that what a group needs stays in
-    the caches and memory does not grow with the number of members.
+    the caches of a CPU, and that memory does not grow with the number of members.
 
     Parameters
     ----------
@@ -123,7 +124,8 @@ def gradient_of(
     keep = keep_for(term_weights)
     simulate = simulator(engine, keep, slots, batches.predictors.dtype)
     gradient = jax.grad(partial(patch_losses, network, term_weights, keep, simulate), has_aux=True)
-    size = max(1, CELL_MONTHS_AT_ONCE // (months * slots))
+    at_once = CELL_MONTHS_AT_ONCE["cpu" if jax.default_backend() == "cpu" else "gpu"]
+    size = max(1, at_once // (months * slots))
 
     def in_groups(
         weights: Weights, scaling: Scaling, minibatch: Minibatch

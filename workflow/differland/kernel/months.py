@@ -12,11 +12,9 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import llvmlite.binding as llvm
 import llvmlite.ir as ir
 import numpy as np
@@ -24,10 +22,9 @@ from jax.extend import core
 from jaxtyping import Array
 
 from differland.driver import MONTHS_PER_YEAR
+from differland.kernel.derivative import Inputs, gradient_of, month_keeping, run
 from differland.kernel.vectors import VectorCode
-from differland.model import dalec
 from differland.model.parameters import Parameters, Pools
-from differland.model.rates import monthly_rates
 from differland.model.simulate import Keep, Kept, MonthlyObservations
 from differland.model.weather import SHARED, Weather
 
@@ -290,9 +287,6 @@ class _Writer:
         self.builder.ret(ir.Constant(POINTER, None))
 
 
-Inputs = tuple[Parameters, Pools, Weather, MonthlyObservations]
-
-
 class Loop:
     """Forward and backward loop of one kind of record, as targets of XLA.
 
@@ -313,30 +307,17 @@ class Loop:
         parameters = Parameters(*[scalar] * len(Parameters._fields))
         compared = dict.fromkeys(keep.compared, scalar)
 
-        def month(
-            pools: Pools, parameters: Parameters, weather: Weather, observed: Any, valid: Array
-        ) -> tuple[Pools, Kept]:
-            rates = monthly_rates(parameters, weather)
-            pools, outputs = dalec.month(pools, rates, parameters)
-            value, weight = observed
-            observations = MonthlyObservations(value, weight, valid)
-            return pools, keep.of(outputs, weather.december, observations)
-
-        def gradient(pools: Pools, parameters: Parameters, *given: Any) -> tuple[Pools, Parameters]:
-            # Totals are apart: their cotangents stay the same over the months.
-            *others, after, monthly, totals = given
-            _, pull = jax.vjp(lambda a, b: month(a, b, *others), pools, parameters)
-            return pull((after, monthly._replace(totals=totals)))
-
         self.dtype = dtype
         # A whole line of the cache, or the largest power of two that the cells fill.
         self.width = min(LINE // dtype.itemsize, 2 ** (cells.bit_length() - 1))
         self.weather_axes = ["t" if name in SHARED else "tn" for name in Weather._fields]
         given = (pools, parameters, weather, (compared, compared), scalar)
-        self.forward = trace(month, given, stays=[1, 4])
-        self.kept: Kept = jax.tree.map(lambda _: scalar, self.forward.results[1])
-        self.backward = trace(
-            gradient,
+        month = month_keeping(keep)
+        self.onward = trace(month, given, stays=[1, 4])
+        self.kept: Kept = jax.tree.map(lambda _: scalar, self.onward.results[1])
+        # Totals are apart: their cotangents stay the same over the months.
+        self.back = trace(
+            gradient_of(month),
             (*given, pools, self.kept._replace(totals={}), self.kept.totals),
             stays=[1, 4, 7],
         )
@@ -348,7 +329,7 @@ class Loop:
 
     def _axes_of_inputs(self) -> list[list[str]]:
         """Axes of parameters, initial pools, weather, monthly observations, and validity."""
-        observed = 2 * len(self.forward.arguments[3][0])
+        observed = 2 * len(self.onward.arguments[3][0])
         return [
             ["mn"] * len(Parameters._fields),
             ["mn"] * len(Pools._fields),
@@ -363,7 +344,7 @@ class Loop:
         Arguments are the inputs; results what is kept, and the pools before each month.
         """
         w = _Writer(module, "forward", dtype, self.width)
-        pools, parameters, weather, observed, valid = self.forward.arguments
+        pools, parameters, weather, observed, valid = self.onward.arguments
         given, initial, *monthly, validity = w.groups(w.arguments, self._axes_of_inputs())
         series, patch, years, totals, before = w.groups(
             w.results, [*self._axes_of_kept("mtl"), ["mvtl"] * len(pools)]
@@ -373,7 +354,7 @@ class Loop:
         with w.vectors():
             known = {v: w.load(b) for v, b in zip(parameters, given, strict=True)}
             known[valid] = w.load(*validity)
-            values = w.first_values(self.forward, known)
+            values = w.first_values(self.onward, known)
             for place, buffer in zip(states, initial, strict=True):
                 w.set(w.load(buffer), place)
             for place in sums:
@@ -386,9 +367,9 @@ class Loop:
                 for variables, buffers in zip((weather, observed), monthly, strict=True):
                     leaves = jax.tree.leaves(variables)
                     now |= {v: w.load(b, month) for v, b in zip(leaves, buffers, strict=True)}
-                w.code.write(self.forward.monthly, now)
+                w.code.write(self.onward.monthly, now)
                 end, kept = jax.tree.map(
-                    lambda v, now=now: w.code.value_of(v, now), self.forward.results
+                    lambda v, now=now: w.code.value_of(v, now), self.onward.results
                 )
                 for value, place in zip(end, states, strict=True):
                     w.set(value, place)
@@ -416,7 +397,7 @@ class Loop:
         results the cotangents of parameters and of initial pools.
         """
         w = _Writer(module, "backward", dtype, self.width)
-        pools, parameters, weather, observed, valid, after, kept, totals = self.backward.arguments
+        pools, parameters, weather, observed, valid, after, kept, totals = self.back.arguments
         given, _, *monthly, validity, before, series, patch, years, of_totals = w.groups(
             w.arguments,
             [*self._axes_of_inputs(), ["mvtl"] * len(pools), *self._axes_of_kept("mt")],
@@ -432,7 +413,7 @@ class Loop:
             known = {v: w.load(b) for v, b in zip(parameters, given, strict=True)}
             known |= {v: w.load(b) for v, b in zip(totals.values(), of_totals, strict=True)}
             known[valid] = w.load(*validity)
-            values = w.first_values(self.backward, known)
+            values = w.first_values(self.back, known)
             for place in [*states, *sums]:
                 w.set(w.code.number(0), place)
             with w.loop(w.months) as number:
@@ -442,9 +423,9 @@ class Loop:
                     leaves = jax.tree.leaves(group)
                     now |= {v: w.load(b, month) for v, b in zip(leaves, buffers, strict=True)}
                 now |= {v: w.get(place) for v, place in zip(after, states, strict=True)}
-                w.code.write(self.backward.monthly, now)
+                w.code.write(self.back.monthly, now)
                 of_before, of_months = jax.tree.map(
-                    lambda v, now=now: w.code.value_of(v, now), self.backward.results
+                    lambda v, now=now: w.code.value_of(v, now), self.back.results
                 )
                 for value, place in zip(of_before, states, strict=True):
                     w.set(value, place)
@@ -508,60 +489,44 @@ class Loop:
         """
         inputs = parameters, initial, weather, observations
         self._check(inputs)
-        return _advance(self, *inputs)
+        return run(self, *inputs)
 
+    def forward(self, inputs: Inputs) -> tuple[Kept, Sequence[Array]]:
+        """What is kept, and the pools before each month."""
+        _, initial, weather, _ = inputs
+        members, cells = initial.labile.shape
+        months = weather.time.shape[0]
+        sizes = {
+            "m": members,
+            "v": -(-cells // self.width),
+            "t": months,
+            "y": months // MONTHS_PER_YEAR,
+            "n": cells,
+            "l": self.width,
+        }
+        axes = [axis for group in self._axes_of_kept("mtl") for axis in group]
+        results = jax.ffi.ffi_call(
+            self.forward_target,
+            [
+                jax.ShapeDtypeStruct(tuple(sizes[letter] for letter in axis), self.dtype)
+                for axis in [*axes, *["mvtl"] * len(initial)]
+            ],
+        )(*jax.tree.leaves(inputs))
+        kept = jax.tree.unflatten(jax.tree.structure(self.kept), results[: len(axes)])
+        patch = jax.tree.map(lambda lanes: lanes.sum(axis=-1), kept.patch)
+        return kept._replace(patch=patch), results[len(axes) :]
 
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _advance(
-    loop: Loop,
-    parameters: Parameters,
-    initial: Pools,
-    weather: Weather,
-    observations: MonthlyObservations,
-) -> Kept:
-    return _forward(loop, parameters, initial, weather, observations)[0]
+    def backward(
+        self, inputs: Inputs, before: Sequence[Array], cotangents: Kept
+    ) -> tuple[Parameters, Pools]:
+        """Cotangents of parameters and initial pools."""
+        parameters, initial, *_ = inputs
+        one = jax.ShapeDtypeStruct(initial.labile.shape, self.dtype)
+        results = jax.ffi.ffi_call(self.backward_target, [one] * (len(parameters) + len(initial)))(
+            *jax.tree.leaves(inputs), *before, *jax.tree.leaves(cotangents)
+        )
+        return Parameters(*results[: len(parameters)]), Pools(*results[len(parameters) :])
 
-
-def _forward(loop: Loop, *inputs: *Inputs) -> tuple[Kept, tuple[Inputs, Sequence[Array]]]:
-    _, initial, weather, _ = inputs
-    members, cells = initial.labile.shape
-    sizes = {
-        "m": members,
-        "v": -(-cells // loop.width),
-        "t": weather.time.shape[0],
-        "y": weather.time.shape[0] // MONTHS_PER_YEAR,
-        "n": cells,
-        "l": loop.width,
-    }
-    axes = [axis for group in loop._axes_of_kept("mtl") for axis in group]
-    results = jax.ffi.ffi_call(
-        loop.forward_target,
-        [
-            jax.ShapeDtypeStruct(tuple(sizes[letter] for letter in axis), loop.dtype)
-            for axis in [*axes, *["mvtl"] * len(initial)]
-        ],
-    )(*jax.tree.leaves(inputs))
-    kept = jax.tree.unflatten(jax.tree.structure(loop.kept), results[: len(axes)])
-    patch = jax.tree.map(lambda lanes: lanes.sum(axis=-1), kept.patch)
-    return kept._replace(patch=patch), (inputs, results[len(axes) :])
-
-
-def _backward(loop: Loop, residuals: tuple[Inputs, Sequence[Array]], cotangents: Kept) -> Inputs:
-    inputs, before = residuals
-    parameters, initial, weather, observations = inputs
-    one = jax.ShapeDtypeStruct(initial.labile.shape, loop.dtype)
-    results = jax.ffi.ffi_call(loop.backward_target, [one] * (len(parameters) + len(initial)))(
-        *jax.tree.leaves(inputs), *before, *jax.tree.leaves(cotangents)
-    )
-    # Nobody asks for the gradient by the weather or the observations.
-    return (
-        Parameters(*results[: len(parameters)]),
-        Pools(*results[len(parameters) :]),
-        *jax.tree.map(jnp.zeros_like, (weather, observations)),
-    )
-
-
-_advance.defvjp(_forward, _backward)
 
 _ENGINES: dict[str, llvm.ExecutionEngine] = {}
 """What is compiled already, by the digest of its source. XLA keeps the addresses."""

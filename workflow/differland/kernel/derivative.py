@@ -1,0 +1,108 @@
+"""What compiled loops over months are made of: a month, its derivative, the gradient of all."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from differland.model import dalec
+from differland.model.parameters import Parameters, Pools
+from differland.model.rates import monthly_rates
+from differland.model.simulate import Keep, Kept, MonthlyObservations
+from differland.model.weather import Weather
+
+Inputs = tuple[Parameters, Pools, Weather, MonthlyObservations]
+"""Parameters and initial pools of shape (member, cell); weather and observations of shape (time,
+cell), or (time, 1) for what cells share; validity of shape (cell,).
+"""
+
+Compared = tuple[Mapping[str, Array], Mapping[str, Array]]
+"""Values and weights of the observations of a month, by target."""
+
+Month = Callable[[Pools, Parameters, Weather, Compared, Array], tuple[Pools, Kept]]
+
+
+def month_keeping(keep: Keep) -> Month:
+    """One month of the readable model, and what is kept of it.
+
+    Returns
+    -------
+    A function of pools, parameters, weather, observations and validity, of one month and any
+    shape.
+    """
+
+    def month(
+        pools: Pools, parameters: Parameters, weather: Weather, observed: Compared, valid: Array
+    ) -> tuple[Pools, Kept]:
+        rates = monthly_rates(parameters, weather)
+        pools, outputs = dalec.month(pools, rates, parameters)
+        observations = MonthlyObservations(*observed, valid=valid)
+        return pools, keep.of(outputs, weather.december, observations)
+
+    return month
+
+
+def gradient_of(month: Month) -> Callable[..., tuple[Pools, Parameters]]:
+    """JAX's derivative of a month by pools and parameters.
+
+    Returns
+    -------
+    A function of the month's arguments and of the cotangents of the pools after it, of what is
+    kept of it, and of the totals (which are the same in all months).
+    """
+
+    def gradient(
+        pools: Pools,
+        parameters: Parameters,
+        weather: Weather,
+        observed: Compared,
+        valid: Array,
+        after: Pools,
+        kept: Kept,
+        totals: Mapping[str, Array],
+    ) -> tuple[Pools, Parameters]:
+        _, pull = jax.vjp(lambda a, b: month(a, b, weather, observed, valid), pools, parameters)
+        result: tuple[Pools, Parameters] = pull((after, kept._replace(totals=totals)))
+        return result
+
+    return gradient
+
+
+class CompiledLoop(Protocol):
+    """A loop over months that is compiled forward and backward."""
+
+    def forward(self, inputs: Inputs) -> tuple[Kept, Any]:
+        """What is kept, with a leading axis of members; and the pools before each month."""
+
+    def backward(self, inputs: Inputs, before: Any, cotangents: Kept) -> tuple[Parameters, Pools]:
+        """Cotangents of parameters and initial pools, from those of what is kept."""
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def run(
+    loop: CompiledLoop,
+    parameters: Parameters,
+    initial: Pools,
+    weather: Weather,
+    observations: MonthlyObservations,
+) -> Kept:
+    """Run a loop; has a gradient by parameters and initial pools."""
+    return loop.forward((parameters, initial, weather, observations))[0]
+
+
+def _forward(loop: CompiledLoop, *inputs: *Inputs) -> tuple[Kept, tuple[Inputs, Any]]:
+    kept, before = loop.forward(inputs)
+    return kept, (inputs, before)
+
+
+def _backward(loop: CompiledLoop, residuals: tuple[Inputs, Any], cotangents: Kept) -> Inputs:
+    inputs, before = residuals
+    of_parameters, of_initial = loop.backward(inputs, before, cotangents)
+    # Nobody asks for the gradient by the weather or the observations.
+    return of_parameters, of_initial, *jax.tree.map(jnp.zeros_like, inputs[2:])
+
+
+run.defvjp(_forward, _backward)
