@@ -122,11 +122,11 @@ def find_files(
     found: list[Path] = []
     # Looking for each month anew would list folders hundreds of times.
     anywhere = pattern.startswith("**/") and "/" not in pattern.removeprefix("**/")
-    names = _files_by_name(folder) if anywhere else {}
+    names = _folders_by_file_name(folder) if anywhere else {}
     for period, glob in _globs(pattern, years):
         if anywhere:
             matching = fnmatch.filter(names, glob.removeprefix("**/"))
-            paths = [path for name in matching for path in names[name]]
+            paths = [Path(parent, name) for name in matching for parent in names[name]]
         else:
             paths = list(folder.glob(glob))
         matches = sorted(path for path in paths if path.is_file())
@@ -196,13 +196,13 @@ def _globs(pattern: str, years: Iterable[int]) -> list[tuple[str, str]]:
     return globs
 
 
-def _files_by_name(folder: Path) -> dict[str, list[Path]]:
-    """All files below a folder, those of one name together."""
-    files: dict[str, list[Path]] = {}
+def _folders_by_file_name(folder: Path) -> dict[str, list[str]]:
+    """Names of all files below a folder, each with the folders that have one."""
+    folders: dict[str, list[str]] = {}
     for parent, _, names in os.walk(folder):
         for name in names:
-            files.setdefault(name, []).append(Path(parent, name))
-    return files
+            folders.setdefault(name, []).append(parent)
+    return folders
 
 
 def _read_product(file: Path, schema: dict[str, Any]) -> Product:
