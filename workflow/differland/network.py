@@ -106,12 +106,11 @@ def bounded(
     raw: Float[Array, "cell parameter"], names: tuple[str, ...]
 ) -> dict[str, Float[Array, " cell"]]:
     """Map raw numbers log-uniformly between the bounds of each parameter (paper, Text S1)."""
-    result = {}
-    for column, name in enumerate(names):
-        row = PARAMETERS[name]
-        share = jnp.arctan(raw[:, column]) / jnp.pi + 0.5
-        result[name] = row.minimum * jnp.exp(math.log(row.maximum / row.minimum) * share)
-    return result
+    rows = [PARAMETERS[name] for name in names]
+    minimum = jnp.asarray([row.minimum for row in rows], raw.dtype)
+    span = jnp.asarray([math.log(row.maximum / row.minimum) for row in rows], raw.dtype)
+    share = jnp.arctan(raw) / jnp.pi + 0.5
+    return dict(zip(names, (minimum * jnp.exp(span * share)).T, strict=True))
 
 
 def predict(
