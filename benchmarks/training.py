@@ -406,7 +406,8 @@ def rows(runs: int, reference: Path | None) -> Iterator[Row]:
     for members in (4, 16, 20):
         yield from update_rows("update", study, members, max(runs // members, 5), None)
     for patches, members in ((3, 1), (3, 20), (12, 1), (48, 1)):
-        functions = {engine: epoch_of(make_study(patches), engine, members) for engine in ENGINES}
+        planet = make_study(patches)
+        functions = {engine: epoch_of(planet, engine, members) for engine in ENGINES}
         # Of the epochs of one member, the one in which its fixed cost is small.
         beside = published if (patches, members) in ((3, 20), (12, 1)) else None
         work, updates = f"epoch, {patches} patches", patches * members

@@ -1,13 +1,15 @@
 """What compiled loops over months are made of: a month, its derivative, the gradient of all."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from differland.driver import MONTHS_PER_YEAR
 from differland.model import dalec
 from differland.model.parameters import Parameters, Pools
 from differland.model.rates import monthly_rates
@@ -71,12 +73,70 @@ def gradient_of(month: Month) -> Callable[..., tuple[Pools, Parameters]]:
     return gradient
 
 
-class CompiledLoop(Protocol):
-    """A loop over months that is compiled forward and backward."""
+def arguments_of_month(keep: Keep, one: Any) -> tuple[Pools, Parameters, Weather, Compared, Any]:
+    """Arguments of a month, every number of which has the shape and precision of `one`."""
+    compared = dict.fromkeys(keep.compared, one)
+    return (
+        Pools(*[one] * len(Pools._fields)),
+        Parameters(*[one] * len(Parameters._fields)),
+        Weather(*[one] * len(Weather._fields)),
+        (compared, compared),
+        one,
+    )
 
+
+class CompiledLoop(ABC):
+    """A loop over months that is compiled forward and backward.
+
+    Attributes
+    ----------
+    kept
+        What is kept of a month, as shapes.
+    """
+
+    kept: Kept
+
+    def __call__(
+        self,
+        parameters: Parameters,
+        initial: Pools,
+        weather: Weather,
+        observations: MonthlyObservations,
+    ) -> Kept:
+        """Run members side by side; has a gradient by parameters and initial pools.
+
+        Parameters
+        ----------
+        parameters, initial
+            Each of shape (member, cell).
+        weather, observations
+            Of all members, each of shape (time, cell), or (time, 1) if
+            :data:`differland.model.weather.SHARED`.
+
+        Returns
+        -------
+        What is kept, with a leading axis of members.
+
+        Raises
+        ------
+        ValueError
+            The loop cannot take these arrays.
+        """
+        inputs = parameters, initial, weather, observations
+        self.check(inputs)
+        return run(self, *inputs)
+
+    def check(self, inputs: Inputs) -> None:
+        """Refuse what the loop cannot take: sums of years over months that do not fill them."""
+        months = inputs[2].time.shape[0]
+        if self.kept.years and months % MONTHS_PER_YEAR:
+            raise ValueError(f"expected months that fill whole years, found {months}")
+
+    @abstractmethod
     def forward(self, inputs: Inputs) -> tuple[Kept, Any]:
         """What is kept, with a leading axis of members; and the pools before each month."""
 
+    @abstractmethod
     def backward(self, inputs: Inputs, before: Any, cotangents: Kept) -> tuple[Parameters, Pools]:
         """Cotangents of parameters and initial pools, from those of what is kept."""
 

@@ -17,9 +17,15 @@ from jax.experimental.pallas import triton
 from jaxtyping import Array
 
 from differland.driver import MONTHS_PER_YEAR
-from differland.kernel.derivative import Inputs, gradient_of, month_keeping, run
+from differland.kernel.derivative import (
+    CompiledLoop,
+    Inputs,
+    arguments_of_month,
+    gradient_of,
+    month_keeping,
+)
 from differland.model.parameters import Parameters, Pools
-from differland.model.simulate import Keep, Kept, MonthlyObservations
+from differland.model.simulate import Keep, Kept
 from differland.model.weather import SHARED, Weather
 
 LARGEST_TILE = 64
@@ -35,7 +41,7 @@ AXES = ("mtn", "mct", "myn", "mn")
 Names = tuple[list[str], list[str], list[str], list[str]]
 
 
-class Loop:
+class Loop(CompiledLoop):
     """Forward and backward loop of one kind of record.
 
     Parameters
@@ -58,46 +64,8 @@ class Loop:
         self.interpret = interpret
         self.tile = min(LARGEST_TILE, 1 << (cells - 1).bit_length())
         one: Any = jax.ShapeDtypeStruct((self.tile,), dtype)
-        observed = dict.fromkeys(self.compared, one)
-        _, kept = jax.eval_shape(
-            self.month,
-            Pools(*[one] * len(Pools._fields)),
-            Parameters(*[one] * len(Parameters._fields)),
-            Weather(*[one] * len(Weather._fields)),
-            (observed, observed),
-            one,
-        )
-        self.names: Names = tuple(sorted(group) for group in kept)  # type: ignore[assignment]
-
-    def __call__(
-        self,
-        parameters: Parameters,
-        initial: Pools,
-        weather: Weather,
-        observations: MonthlyObservations,
-    ) -> Kept:
-        """Run members side by side; has a gradient by parameters and initial pools.
-
-        Parameters
-        ----------
-        parameters, initial
-            Each of shape (member, cell).
-        weather, observations
-            Of all members, each of shape (time, cell), or (time, 1) if :data:`SHARED`.
-
-        Returns
-        -------
-        What is kept, with a leading axis of members.
-
-        Raises
-        ------
-        ValueError
-            Sums of years are kept, but the months do not fill whole years.
-        """
-        months = weather.time.shape[0]
-        if self.names[2] and months % MONTHS_PER_YEAR:
-            raise ValueError(f"expected months that fill whole years, found {months}")
-        return run(self, parameters, initial, weather, observations)
+        _, self.kept = jax.eval_shape(self.month, *arguments_of_month(keep, one))
+        self.names: Names = tuple(sorted(group) for group in self.kept)  # type: ignore[assignment]
 
     # -- arrays ---------------------------------------------------------------------------------
 

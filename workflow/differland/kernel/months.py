@@ -22,10 +22,16 @@ from jax.extend import core
 from jaxtyping import Array
 
 from differland.driver import MONTHS_PER_YEAR
-from differland.kernel.derivative import Inputs, gradient_of, month_keeping, run
+from differland.kernel.derivative import (
+    CompiledLoop,
+    Inputs,
+    arguments_of_month,
+    gradient_of,
+    month_keeping,
+)
 from differland.kernel.vectors import VectorCode
 from differland.model.parameters import Parameters, Pools
-from differland.model.simulate import Keep, Kept, MonthlyObservations
+from differland.model.simulate import Keep, Kept
 from differland.model.weather import SHARED, Weather
 
 POINTER = ir.PointerType()
@@ -242,24 +248,22 @@ class _Writer:
 
     def add_to_patch(self, value: ir.Value, buffer: Buffer, month: ir.Value) -> None:
         """Add to the sum over vectors, but for cells that were added already."""
-        b = self.builder
         new = self.code.lanes_from(self.repeated)
-        before = b.select(
-            b.icmp_signed("==", self.number, ir.Constant(LONG, 0)),
-            self.code.number(0),
-            self.load(buffer, month),
-        )
-        self.store(b.fadd(before, b.select(new, value, self.code.number(0))), buffer, month)
+        value = self.builder.select(new, value, self.code.number(0))
+        self._accumulate(value, buffer, month, self.number)
 
     def add_to_year(self, value: ir.Value, buffer: Buffer, month: ir.Value) -> None:
         """Add to the sum over the months of a calendar year."""
+        of_year = self.builder.srem(month, ir.Constant(LONG, MONTHS_PER_YEAR))
+        self._accumulate(value, buffer, month, of_year)
+
+    def _accumulate(
+        self, value: ir.Value, buffer: Buffer, month: ir.Value, number: ir.Value
+    ) -> None:
+        """Add to what an array holds, or to zero where `number`, a count of terms, is zero."""
         b = self.builder
-        of_year = b.srem(month, ir.Constant(LONG, MONTHS_PER_YEAR))
-        before = b.select(
-            b.icmp_signed("==", of_year, ir.Constant(LONG, 0)),
-            self.code.number(0),
-            self.load(buffer, month),
-        )
+        first = b.icmp_signed("==", number, ir.Constant(LONG, 0))
+        before = b.select(first, self.code.number(0), self.load(buffer, month))
         self.store(b.fadd(before, value), buffer, month)
 
     def places(self, count: int) -> list[ir.Value]:
@@ -287,7 +291,7 @@ class _Writer:
         self.builder.ret(ir.Constant(POINTER, None))
 
 
-class Loop:
+class Loop(CompiledLoop):
     """Forward and backward loop of one kind of record, as targets of XLA.
 
     Parameters
@@ -302,23 +306,18 @@ class Loop:
 
     def __init__(self, keep: Keep, cells: int, dtype: np.dtype) -> None:
         scalar: Any = jax.ShapeDtypeStruct((), dtype)
-        pools = Pools(*[scalar] * len(Pools._fields))
-        weather = Weather(*[scalar] * len(Weather._fields))
-        parameters = Parameters(*[scalar] * len(Parameters._fields))
-        compared = dict.fromkeys(keep.compared, scalar)
-
         self.dtype = dtype
         # A whole line of the cache, or the largest power of two that the cells fill.
         self.width = min(LINE // dtype.itemsize, 2 ** (cells.bit_length() - 1))
         self.weather_axes = ["t" if name in SHARED else "tn" for name in Weather._fields]
-        given = (pools, parameters, weather, (compared, compared), scalar)
+        given = arguments_of_month(keep, scalar)
         month = month_keeping(keep)
         self.onward = trace(month, given, stays=[1, 4])
         self.kept: Kept = jax.tree.map(lambda _: scalar, self.onward.results[1])
         # Totals are apart: their cotangents stay the same over the months.
         self.back = trace(
             gradient_of(month),
-            (*given, pools, self.kept._replace(totals={}), self.kept.totals),
+            (*given, given[0], self.kept._replace(totals={}), self.kept.totals),
             stays=[1, 4, 7],
         )
         module = ir.Module("months")
@@ -435,8 +434,8 @@ class Loop:
                 w.store(w.get(place), buffer)
         w.end()
 
-    def _check(self, inputs: Inputs) -> None:
-        """Compiled code takes what it is given for what it expects."""
+    def check(self, inputs: Inputs) -> None:
+        """Compiled code takes what it is given for what it expects: shapes and precision."""
         parameters, initial, weather, observations = inputs
         members, cells = initial.labile.shape
         months = weather.time.shape[0]
@@ -459,37 +458,7 @@ class Loop:
                 )
         if cells < self.width:
             raise ValueError(f"expected at least {self.width} cells, found {cells}")
-        if self.kept.years and months % MONTHS_PER_YEAR:
-            raise ValueError(f"expected months that fill whole years, found {months}")
-
-    def __call__(
-        self,
-        parameters: Parameters,
-        initial: Pools,
-        weather: Weather,
-        observations: MonthlyObservations,
-    ) -> Kept:
-        """Run members side by side; has a gradient by parameters and initial pools.
-
-        Parameters
-        ----------
-        parameters, initial
-            Each of shape (member, cell).
-        weather, observations
-            Of all members, each of shape (time, cell), or (time, 1) if :data:`SHARED`.
-
-        Returns
-        -------
-        What is kept, with a leading axis of members.
-
-        Raises
-        ------
-        ValueError
-            An array is of another shape or precision than the loop was compiled for.
-        """
-        inputs = parameters, initial, weather, observations
-        self._check(inputs)
-        return run(self, *inputs)
+        super().check(inputs)
 
     def forward(self, inputs: Inputs) -> tuple[Kept, Sequence[Array]]:
         """What is kept, and the pools before each month."""

@@ -91,28 +91,19 @@ class VectorCode:
         return ir.Constant(self.integers, [ir.Constant(self.integer, value)] * self.width)
 
     def spread(self, value: ir.Value) -> ir.Value:
-        """A vector of a number that is known only when the code runs."""
-        index = ir.IntType(32)
-        first = self.builder.insert_element(
-            ir.Constant(self.vector, ir.Undefined), value, ir.Constant(index, 0)
+        """A vector of a number, of any type, that is known only when the code runs."""
+        index, empty = (
+            ir.IntType(32),
+            ir.Constant(ir.VectorType(value.type, self.width), ir.Undefined),
         )
-        return self.builder.shuffle_vector(
-            first,
-            ir.Constant(self.vector, ir.Undefined),
-            ir.Constant(ir.VectorType(index, self.width), [0] * self.width),
-        )
+        first = self.builder.insert_element(empty, value, ir.Constant(index, 0))
+        everywhere = ir.Constant(ir.VectorType(index, self.width), [0] * self.width)
+        return self.builder.shuffle_vector(first, empty, everywhere)
 
     def lanes_from(self, first: ir.Value) -> ir.Value:
         """Which cells of a vector have at least the position `first` in it."""
-        index = ir.VectorType(ir.IntType(64), self.width)
-        empty = ir.Constant(index, ir.Undefined)
-        places = ir.VectorType(ir.IntType(32), self.width)
-        spread = self.builder.shuffle_vector(
-            self.builder.insert_element(empty, first, ir.Constant(ir.IntType(32), 0)),
-            empty,
-            ir.Constant(places, [0] * self.width),
-        )
-        return self.builder.icmp_signed(">=", ir.Constant(index, list(range(self.width))), spread)
+        places = ir.Constant(ir.VectorType(first.type, self.width), list(range(self.width)))
+        return self.builder.icmp_signed(">=", places, self.spread(first))
 
     # -- traced functions -----------------------------------------------------------------------
 
