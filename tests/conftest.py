@@ -48,10 +48,8 @@ def compile_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture
 def x64() -> Iterator[None]:
     """Double precision, in which science is checked."""
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
-    yield
-    jax.config.update("jax_enable_x64", before)
+    with jax.enable_x64(True):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -114,18 +114,18 @@ def largest_difference(one, other) -> float:
 
 @pytest.fixture(scope="module")
 def double(driver):
-    jax.config.update("jax_enable_x64", True)
-    yield both(driver, 21, np.float64)
-    jax.config.update("jax_enable_x64", False)
+    with jax.enable_x64(True):
+        return both(driver, 21, np.float64)
 
 
 @given(seed=st.integers(0, 2**31), edge=st.sampled_from([0.0, 0.3, 1.0]))
 @settings(max_examples=30, deadline=None)
 def test_values_and_gradients_are_those_of_the_readable_model(double, seed, edge):
     """In double precision to round-off; 21 cells are no multiple of the width of a vector."""
-    given_parameters = draw(seed, 21, np.float64, edge)
-    (_, kept), gradient = double[0](*given_parameters)
-    (_, found), own = double[1](*given_parameters)
+    with jax.enable_x64(True):
+        given_parameters = draw(seed, 21, np.float64, edge)
+        (_, kept), gradient = double[0](*given_parameters)
+        (_, found), own = double[1](*given_parameters)
     assert jax.tree.structure(found) == jax.tree.structure(kept)
     assert all(kept) and jax.tree.leaves(kept)
     assert largest_difference(kept, found) < 1e-10
@@ -178,11 +178,10 @@ def test_gpu_kernel_wants_whole_years(driver):
 @pytest.mark.parametrize("cells", [1, 3, 16, 37])
 def test_single_precision_is_as_good_as_that_of_xla(driver, cells):
     rough = {}
-    jax.config.update("jax_enable_x64", True)
-    given_parameters = draw(cells, cells, np.float64)
-    exact = both(driver, cells, np.float64)[0](*given_parameters)
-    exact = jax.tree.map(np.asarray, exact)
-    jax.config.update("jax_enable_x64", False)
+    with jax.enable_x64(True):
+        given_parameters = draw(cells, cells, np.float64)
+        exact = both(driver, cells, np.float64)[0](*given_parameters)
+        exact = jax.tree.map(np.asarray, exact)
     single = jax.tree.map(lambda values: jnp.asarray(values, jnp.float32), given_parameters)
     for engine, function in zip(("xla", "kernel"), both(driver, cells, np.float32), strict=True):
         result = function(*single)
@@ -280,9 +279,8 @@ def test_choice_of_the_engine(monkeypatch):
         choose_engine("kernel")
 
 
-def test_fifty_steps_of_training_are_the_same(data, settings):
+def test_fifty_steps_of_training_are_the_same(data, settings, x64):
     """Loss, gradients and weights in double precision, over patches one of which is half empty."""
-    jax.config.update("jax_enable_x64", True)
     batches = jax.tree.map(lambda values: jnp.asarray(values, jnp.float64), data.minibatches)
     terms = settings.loss.active(data.minibatches.observed)
     network = SpatializationNetwork(**settings.network)
@@ -315,7 +313,6 @@ def test_fifty_steps_of_training_are_the_same(data, settings):
             weights, state, values, gradients = step(weights, state, patch)
             history.append(jax.tree.map(np.asarray, (values, gradients)))
         results.append((history, jax.tree.map(np.asarray, weights)))
-    jax.config.update("jax_enable_x64", False)
     (history, weights), (own_history, own_weights) = results
     assert largest_difference(history[0], own_history[0]) < 1e-10
     assert largest_difference(history, own_history) < 1e-10

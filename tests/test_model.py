@@ -183,8 +183,8 @@ def test_reference_trajectories_in_double_precision(reference):
 
 def test_reference_trajectories_in_single_precision(reference):
     path = reference / "reference/dalec_cases.nc"
-    jax.config.update("jax_enable_x64", False)
-    result = simulate_cases(path)
+    with jax.enable_x64(False):
+        result = simulate_cases(path)
     expected = read_netcdf(path, decode_times=False)
     for name in MODEL_OUTPUTS:
         found, wanted = result[name].to_numpy(), expected[f"expected_{name}"].to_numpy()
