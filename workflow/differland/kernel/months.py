@@ -8,10 +8,7 @@ depends on parameters alone is worked out before the first month.
 
 import ctypes
 import hashlib
-import itertools
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -29,19 +26,10 @@ from differland.kernel.derivative import (
     gradient_of,
     month_keeping,
 )
-from differland.kernel.vectors import VectorCode
+from differland.kernel.writer import PARTS, Writer, constant
 from differland.model.parameters import Parameters, Pools
 from differland.model.simulate import Keep, Kept
 from differland.model.weather import SHARED, Weather
-
-POINTER = ir.PointerType()
-LONG = ir.IntType(64)
-
-# Offsets in the structures of XLA's foreign function interface (xla/ffi/api/c_api.h), bytes.
-FRAME_EXTENSION, FRAME_ARGUMENTS, FRAME_RESULTS = 8, 72, 112
-EXTENSION_METADATA, METADATA_MAJOR, METADATA_MINOR = 24, 24, 28
-BUFFER_DATA, BUFFER_DIMENSIONS = 24, 40
-FFI_VERSION = (0, 3)
 
 LINE = 64
 """Bytes in a line of the cache."""
@@ -100,195 +88,10 @@ def trace(function: Callable[..., Any], arguments: tuple[Any, ...], stays: Seque
     return Traced(variables, results, first, monthly, constants)
 
 
-@dataclass(frozen=True)
-class Buffer:
-    """An array that compiled code reads or writes.
-
-    Attributes
-    ----------
-    pointer
-        Of its first number.
-    axes
-        Its axes, in order, of ``m`` (member), ``t`` (time), ``y`` (calendar year) and ``n`` (cell),
-        or ``v`` and ``l`` (vector of cells, and cell in a vector).
-    """
-
-    pointer: ir.Value
-    axes: str
-
-
-class _Writer:
-    """Writes one of the two functions: a loop over vectors of cells, members, and months."""
-
-    def __init__(self, module: ir.Module, name: str, dtype: np.dtype, width: int) -> None:
-        self.size = dtype.itemsize
-        self.function = ir.Function(module, ir.FunctionType(POINTER, [POINTER]), name)
-        # Whole lines of the cache for what does not fit into registers. (llvmlite's own list of
-        # attributes lacks this one.)
-        set.add(self.function.attributes, '"stackrealign"')
-        self.builder = ir.IRBuilder(self.function.append_basic_block())
-        self.code = VectorCode(self.builder, dtype, width)
-        self._read_frame()
-
-    # -- XLA's foreign function interface ---------------------------------------------------------
-
-    def _field(self, structure: ir.Value, offset: int, kind: ir.Type) -> ir.Value:
-        return self.builder.load(self._place(structure, offset), typ=kind)
-
-    def _place(self, structure: ir.Value, offset: int | ir.Value) -> ir.Value:
-        place = ir.Constant(LONG, offset) if isinstance(offset, int) else offset
-        return self.builder.gep(structure, [place], source_etype=ir.IntType(8))
-
-    def _read_frame(self) -> None:
-        """Answer when asked for the version of the interface; else go on to the arguments."""
-        b, frame = self.builder, self.function.args[0]
-        extension = self._field(frame, FRAME_EXTENSION, POINTER)
-        asked = b.icmp_unsigned("!=", b.ptrtoint(extension, LONG), ir.Constant(LONG, 0))
-        with b.if_then(asked):
-            metadata = self._field(extension, EXTENSION_METADATA, POINTER)
-            for offset, number in zip((METADATA_MAJOR, METADATA_MINOR), FFI_VERSION, strict=True):
-                b.store(ir.Constant(ir.IntType(32), number), self._place(metadata, offset))
-            b.ret(ir.Constant(POINTER, None))
-        self.arguments = self._field(frame, FRAME_ARGUMENTS, POINTER)
-        self.results = self._field(frame, FRAME_RESULTS, POINTER)
-
-    def groups(self, of: ir.Value, axes: Sequence[Sequence[str]]) -> list[list[Buffer]]:
-        """The arrays among arguments or results, in groups that follow one another."""
-        positions = itertools.count()
-        return [
-            [
-                Buffer(self._field(self._buffer(of, next(positions)), BUFFER_DATA, POINTER), axis)
-                for axis in group
-            ]
-            for group in axes
-        ]
-
-    def _buffer(self, of: ir.Value, position: int) -> ir.Value:
-        return self._field(of, 8 * position, POINTER)
-
-    def set_sizes(self, member_cell: int, time_first: int) -> None:
-        """Read the sizes from an argument of axes (member, cell) and one of (time, ...)."""
-        b = self.builder
-        dimensions = self._field(
-            self._buffer(self.arguments, member_cell), BUFFER_DIMENSIONS, POINTER
-        )
-        self.members = self._field(dimensions, 0, LONG)
-        self.cells = self._field(dimensions, 8, LONG)
-        dimensions = self._field(
-            self._buffer(self.arguments, time_first), BUFFER_DIMENSIONS, POINTER
-        )
-        self.months = self._field(dimensions, 0, LONG)
-        self.years = b.sdiv(self.months, ir.Constant(LONG, MONTHS_PER_YEAR))
-
-    # -- loops --------------------------------------------------------------------------------
-
-    @contextmanager
-    def loop(self, count: ir.Value) -> Any:
-        """Repeat what is written inside, with a counter from zero."""
-        b = self.builder
-        before = b.block
-        head = self.function.append_basic_block()
-        body = self.function.append_basic_block()
-        end = self.function.append_basic_block()
-        b.branch(head)
-        b.position_at_end(head)
-        counter = b.phi(LONG)
-        counter.add_incoming(ir.Constant(LONG, 0), before)
-        b.cbranch(b.icmp_signed("<", counter, count), body, end)
-        b.position_at_end(body)
-        yield counter
-        counter.add_incoming(b.add(counter, ir.Constant(LONG, 1)), b.block)
-        b.branch(head)
-        b.position_at_end(end)
-
-    @contextmanager
-    def vectors(self) -> Any:
-        """Repeat what is written inside for each vector of cells and each member.
-
-        Members follow one another on the same cells, so that their weather stays in the cache. The
-        last vector reaches back over cells that were done already where the width does not divide
-        their number.
-        """
-        b = self.builder
-        width = ir.Constant(LONG, self.code.width)
-        self.count = b.sdiv(b.add(self.cells, b.sub(width, ir.Constant(LONG, 1))), width)
-        last = b.sub(self.cells, width)
-        with self.loop(self.count) as self.number, self.loop(self.members) as self.member:
-            start = b.mul(self.number, width)
-            self.cell = b.select(b.icmp_signed(">", start, last), last, start)
-            self.repeated = b.sub(start, self.cell)
-            yield
-
-    # -- numbers --------------------------------------------------------------------------------
-
-    def _address(self, buffer: Buffer, month: ir.Value | None) -> ir.Value:
-        b = self.builder
-        index: ir.Value = ir.Constant(LONG, 0)
-        for axis in buffer.axes:
-            size, position = {
-                "m": (self.members, self.member),
-                "v": (self.count, self.number),
-                "t": (self.months, month),
-                "y": (self.years, month and b.sdiv(month, ir.Constant(LONG, MONTHS_PER_YEAR))),
-                "n": (self.cells, self.cell),
-                "l": (ir.Constant(LONG, self.code.width), ir.Constant(LONG, 0)),
-            }[axis]
-            index = b.add(b.mul(index, size), position)
-        return self._place(buffer.pointer, b.mul(index, ir.Constant(LONG, self.size)))
-
-    def load(self, buffer: Buffer, month: ir.Value | None = None) -> ir.Value:
-        """A vector of an array, the same number in all cells if it has no axis of cells."""
-        address = self._address(buffer, month)
-        if buffer.axes[-1] in "nl":
-            return self.builder.load(address, align=self.size, typ=self.code.vector)
-        return self.code.spread(self.builder.load(address, typ=self.code.scalar))
-
-    def store(self, value: ir.Value, buffer: Buffer, month: ir.Value | None = None) -> None:
-        self.builder.store(value, self._address(buffer, month), align=self.size)
-
-    def add_to_patch(self, value: ir.Value, buffer: Buffer, month: ir.Value) -> None:
-        """Add to the sum over vectors, but for cells that were added already."""
-        new = self.code.lanes_from(self.repeated)
-        value = self.builder.select(new, value, self.code.number(0))
-        self._accumulate(value, buffer, month, self.number)
-
-    def add_to_year(self, value: ir.Value, buffer: Buffer, month: ir.Value) -> None:
-        """Add to the sum over the months of a calendar year."""
-        of_year = self.builder.srem(month, ir.Constant(LONG, MONTHS_PER_YEAR))
-        self._accumulate(value, buffer, month, of_year)
-
-    def _accumulate(
-        self, value: ir.Value, buffer: Buffer, month: ir.Value, number: ir.Value
-    ) -> None:
-        """Add to what an array holds, or to zero where `number`, a count of terms, is zero."""
-        b = self.builder
-        first = b.icmp_signed("==", number, ir.Constant(LONG, 0))
-        before = b.select(first, self.code.number(0), self.load(buffer, month))
-        self.store(b.fadd(before, value), buffer, month)
-
-    def places(self, count: int) -> list[ir.Value]:
-        """Places for vectors that change from month to month."""
-        with self.builder.goto_entry_block():
-            return [self.builder.alloca(self.code.vector) for _ in range(count)]
-
-    def get(self, place: ir.Value) -> ir.Value:
-        return self.builder.load(place, typ=self.code.vector)
-
-    def set(self, value: ir.Value, place: ir.Value) -> None:
-        self.builder.store(value, place)
-
-    def add(self, value: ir.Value, place: ir.Value) -> None:
-        self.set(self.builder.fadd(self.get(place), value), place)
-
-    def first_values(self, traced: Traced, known: Mapping[Any, ir.Value]) -> dict[Any, ir.Value]:
-        """Everything that stays the same over the months."""
-        values: dict[Any, ir.Value] = {v: self.code.number(c) for v, c in traced.constants.items()}
-        values |= known
-        self.code.write(traced.first, values)
-        return values
-
-    def end(self) -> None:
-        self.builder.ret(ir.Constant(POINTER, None))
+def _first_values(w: Writer, traced: Traced, given: Mapping[Any, ir.Value]) -> dict[Any, ir.Value]:
+    """Everything that stays the same over the months."""
+    constants = {variable: w.code.number(c) for variable, c in traced.constants.items()}
+    return w.values(traced.first, constants | dict(given))
 
 
 class Loop(CompiledLoop):
@@ -342,18 +145,19 @@ class Loop(CompiledLoop):
 
         Arguments are the inputs; results what is kept, and the pools before each month.
         """
-        w = _Writer(module, "forward", dtype, self.width)
+        time_first = len(Parameters._fields) + len(Pools._fields)
+        w = Writer(module, "forward", dtype, self.width, time_first)
+        frame = w.frame
         pools, parameters, weather, observed, valid = self.onward.arguments
-        given, initial, *monthly, validity = w.groups(w.arguments, self._axes_of_inputs())
-        series, patch, years, totals, before = w.groups(
-            w.results, [*self._axes_of_kept("mtl"), ["mvtl"] * len(pools)]
+        given, initial, *monthly, validity = frame.groups(frame.arguments, self._axes_of_inputs())
+        series, patch, years, totals, before = frame.groups(
+            frame.results, [*self._axes_of_kept("mptl"), ["mvtl"] * len(pools)]
         )
-        w.set_sizes(member_cell=0, time_first=len(parameters) + len(pools))
         states, sums = w.places(len(pools)), w.places(len(totals))
         with w.vectors():
             known = {v: w.load(b) for v, b in zip(parameters, given, strict=True)}
             known[valid] = w.load(*validity)
-            values = w.first_values(self.onward, known)
+            values = _first_values(w, self.onward, known)
             for place, buffer in zip(states, initial, strict=True):
                 w.set(w.load(buffer), place)
             for place in sums:
@@ -395,16 +199,17 @@ class Loop(CompiledLoop):
         Arguments are the inputs, the pools before each month, and the cotangents of what is kept;
         results the cotangents of parameters and of initial pools.
         """
-        w = _Writer(module, "backward", dtype, self.width)
+        time_first = len(Parameters._fields) + len(Pools._fields)
+        w = Writer(module, "backward", dtype, self.width, time_first)
+        frame = w.frame
         pools, parameters, weather, observed, valid, after, kept, totals = self.back.arguments
-        given, _, *monthly, validity, before, series, patch, years, of_totals = w.groups(
-            w.arguments,
+        given, _, *monthly, validity, before, series, patch, years, of_totals = frame.groups(
+            frame.arguments,
             [*self._axes_of_inputs(), ["mvtl"] * len(pools), *self._axes_of_kept("mt")],
         )
-        of_parameters, of_pools = w.groups(
-            w.results, [["mn"] * len(parameters), ["mn"] * len(pools)]
+        of_parameters, of_pools = frame.groups(
+            frame.results, [["mn"] * len(parameters), ["mn"] * len(pools)]
         )
-        w.set_sizes(member_cell=0, time_first=len(parameters) + len(pools))
         states, sums = w.places(len(pools)), w.places(len(parameters))
         arrays = [*monthly, before, series, patch, years]
         variables = [weather, observed, pools, kept.series, kept.patch, kept.years]
@@ -412,11 +217,11 @@ class Loop(CompiledLoop):
             known = {v: w.load(b) for v, b in zip(parameters, given, strict=True)}
             known |= {v: w.load(b) for v, b in zip(totals.values(), of_totals, strict=True)}
             known[valid] = w.load(*validity)
-            values = w.first_values(self.back, known)
+            values = _first_values(w, self.back, known)
             for place in [*states, *sums]:
                 w.set(w.code.number(0), place)
             with w.loop(w.months) as number:
-                month = w.builder.sub(w.builder.sub(w.months, number), ir.Constant(LONG, 1))
+                month = w.builder.sub(w.builder.sub(w.months, number), constant(1))
                 now = dict(values)
                 for group, buffers in zip(variables, arrays, strict=True):
                     leaves = jax.tree.leaves(group)
@@ -465,15 +270,17 @@ class Loop(CompiledLoop):
         _, initial, weather, _ = inputs
         members, cells = initial.labile.shape
         months = weather.time.shape[0]
+        vectors = -(-cells // self.width)
         sizes = {
             "m": members,
-            "v": -(-cells // self.width),
+            "p": min(PARTS, vectors),
+            "v": vectors,
             "t": months,
             "y": months // MONTHS_PER_YEAR,
             "n": cells,
             "l": self.width,
         }
-        axes = [axis for group in self._axes_of_kept("mtl") for axis in group]
+        axes = [axis for group in self._axes_of_kept("mptl") for axis in group]
         results = jax.ffi.ffi_call(
             self.forward_target,
             [
@@ -482,7 +289,7 @@ class Loop(CompiledLoop):
             ],
         )(*jax.tree.leaves(inputs))
         kept = jax.tree.unflatten(jax.tree.structure(self.kept), results[: len(axes)])
-        patch = jax.tree.map(lambda lanes: lanes.sum(axis=-1), kept.patch)
+        patch = jax.tree.map(lambda lanes: lanes.sum(axis=(1, -1)), kept.patch)
         return kept._replace(patch=patch), results[len(axes) :]
 
     def backward(
