@@ -1,6 +1,7 @@
 """The compiled kernel: the same function as the readable model, for values and gradients."""
 
 import ctypes
+import errno
 from functools import partial
 
 import jax
@@ -202,19 +203,56 @@ def test_single_precision_is_as_good_as_that_of_xla(driver, cells):
     assert typical("kernel") < 2e-3
 
 
+def plain_sum(simulate, given: tuple[Weather, MonthlyObservations]):
+    """What is kept, and the gradient of its sum, compiled."""
+
+    def total(parameters: Parameters, initial: Pools):
+        kept = simulate(parameters, initial, *given)
+        return sum(v.sum() for v in jax.tree.leaves(kept)), kept
+
+    return jax.jit(jax.grad(total, argnums=(0, 1), has_aux=True))
+
+
 def test_members_and_repetitions_are_the_same_bit_for_bit(driver):
-    simulate = jax.jit(simulator("kernel", EVERYTHING, 21, np.dtype(np.float32)))
-    parameters, initial = draw(4, 21, np.float32)
-    given = surroundings(driver, 21, np.float32)
-    whole = simulate(parameters, initial, *given)
-    again = simulate(parameters, initial, *given)
+    """A member alone has its cells halved over two cores, members of a block have not."""
+    loop = simulator("kernel", EVERYTHING, 21, np.dtype(np.float32))
+    simulate = plain_sum(loop, surroundings(driver, 21, np.float32))
+    drawn = draw(4, 21, np.float32)
+    whole, again = simulate(*drawn), simulate(*drawn)
     for member in range(MEMBERS):
         part = partial(lambda member, values: values[member : member + 1], member)
-        alone = simulate(*jax.tree.map(part, (parameters, initial)), *given)
-        for one, two in zip(jax.tree.leaves(whole), jax.tree.leaves(alone), strict=True):
-            assert np.array_equal(one[member], two[0])
+        for _ in range(5):
+            alone = simulate(*jax.tree.map(part, drawn))
+            for one, two in zip(jax.tree.leaves(whole), jax.tree.leaves(alone), strict=True):
+                assert np.array_equal(one[member], two[0])
     for one, two in zip(jax.tree.leaves(whole), jax.tree.leaves(again), strict=True):
         assert np.array_equal(one, two)
+
+
+def test_where_no_thread_can_be_started_the_halves_follow_one_another(driver):
+    """The code of these sizes is compiled here only, while another function answers its call."""
+    calls = []
+
+    @ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 4)
+    def pthread_create(*_) -> int:
+        calls.append(1)
+        return errno.EAGAIN
+
+    given = surroundings(driver, 11, np.float32)
+    one = jax.tree.map(lambda values: values[:1], draw(9, 11, np.float32))
+    own = llvm.address_of_symbol("pthread_create")
+    llvm.add_symbol("pthread_create", ctypes.cast(pthread_create, ctypes.c_void_p).value)
+    try:
+        loop = simulator("kernel", EVERYTHING, 11, np.dtype(np.float32))
+    finally:
+        llvm.add_symbol("pthread_create", own)
+    found = jax.block_until_ready(plain_sum(loop, given)(*one))
+    assert len(calls) == 2, "onward and back"
+    twice = jax.tree.map(lambda values: jnp.concatenate([values] * 2), one)
+    expected = plain_sum(loop, given)(*twice)
+    assert len(calls) == 2
+    for values, others in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        assert np.array_equal(values[0], others[0])
 
 
 def test_a_parameter_that_is_not_a_number_is_not_hidden(driver):

@@ -151,9 +151,9 @@ class Loop(CompiledLoop):
         pools, parameters, weather, observed, valid = self.onward.arguments
         given, initial, *monthly, validity = frame.groups(frame.arguments, self._axes_of_inputs())
         series, patch, years, totals, before = frame.groups(
-            frame.results, [*self._axes_of_kept("mptl"), ["mvtl"] * len(pools)]
+            frame.results, [*self._axes_of_kept("pmtl"), ["mvtl"] * len(pools)]
         )
-        states, sums = w.places(len(pools)), w.places(len(totals))
+        states, sums, of_year = (w.places(len(group)) for group in (pools, totals, years))
         with w.vectors():
             known = {v: w.load(b) for v, b in zip(parameters, given, strict=True)}
             known[valid] = w.load(*validity)
@@ -180,8 +180,8 @@ class Loop(CompiledLoop):
                     w.store(value, buffer, month)
                 for value, buffer in zip(kept.patch.values(), patch, strict=True):
                     w.add_to_patch(value, buffer, month)
-                for value, buffer in zip(kept.years.values(), years, strict=True):
-                    w.add_to_year(value, buffer, month)
+                for value, place, buffer in zip(kept.years.values(), of_year, years, strict=True):
+                    w.add_to_year(value, place, buffer, month)
                 for value, place in zip(kept.totals.values(), sums, strict=True):
                     w.add(value, place)
             for place, buffer in zip(sums, totals, strict=True):
@@ -280,7 +280,7 @@ class Loop(CompiledLoop):
             "n": cells,
             "l": self.width,
         }
-        axes = [axis for group in self._axes_of_kept("mptl") for axis in group]
+        axes = [axis for group in self._axes_of_kept("pmtl") for axis in group]
         results = jax.ffi.ffi_call(
             self.forward_target,
             [
@@ -289,7 +289,8 @@ class Loop(CompiledLoop):
             ],
         )(*jax.tree.leaves(inputs))
         kept = jax.tree.unflatten(jax.tree.structure(self.kept), results[: len(axes)])
-        patch = jax.tree.map(lambda lanes: lanes.sum(axis=(1, -1)), kept.patch)
+        # Parts one by one: XLA's order in a sum over two axes hangs on the number of members.
+        patch = jax.tree.map(lambda parts: sum(parts[1:], parts[0]).sum(axis=-1), kept.patch)
         return kept._replace(patch=patch), results[len(axes) :]
 
     def backward(

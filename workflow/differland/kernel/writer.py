@@ -229,21 +229,22 @@ class Writer:
         """Add to the sum over the part's vectors, but for cells that were added already."""
         new = self.code.lanes_from(self.repeated)
         value = self.builder.select(new, value, self.code.number(0))
-        self._accumulate(value, buffer, month, self.of_part)
+        before = self.load(buffer, month)
+        self.store(self._sum(value, before, self.of_part), buffer, month)
 
-    def add_to_year(self, value: ir.Value, buffer: Buffer, month: ir.Value) -> None:
-        """Add to the sum over the months of a calendar year."""
-        of_year = self.builder.srem(month, constant(MONTHS_PER_YEAR))
-        self._accumulate(value, buffer, month, of_year)
-
-    def _accumulate(
-        self, value: ir.Value, buffer: Buffer, month: ir.Value, number: ir.Value
+    def add_to_year(
+        self, value: ir.Value, place: ir.Value, buffer: Buffer, month: ir.Value
     ) -> None:
-        """Add to what an array holds, or to zero where `number`, a count of terms, is zero."""
-        b = self.builder
-        first = b.icmp_signed("==", number, constant(0))
-        before = b.select(first, self.code.number(0), self.load(buffer, month))
-        self.store(b.fadd(before, value), buffer, month)
+        """Add to the sum over the months of a calendar year, which a place holds."""
+        of_year = self.builder.srem(month, constant(MONTHS_PER_YEAR))
+        # Not read from the array: the other part may be writing to cells that both have.
+        self.set(self._sum(value, self.get(place), of_year), place)
+        self.store(self.get(place), buffer, month)
+
+    def _sum(self, value: ir.Value, before: ir.Value, number: ir.Value) -> ir.Value:
+        """Sum of a value and of those before it, of which there are `number`."""
+        first = self.builder.icmp_signed("==", number, constant(0))
+        return self.builder.fadd(self.builder.select(first, self.code.number(0), before), value)
 
     def places(self, count: int) -> list[ir.Value]:
         """Places for vectors that change from month to month."""
