@@ -127,10 +127,10 @@ def test_values_and_gradients_are_those_of_the_readable_model(double, seed, edge
         given_parameters = draw(seed, 21, np.float64, edge)
         (_, kept), gradient = double[0](*given_parameters)
         (_, found), own = double[1](*given_parameters)
-    assert jax.tree.structure(found) == jax.tree.structure(kept)
-    assert all(kept) and jax.tree.leaves(kept)
-    assert largest_difference(kept, found) < 1e-10
-    assert largest_difference(gradient, own) < 1e-10
+        assert jax.tree.structure(found) == jax.tree.structure(kept)
+        assert all(kept) and jax.tree.leaves(kept)
+        assert largest_difference(kept, found) < 1e-10
+        assert largest_difference(gradient, own) < 1e-10
 
 
 @pytest.mark.parametrize("cells", [1, 5, 21])

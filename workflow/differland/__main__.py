@@ -138,11 +138,11 @@ def _run_model(options: argparse.Namespace) -> None:
 
     from differland import cases
 
-    jax.config.update("jax_enable_x64", options.precision == 64)
-    if options.command == "simulate":
-        write_netcdf(cases.simulate_cases(options.cases), options.output)
-    else:
-        print(json.dumps(cases.loss_of_case(options.case), indent=2))
+    with jax.enable_x64(options.precision == 64):
+        if options.command == "simulate":
+            write_netcdf(cases.simulate_cases(options.cases), options.output)
+        else:
+            print(json.dumps(cases.loss_of_case(options.case), indent=2))
 
 
 if __name__ == "__main__":
