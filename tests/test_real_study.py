@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SHORT = {
     "study": "short",
     "ensemble": {"seeds": 4, "select": 2},
-    "training": {"epochs": 30, "members_per_job": 4},
+    "training": {"epochs": 30, "members_per_job": 60},
     "analysis": {
         "attribution": {"background": 20, "explained": 30, "samples": 256},
     },
