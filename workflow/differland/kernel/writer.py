@@ -294,6 +294,7 @@ class Writer:
             failed = b.call(create, [thread, nothing, self.function, other])
             b.store(b.icmp_signed("==", failed, ir.Constant(INTEGER, 0)), aside)
         b.call(self.function, [one])
+        # Where no thread could be had, the halves follow one another.
         started = b.load(aside, typ=ir.IntType(1))
         with b.if_then(started):
             join = _of_library(module, "pthread_join", [LONG, POINTER])
