@@ -270,6 +270,19 @@ def panel_texts(axes: Axes) -> str:
     return "\n".join(text.get_text() for text in axes.texts)
 
 
+@style.styled
+def map_of(cells: xr.Dataset, variable: str) -> Figure:
+    """One map of a variable, its mean over other dimensions than cells."""
+    values = cells[variable].mean([name for name in cells[variable].dims if name != "cell"])
+    latitude, longitude = maps.coordinates(cells)
+    figure, (axes,) = maps.figure_of_maps(maps.window_of(latitude, longitude))
+    axes.set_title(variable)
+    colours = style.colour_map(variable), style.colour_norm(variable, values.to_numpy())
+    shown = maps.add_cells(axes, latitude, longitude, values.to_numpy(), *colours)
+    maps.add_colour_bar(axes, shown, style.label(variable))
+    return figure
+
+
 class TestStyle:
     @pytest.mark.parametrize(
         ("units", "expected"),
@@ -336,7 +349,7 @@ class TestStyle:
         scores = found.rename(scores="component_1")
         (cells,) = (
             shown
-            for shown in maps.draw_cells(scores, "component_1").axes[0].collections
+            for shown in map_of(scores, "component_1").axes[0].collections
             if shown.get_array() is not None
         )
         assert cells.get_cmap().name == style.DIVERGING
@@ -380,11 +393,11 @@ class TestMaps:
 
         monkeypatch.setattr("cartopy.io.urlopen", refuse)
         monkeypatch.setattr("socket.socket.connect", refuse)
-        render(maps.draw_cells(driver, "lai"))
+        render(map_of(driver, "lai"))
 
     @pytest.mark.parametrize("variable", ["lai", "mean_annual_temperature", "biomass"])
     def test_colour_bar_carries_units(self, driver: xr.Dataset, variable: str) -> None:
-        assert style.label(variable) in texts(maps.draw_cells(driver, variable))
+        assert style.label(variable) in texts(map_of(driver, variable))
 
     @staticmethod
     def grid(
@@ -410,28 +423,28 @@ class TestMaps:
     def test_sites_are_markers_and_grids_are_pixels(self, driver: xr.Dataset) -> None:
         globe = self.grid(-50, 70, -180, 180, step=4)
         assert globe.sizes["cell"] > 2000
-        assert maps.draw_cells(globe, "lai").axes[0].images
-        sparse = maps.draw_cells(globe.isel(cell=slice(None, None, 10)), "lai")
+        assert map_of(globe, "lai").axes[0].images
+        sparse = map_of(globe.isel(cell=slice(None, None, 10)), "lai")
         assert not sparse.axes[0].images
         assert self.pixels(sparse) is None
-        assert self.pixels(maps.draw_cells(driver, "lai")) is None
+        assert self.pixels(map_of(driver, "lai")) is None
         assert maps.is_gridded(globe["lat"], globe["lon"])
         assert not maps.is_gridded(globe["lat"] + 0.1, globe["lon"])
 
     def test_few_cells_of_a_small_region_are_pixels(self) -> None:
         region = self.grid(40, 43, 10, 14)
-        assert self.pixels(maps.draw_cells(region, "lai")) is not None
-        assert self.pixels(maps.draw_cells(region.isel(cell=[5]), "lai")) is not None
+        assert self.pixels(map_of(region, "lai")) is not None
+        assert self.pixels(map_of(region.isel(cell=[5]), "lai")) is not None
         # Across a continent the same cells would be specks.
         wide = self.grid(36, 70, -10, 60, step=5)
-        assert self.pixels(maps.draw_cells(wide, "lai")) is None
+        assert self.pixels(map_of(wide, "lai")) is None
         towers = region.assign_coords(lat=region["lat"] + 0.07)
-        assert self.pixels(maps.draw_cells(towers, "lai")) is None
+        assert self.pixels(map_of(towers, "lai")) is None
 
     @pytest.mark.parametrize("box", [(40, 43, 10, 14), (62, 66, 177, 184), (-20, -17, 176, 181)])
     def test_pixels_are_cells_in_place_and_size(self, box: tuple[float, ...]) -> None:
         region = self.grid(*box)
-        figure = maps.draw_cells(region, "lai")
+        figure = map_of(region, "lai")
         mesh = self.pixels(figure)
         assert mesh is not None
         corners = mesh.get_coordinates()
@@ -458,7 +471,7 @@ class TestMaps:
     def test_a_region_fills_its_map_and_the_globe_is_whole(self, driver: xr.Dataset) -> None:
         for box in ((40, 43, 10, 14), (26, 66, 70, 90), (-35, 37, -18, 52), (60, 72, 165, 195)):
             region = self.grid(*box, step=1)
-            axes = maps.draw_cells(region, "lai").axes[0]
+            axes = map_of(region, "lai").axes[0]
             x, y, _ = axes.projection.transform_points(
                 ccrs.PlateCarree(), region["lon"].to_numpy(), region["lat"].to_numpy()
             ).T
@@ -467,7 +480,7 @@ class TestMaps:
                 assert values.max() < high
             filled = np.ptp(x) / np.diff(axes.get_xlim()), np.ptp(y) / np.diff(axes.get_ylim())
             assert max(filled) > 0.85 or np.diff(axes.get_xlim()) < 1e6
-        assert isinstance(maps.draw_cells(driver, "lai").axes[0].projection, ccrs.EqualEarth)
+        assert isinstance(map_of(driver, "lai").axes[0].projection, ccrs.EqualEarth)
 
     def test_windows(self) -> None:
         window = maps.window_of(np.array([40.0, 42.0]), np.array([170.0, -170.0]))
@@ -491,7 +504,7 @@ class TestMaps:
     def test_graticules_of_a_region_are_labelled(
         self, box: tuple[float, ...], labels: tuple[str, ...]
     ) -> None:
-        figure = maps.draw_cells(self.grid(*box, step=1), "lai")
+        figure = map_of(self.grid(*box, step=1), "lai")
         render(figure)
         (graticule,) = figure.axes[0].findobj(Gridliner)
         labelled = (text for text in graticule.label_artists if text.get_visible())
@@ -524,22 +537,15 @@ class TestMaps:
 
     def test_titles_of_maps_are_within_the_page(self, tmp_path: Path) -> None:
         for found in (make_driver(), self.grid(40, 43, 10, 14)):
-            figure = maps.draw_cells(found, "lai")
+            figure = map_of(found, "lai")
             style.save(figure, tmp_path / "map.png")
             # Drawn once more, as for the PDF.
             title = figure.axes[0]._left_title.get_window_extent(render(figure))
             assert title.y1 <= figure.bbox.y1
 
     def test_a_single_cell_and_none_at_all(self, driver: xr.Dataset) -> None:
-        render(maps.draw_cells(driver.isel(cell=[0]), "lai"))
-        nothing = driver.assign(lai=driver["lai"] * np.nan)
-        assert "no value in any cell" in texts(maps.draw_cells(nothing, "lai"))
-
-    def test_a_variable_without_cells_is_refused(self, driver: xr.Dataset) -> None:
-        with pytest.raises(InputError, match="nbe"):
-            maps.draw_cells(driver, "nbe")
-        with pytest.raises(InputError, match="clay"):
-            maps.draw_cells(driver, "clay")
+        render(map_of(driver.isel(cell=[0]), "lai"))
+        render(map_of(driver.assign(lai=driver["lai"] * np.nan), "lai"))
 
 
 class TestFit:
