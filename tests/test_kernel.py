@@ -85,13 +85,17 @@ def keep_everything(outputs, december, observations: MonthlyObservations) -> Kep
 EVERYTHING = Keep(keep_everything, KEEP.compared)
 
 
-def with_gradient(simulate, given: tuple[Weather, MonthlyObservations]):
-    """What is kept, and the gradient of a sum that sees all of it, compiled."""
+def uneven(values: jax.Array) -> jax.Array:
+    """Weights that tell all numbers of an array apart."""
+    return jnp.sin(jnp.arange(values.size)).reshape(values.shape)
+
+
+def with_gradient(simulate, given: tuple[Weather, MonthlyObservations], weights=uneven):
+    """What is kept, and the gradient of a weighted sum of all of it, compiled."""
 
     def total(parameters: Parameters, initial: Pools):
         kept = simulate(parameters, initial, *given)
-        values = jax.tree.leaves(kept)
-        return sum((jnp.sin(jnp.arange(v.size)).reshape(v.shape) * v).sum() for v in values), kept
+        return sum((weights(v) * v).sum() for v in jax.tree.leaves(kept)), kept
 
     return jax.jit(jax.value_and_grad(total, argnums=(0, 1), has_aux=True))
 
@@ -203,20 +207,21 @@ def test_single_precision_is_as_good_as_that_of_xla(driver, cells):
     assert typical("kernel") < 2e-3
 
 
-def plain_sum(simulate, given: tuple[Weather, MonthlyObservations]):
-    """What is kept, and the gradient of its sum, compiled."""
+def of_members(simulate, given: tuple[Weather, MonthlyObservations]):
+    """What is kept of each member and its own gradient, wherever in a block it stands."""
+    function = with_gradient(simulate, given, weights=jnp.ones_like)
 
-    def total(parameters: Parameters, initial: Pools):
-        kept = simulate(parameters, initial, *given)
-        return sum(v.sum() for v in jax.tree.leaves(kept)), kept
+    def kept_and_gradient(parameters: Parameters, initial: Pools):
+        (_, kept), gradient = function(parameters, initial)
+        return kept, gradient
 
-    return jax.jit(jax.grad(total, argnums=(0, 1), has_aux=True))
+    return kept_and_gradient
 
 
 def test_members_and_repetitions_are_the_same_bit_for_bit(driver):
     """A member alone has its cells halved over two cores, members of a block have not."""
     loop = simulator("kernel", EVERYTHING, 21, np.dtype(np.float32))
-    simulate = plain_sum(loop, surroundings(driver, 21, np.float32))
+    simulate = of_members(loop, surroundings(driver, 21, np.float32))
     drawn = draw(4, 21, np.float32)
     whole, again = simulate(*drawn), simulate(*drawn)
     for member in range(MEMBERS):
@@ -246,10 +251,10 @@ def test_where_no_thread_can_be_started_the_halves_follow_one_another(driver):
         loop = simulator("kernel", EVERYTHING, 11, np.dtype(np.float32))
     finally:
         llvm.add_symbol("pthread_create", own)
-    found = jax.block_until_ready(plain_sum(loop, given)(*one))
+    found = jax.block_until_ready(of_members(loop, given)(*one))
     assert len(calls) == 2, "onward and back"
     twice = jax.tree.map(lambda values: jnp.concatenate([values] * 2), one)
-    expected = plain_sum(loop, given)(*twice)
+    expected = of_members(loop, given)(*twice)
     assert len(calls) == 2
     for values, others in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         assert np.array_equal(values[0], others[0])

@@ -90,8 +90,10 @@ def trace(function: Callable[..., Any], arguments: tuple[Any, ...], stays: Seque
 
 def _first_values(w: Writer, traced: Traced, given: Mapping[Any, ir.Value]) -> dict[Any, ir.Value]:
     """Everything that stays the same over the months."""
-    constants = {variable: w.code.number(c) for variable, c in traced.constants.items()}
-    return w.values(traced.first, constants | dict(given))
+    values: dict[Any, ir.Value] = {v: w.code.number(c) for v, c in traced.constants.items()}
+    values |= given
+    w.code.write(traced.first, values)
+    return values
 
 
 class Loop(CompiledLoop):
@@ -125,8 +127,8 @@ class Loop(CompiledLoop):
         )
         module = ir.Module("months")
         module.triple = llvm.get_default_triple()
-        self._write_forward(module, dtype)
-        self._write_backward(module, dtype)
+        self._write_forward(module)
+        self._write_backward(module)
         self.forward_target, self.backward_target = _targets(str(module))
 
     def _axes_of_inputs(self) -> list[list[str]]:
@@ -140,13 +142,17 @@ class Loop(CompiledLoop):
             ["n"],
         ]
 
-    def _write_forward(self, module: ir.Module, dtype: np.dtype) -> None:
+    def _writer(self, module: ir.Module, name: str) -> Writer:
+        """Of a function whose arguments are the inputs, and maybe others after them."""
+        time_first = len(Parameters._fields) + len(Pools._fields)
+        return Writer(module, name, self.dtype, self.width, time_first)
+
+    def _write_forward(self, module: ir.Module) -> None:
         """Write the loop onward in time.
 
         Arguments are the inputs; results what is kept, and the pools before each month.
         """
-        time_first = len(Parameters._fields) + len(Pools._fields)
-        w = Writer(module, "forward", dtype, self.width, time_first)
+        w = self._writer(module, "forward")
         frame = w.frame
         pools, parameters, weather, observed, valid = self.onward.arguments
         given, initial, *monthly, validity = frame.groups(frame.arguments, self._axes_of_inputs())
@@ -193,14 +199,13 @@ class Loop(CompiledLoop):
         axes = ("mtn", patch, "myn", "mn")
         return [[axis] * len(group) for axis, group in zip(axes, self.kept, strict=True)]
 
-    def _write_backward(self, module: ir.Module, dtype: np.dtype) -> None:
+    def _write_backward(self, module: ir.Module) -> None:
         """Write the loop backward in time.
 
         Arguments are the inputs, the pools before each month, and the cotangents of what is kept;
         results the cotangents of parameters and of initial pools.
         """
-        time_first = len(Parameters._fields) + len(Pools._fields)
-        w = Writer(module, "backward", dtype, self.width, time_first)
+        w = self._writer(module, "backward")
         frame = w.frame
         pools, parameters, weather, observed, valid, after, kept, totals = self.back.arguments
         given, _, *monthly, validity, before, series, patch, years, of_totals = frame.groups(

@@ -57,6 +57,14 @@ ROUNDING, ROUNDING_BITS = 1.5 * 2**23, 0x4B400000
 ROOT_HALF_BITS, EXPONENT_SHIFT, EXPONENT_BIAS = 0x3F3504F3, 23, 127
 
 
+def call(builder: ir.IRBuilder, name: str, result: ir.Type, *arguments: ir.Value) -> ir.Value:
+    """Call a function of LLVM or of another library, declaring it the first time."""
+    function = builder.module.globals.get(name) or ir.Function(
+        builder.module, ir.FunctionType(result, [argument.type for argument in arguments]), name
+    )
+    return builder.call(function, arguments)
+
+
 class VectorCode:
     """Writes operations on vectors of `width` cells where a builder of LLVM stands.
 
@@ -153,22 +161,15 @@ class VectorCode:
     def intrinsic(self, name: str, *arguments: ir.Value) -> ir.Value:
         """Call one of LLVM's own functions of vectors."""
         full = f"llvm.{name}.v{self.width}f{32 if self.single else 64}"
-        return self._call(full, self.vector, *arguments)
-
-    def _call(self, name: str, result: ir.Type, *arguments: ir.Value) -> ir.Value:
-        """Call a function of another library, declaring it the first time."""
-        module = self.builder.module
-        function = module.globals.get(name) or ir.Function(
-            module, ir.FunctionType(result, [argument.type for argument in arguments]), name
-        )
-        return self.builder.call(function, arguments)
+        return call(self.builder, full, self.vector, *arguments)
 
     def _library(self, name: str, argument: ir.Value) -> ir.Value:
         """Call the C library for one cell after another."""
         result: ir.Value = ir.Constant(self.vector, ir.Undefined)
         for lane in range(self.width):
             place = ir.Constant(ir.IntType(32), lane)
-            value = self._call(name, self.scalar, self.builder.extract_element(argument, place))
+            of_cell = self.builder.extract_element(argument, place)
+            value = call(self.builder, name, self.scalar, of_cell)
             result = self.builder.insert_element(result, value, place)
         return result
 

@@ -6,7 +6,7 @@ case, so that they do not depend on it, nor on the machine.
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ import llvmlite.ir as ir
 import numpy as np
 
 from differland.driver import MONTHS_PER_YEAR
-from differland.kernel.vectors import VectorCode
+from differland.kernel.vectors import VectorCode, call
 
 POINTER = ir.PointerType()
 LONG = ir.IntType(64)
@@ -238,8 +238,9 @@ class Writer:
         """Add to the sum over the months of a calendar year, which a place holds."""
         of_year = self.builder.srem(month, constant(MONTHS_PER_YEAR))
         # Not read from the array: the other part may be writing to cells that both have.
-        self.set(self._sum(value, self.get(place), of_year), place)
-        self.store(self.get(place), buffer, month)
+        total = self._sum(value, self.get(place), of_year)
+        self.set(total, place)
+        self.store(total, buffer, month)
 
     def _sum(self, value: ir.Value, before: ir.Value, number: ir.Value) -> ir.Value:
         """Sum of a value and of those before it, of which there are `number`."""
@@ -263,14 +264,6 @@ class Writer:
         """Add to the vector in a place."""
         self.set(self.builder.fadd(self.get(place), value), place)
 
-    def values(
-        self, operations: Sequence[Any], known: Mapping[Any, ir.Value]
-    ) -> dict[Any, ir.Value]:
-        """What is known, and the results of operations on it."""
-        values = dict(known)
-        self.code.write(operations, values)
-        return values
-
     # -- the whole ------------------------------------------------------------------------------
 
     def end(self) -> None:
@@ -288,17 +281,15 @@ class Writer:
         alone = b.icmp_signed("==", members, constant(1))
         b.store(ir.Constant(ir.IntType(1), False), aside)
         nothing = ir.Constant(POINTER, None)
-        module = self.handler.module
         with b.if_then(b.and_(halved, alone)):
-            create = _of_library(module, "pthread_create", [POINTER] * 4)
-            failed = b.call(create, [thread, nothing, self.function, other])
+            start = thread, nothing, self.function, other
+            failed = call(b, "pthread_create", INTEGER, *start)
             b.store(b.icmp_signed("==", failed, ir.Constant(INTEGER, 0)), aside)
         b.call(self.function, [one])
         # Where no thread could be had, the halves follow one another.
         started = b.load(aside, typ=ir.IntType(1))
         with b.if_then(started):
-            join = _of_library(module, "pthread_join", [LONG, POINTER])
-            b.call(join, [b.load(thread, typ=LONG), nothing])
+            call(b, "pthread_join", INTEGER, b.load(thread, typ=LONG), nothing)
         with b.if_then(b.and_(halved, b.not_(started))):
             b.call(self.function, [other])
         b.ret(nothing)
@@ -313,9 +304,3 @@ def _answer_version(b: ir.IRBuilder, frame: ir.Value) -> None:
         for offset, number in zip((METADATA_MAJOR, METADATA_MINOR), FFI_VERSION, strict=True):
             b.store(ir.Constant(INTEGER, number), place(b, metadata, offset))
         b.ret(ir.Constant(POINTER, None))
-
-
-def _of_library(module: ir.Module, name: str, arguments: Sequence[ir.Type]) -> ir.Function:
-    """A function of the C library that answers with a number."""
-    found = module.globals.get(name)
-    return found or ir.Function(module, ir.FunctionType(INTEGER, arguments), name)
