@@ -1,15 +1,14 @@
 import json
 from pathlib import Path
 
-from differland.ensemble import select_members
 from differland.files import write_text
 from differland.logs import record
-from differland.members import read_member
+from differland.records import read_record, select_members
 
 
 def select_ensemble(directories: list[Path], size: int, ensemble: str) -> None:
     """Select the members with the lowest training loss."""
-    selection = select_members([read_member(directory) for directory in directories], size)
+    selection = select_members([read_record(directory) for directory in directories], size)
     write_text(json.dumps(selection, indent=2) + "\n", ensemble)
 
 

@@ -13,7 +13,7 @@ from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
 from differland import evaluation
-from differland.ensemble import Ensemble, read_ensemble, select_members
+from differland.ensemble import Ensemble, read_ensemble
 from differland.errors import InputError
 from differland.evaluation import evaluate_ensemble
 from differland.files import write_text
@@ -21,6 +21,7 @@ from differland.members import Member, write_member
 from differland.metrics import SKILLS, Agreement, skill, targets_of_driver
 from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
 from differland.patches import PADDING, draw_patches
+from differland.records import select_members
 from differland.tables import PARAMETERS, TRAITS
 from differland.training import train_block
 
@@ -46,7 +47,7 @@ def test_engines_give_the_same_study(data, settings, driver, patches, tmp_path, 
     for engine in ("xla", "kernel"):
         chosen = replace(settings, engine=engine, epochs=10)
         trained = train_block(data, names, "develop", chosen, tmp_path / engine)
-        selection = select_members(trained, 3)
+        selection = select_members([member.complete_record for member in trained], 3)
         selected.append(selection["selected"])
         monkeypatch.setattr(evaluation, "choose_engine", lambda _, engine=engine: engine)
         best = [member for member in trained if member.seed in selection["selected"]]
@@ -103,8 +104,8 @@ def test_skill_goes_along_any_axis():
 
 
 def test_selection_takes_the_lowest_training_loss(members):
-    chosen = select_members(members, 2)
-    losses = {member.seed: member.training_loss for member in members}
+    chosen = select_members([member.complete_record for member in members], 2)
+    losses = {member.seed: member.record["training_loss"] for member in members}
     assert chosen["selected"] == sorted(losses, key=losses.get)[:2]
     assert sorted(chosen["selected"] + chosen["rejected"]) == ["01", "02", "03"]
 
@@ -112,7 +113,7 @@ def test_selection_takes_the_lowest_training_loss(members):
 def test_selected_members_read_back(members, tmp_path):
     for member in members:
         write_member(member, tmp_path / "members" / "develop" / SETUP / member.seed)
-    chosen = select_members(members, 2)
+    chosen = select_members([member.complete_record for member in members], 2)
     write_text(json.dumps(chosen), tmp_path / "ensemble.json")
     ensemble = read_ensemble(tmp_path / "ensemble.json", tmp_path / "members")
     assert ensemble.seeds == chosen["selected"]

@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 from differland import packing
-from differland.driver import predictor_matrix
+from differland.driver import annual_mean, predictor_matrix
 from differland.errors import InputError
 from differland.minibatches import per_cell
 from differland.model.forcing import forcing_of_driver
 from differland.model.weather import SHARED, weather_of
-from differland.objective import annual_mean
 from differland.observables import BULK_TARGETS
 from differland.packing import pack_training_data, read_training_data
 from differland.training import train_block

@@ -14,9 +14,10 @@ from differland import epoch, training
 from differland.driver import predictor_matrix
 from differland.epoch import devices_for, global_norm
 from differland.errors import InputError
-from differland.members import LOSSES_FILE, RECORD_FILE, WEIGHTS_FILE, read_member, write_member
+from differland.members import LOSSES_FILE, WEIGHTS_FILE, read_member, write_member
 from differland.minibatches import per_cell
 from differland.patches import cells_of_split, draw_split
+from differland.records import RECORD_FILE
 from differland.tables import PREDICTORS
 from differland.training import Settings, scaling_of, train_block
 
@@ -70,7 +71,7 @@ def test_loss_decreases_and_every_term_is_recorded(data, settings, tmp_path):
     terms = list(settings.loss.active(data.minibatches.observed))
     np.testing.assert_allclose(train[terms].sum(axis=1), train["total"], rtol=1e-6)
     assert (member.losses["split"] == "development").sum() == 12
-    assert member.training_loss == pytest.approx(train["total"].iloc[-1])
+    assert member.record["training_loss"] == pytest.approx(train["total"].iloc[-1])
 
 
 def test_same_seed_same_weights_bit_for_bit(data, settings, trained, tmp_path):

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from differland.driver import MONTHS_PER_YEAR
+from differland.driver import MONTHS_PER_YEAR, annual_mean, complete_years
 from differland.errors import InputError
 from differland.files import read_netcdf
 from differland.model.forcing import Forcing
@@ -21,8 +21,6 @@ from differland.objective import (
     CONSTRAINTS,
     PAPER_WEIGHTS,
     Observations,
-    annual_mean,
-    complete_years,
     loss_terms,
     needed_outputs,
     trajectory_of,

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,12 @@ from differland import setups
 from differland.errors import InputError
 from differland.files import read_netcdf
 from differland.tables import FORCING, OBSERVATIONS, PREDICTOR_GROUPS, PREDICTORS, Variable
+
+if TYPE_CHECKING:
+    # Whoever reads a driver or compares with it does without the second that importing JAX takes.
+    from jax import Array
+
+AnyArray = TypeVar("AnyArray", "Array", np.ndarray)
 
 MONTHS_PER_YEAR = 12
 
@@ -41,6 +48,16 @@ EQUIVALENT_UNITS: Mapping[str, frozenset[str]] = {
     "degrees_east": frozenset({"degrees_east", "degree_east", "degrees_E"}),
 }
 """Spellings of one unit. Nothing is converted: another unit is an error, never a guess."""
+
+
+def annual_mean(monthly: AnyArray) -> AnyArray:
+    """Mean of each calendar year, the first axis being months from a January on."""
+    return monthly.reshape(-1, MONTHS_PER_YEAR, *monthly.shape[1:]).mean(axis=1)
+
+
+def complete_years(known: np.ndarray) -> np.ndarray:
+    """Whether all 12 months of each year are known; months and years on the first axis."""
+    return np.all(known.reshape(-1, MONTHS_PER_YEAR, *known.shape[1:]), axis=1)
 
 
 def read_driver(path: Path | str, in_patches: bool = True) -> xr.Dataset:

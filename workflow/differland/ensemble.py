@@ -25,30 +25,6 @@ from differland.tables import PARAMETERS, PREDICTORS, TRAITS
 CELL_COORDINATES = ("lat", "lon", "site")
 
 
-def select_members(members: Sequence[Member], size: int) -> dict[str, Any]:
-    """Choose the members with the lowest training loss (paper, Methods).
-
-    Parameters
-    ----------
-    members
-        All members of one setup and stage.
-    size
-        How many to keep.
-
-    Returns
-    -------
-    setup, stage, the seeds selected (best first) and rejected, and the training loss by seed.
-    """
-    ranked = sorted(members, key=lambda member: (member.training_loss, member.seed))
-    return {
-        "stage": members[0].stage,
-        "setup": members[0].setup,
-        "selected": [member.seed for member in ranked[:size]],
-        "rejected": [member.seed for member in ranked[size:]],
-        "training_loss": {member.seed: member.training_loss for member in members},
-    }
-
-
 def traits(parameters: Parameters) -> dict[str, Float[Array, "..."]]:
     """The 13 traits of the analyses from the parameters, in the units of the table.
 
@@ -260,7 +236,7 @@ def read_ensemble(selection: Path | str, members: Path | str) -> Ensemble:
     Parameters
     ----------
     selection
-        JSON file written from :func:`select_members`.
+        JSON file of what :func:`differland.records.select_members` gives.
     members
         Folder that holds ``<stage>/<setup>/<seed>/``.
 

@@ -138,7 +138,9 @@ def simulate_chunks(
     settings = ensemble.model
     chunks = chunks_of_cells(driver)
     size = max(cells.size for cells in chunks)
-    simulate = simulator(choose_engine("auto"), KEEP_OBSERVED, size, np.dtype(np.float32))
+    simulate = simulator(
+        choose_engine("auto"), KEEP_OBSERVED, size, np.dtype(np.float32), differentiable=False
+    )
     nothing = MonthlyObservations({}, {}, jnp.ones(size, jnp.float32))
 
     @jax.jit

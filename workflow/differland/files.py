@@ -1,5 +1,7 @@
 """Files that are whole or absent: every file is written under a temporary name and renamed."""
 
+from __future__ import annotations
+
 import os
 import shutil
 import socket
@@ -8,12 +10,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
-
-import xarray as xr
+from typing import TYPE_CHECKING, Literal
 
 import differland
 from differland.errors import InputError
+
+if TYPE_CHECKING:
+    # Jobs that read and write text do without the half second that importing xarray takes.
+    import xarray as xr
 
 KEPT = ("_FillValue",)
 """Choices in a variable's encoding that are kept when it is written."""
@@ -139,6 +143,8 @@ def read_netcdf(
     InputError
         The file is absent, is no NetCDF file, or breaks off before its end.
     """
+    import xarray as xr
+
     if not Path(path).is_file():
         raise InputError(path, "file", "a NetCDF file", "no such file")
     try:

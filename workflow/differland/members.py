@@ -17,10 +17,10 @@ from differland.errors import InputError
 from differland.files import atomic_path, write_text
 from differland.network import SpatializationNetwork, Weights
 from differland.patches import Stage
+from differland.records import RECORD_FILE, Record, read_record
 from differland.tables import PREDICTORS
 
 WEIGHTS_FILE = "weights.safetensors"
-RECORD_FILE = "member.json"
 LOSSES_FILE = "losses.csv"
 
 
@@ -79,9 +79,15 @@ class Member:
         return SpatializationNetwork(**self.record["network"])
 
     @property
-    def training_loss(self) -> float:
-        """Mean loss per training patch in the last epoch."""
-        return float(self.record["training_loss"])
+    def complete_record(self) -> Record:
+        """The record as its file has it: with the member's name and the predictors it knows."""
+        return {
+            "setup": self.setup,
+            "seed": self.seed,
+            "stage": self.stage,
+            "predictors": list(PREDICTORS),
+            **self.record,
+        }
 
 
 def flatten_weights(weights: Weights) -> dict[str, np.ndarray]:
@@ -122,16 +128,9 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
 def write_member(member: Member, directory: Path) -> None:
     """Write the three files of a member with losses into `directory`, the weights last."""
     assert member.losses is not None
-    record = {
-        "setup": member.setup,
-        "seed": member.seed,
-        "stage": member.stage,
-        "predictors": list(PREDICTORS),
-        **member.record,
-    }
     with atomic_path(directory / LOSSES_FILE) as temporary:
         member.losses.to_csv(temporary, index=False)
-    write_text(json.dumps(record, indent=2) + "\n", directory / RECORD_FILE)
+    write_text(json.dumps(member.complete_record, indent=2) + "\n", directory / RECORD_FILE)
     arrays = {
         **flatten_weights(member.weights),
         "predictor/mean": member.scaling.mean,
@@ -150,13 +149,7 @@ def read_member(directory: Path) -> Member:
         A file is absent or corrupt, or the member knows other predictors than this version.
     """
     arrays = load_arrays(directory / WEIGHTS_FILE)
-    path = directory / RECORD_FILE
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(path, "file", "a complete JSON file", str(error)) from error
-    if record.get("predictors") != list(PREDICTORS):
-        raise InputError(path, "predictors", f"{list(PREDICTORS)}", f"{record.get('predictors')}")
+    record = read_record(directory)
     scaling = PredictorScaling(
         mean=arrays.pop("predictor/mean"),
         standard_deviation=arrays.pop("predictor/standard_deviation"),

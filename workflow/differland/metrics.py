@@ -7,8 +7,7 @@ from typing import Any, Self
 import numpy as np
 import xarray as xr
 
-from differland.driver import observed_series
-from differland.objective import annual_mean, complete_years
+from differland.driver import annual_mean, complete_years, observed_series
 from differland.observables import BULK_TARGETS, OBSERVABLES
 from differland.patches import PADDING
 

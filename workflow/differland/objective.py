@@ -5,13 +5,12 @@ without an observation, contribute exactly nothing to value or gradient.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
-from differland.driver import MONTHS_PER_YEAR
+from differland.driver import MONTHS_PER_YEAR, annual_mean
 from differland.model.parameters import Pools
 from differland.model.simulate import Keep, Kept, MonthlyObservations, sum_of_years
 from differland.observables import ANNUAL_SUFFIX, OBSERVABLES, observable_of
@@ -58,19 +57,6 @@ class Trajectory(NamedTuple):
 
     kept: Kept
     months: int
-
-
-AnyArray = TypeVar("AnyArray", Array, np.ndarray)
-
-
-def annual_mean(monthly: AnyArray) -> AnyArray:
-    """Mean of each calendar year, the first axis being months from a January on."""
-    return monthly.reshape(-1, MONTHS_PER_YEAR, *monthly.shape[1:]).mean(axis=1)
-
-
-def complete_years(known: np.ndarray) -> np.ndarray:
-    """Whether all 12 months of each year are known; months and years on the first axis."""
-    return np.all(known.reshape(-1, MONTHS_PER_YEAR, *known.shape[1:]), axis=1)
 
 
 def squared_error(

@@ -16,13 +16,12 @@ import numpy as np
 import xarray as xr
 
 import differland
-from differland.driver import observed_series, predictor_matrix
+from differland.driver import annual_mean, complete_years, observed_series, predictor_matrix
 from differland.errors import InputError
 from differland.files import atomic_path, check_room
 from differland.minibatches import LossSettings, Minibatches, ModelSettings
 from differland.model.forcing import forcing_of_driver
 from differland.model.weather import SHARED, Weather, weather_of
-from differland.objective import annual_mean, complete_years
 from differland.observables import ANNUAL_SUFFIX, BULK_TARGETS, observable_of
 from differland.patches import PADDING
 from differland.tables import FORCING, PREDICTORS

@@ -23,8 +23,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
-from scipy.linalg import subspace_angles
-from scipy.optimize import linear_sum_assignment
 
 from differland.analysis.traits import principal_components
 from differland.errors import InputError
@@ -98,6 +96,10 @@ def compare_components(first: xr.Dataset, second: xr.Dataset) -> pd.DataFrame:
         dataset["scores"].transpose("component", "cell").to_numpy().astype(np.float64)
         for dataset in (first, second)
     )
+    # Here, since figures read this module and compare nothing anew.
+    from scipy.linalg import subspace_angles
+    from scipy.optimize import linear_sum_assignment
+
     similarity = congruence(axes, others)
     own, matched = linear_sum_assignment(-np.abs(similarity))
     ratio, other_ratio = (

@@ -4,20 +4,25 @@ Paper, Methods, "SHAP Analysis for Feature Importance & Environment-Parameter Re
 Fig. 3e-g and Fig. 4; model description, section 6.
 """
 
+from __future__ import annotations
+
 import logging
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
-from jaxtyping import Array, Float
 
-from differland.analysis.shapley import Explanation, draw_coalitions, explain
 from differland.analysis.traits import project_traits
 from differland.errors import InputError
 from differland.tables import PREDICTOR_GROUPS, PREDICTORS, TRAITS
+
+if TYPE_CHECKING:
+    from jaxtyping import Array, Float
+
+    from differland.analysis.shapley import Explanation
 
 logger = logging.getLogger(__name__)
 
@@ -136,6 +141,9 @@ def attribute(
     InputError
         No population has enough cells.
     """
+    # Here, since figures read this module and explain nothing anew.
+    from differland.analysis.shapley import draw_coalitions, explain
+
     predictors = _predictor_values(driver, ensemble.active_predictors)
     latitude = driver["lat"].to_numpy().astype(np.float64)
 

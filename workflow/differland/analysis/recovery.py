@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
-from sklearn.neighbors import BallTree
 
 from differland.analysis.days import DAYS_OF_YEAR, DAYS_PER_YEAR
 from differland.errors import InputError
@@ -110,6 +109,9 @@ def _match(parameters: xr.Dataset, truth: xr.Dataset) -> npt.NDArray[np.intp]:
         return np.deg2rad(
             np.stack([dataset[name].to_numpy().astype(np.float64) for name in ("lat", "lon")], 1)
         )
+
+    # Here, since figures read this module and match nothing.
+    from sklearn.neighbors import BallTree
 
     wanted = places(parameters, "parameters.nc")
     distance, nearest = BallTree(places(truth, "truth"), metric="haversine").query(wanted)

@@ -7,7 +7,6 @@ description, section 6. The 13 traits and their order are those of ``differland.
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from sklearn.decomposition import PCA
 
 from differland.errors import InputError
 from differland.tables import TRAITS
@@ -58,6 +57,9 @@ def principal_components(parameters: xr.Dataset, components: int) -> xr.Dataset:
             f"for {components} components (1 or more)",
             f"{varying} varying traits and {cells} cells",
         )
+
+    # Here, since figures read this module and need no scikit-learn, which takes a second.
+    from sklearn.decomposition import PCA
 
     # One solver at every size: the default changes with the number of cells.
     analysis = PCA(n_components=components, svd_solver="full")

@@ -13,7 +13,7 @@ from matplotlib.gridspec import SubplotSpec
 from matplotlib.patches import Patch
 from mpl_toolkits.mplot3d.axes3d import Axes3D
 from mpl_toolkits.mplot3d.proj3d import proj_transform
-from sklearn.isotonic import isotonic_regression
+from scipy.optimize import isotonic_regression
 
 from differland.errors import InputError
 from differland.figures import maps, style
@@ -153,9 +153,8 @@ def _spread(heights: np.ndarray, gap: float, bound: float) -> np.ndarray:
     result = np.empty_like(heights)
     if len(heights):
         highest = bound - steps[-1]
-        result[order] = steps + isotonic_regression(
-            heights[order] - steps, y_min=min(-bound, highest), y_max=highest
-        )
+        fitted = isotonic_regression(heights[order] - steps).x
+        result[order] = steps + np.clip(fitted, min(-bound, highest), highest)
     return result
 
 

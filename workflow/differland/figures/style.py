@@ -214,7 +214,10 @@ def save(figure: Figure, png_path: str | Path, pdf_path: str | Path | None = Non
     """
     with matplotlib.rc_context(dict(RC)):
         # Only once they are drawn is it known what room the labels of a map's graticule take.
-        figure.draw_without_rendering()
+        for _ in range(2 if any(axes.name == "cartopy.geoaxes" for axes in figure.axes) else 1):
+            figure.draw_without_rendering()
+        # Else each file would have the figure laid out and drawn once more before it is written.
+        figure.set_layout_engine("none")
         with atomic_path(png_path) as temporary:
             figure.savefig(temporary, format="png")
         if pdf_path is not None:

@@ -107,9 +107,11 @@ class Loop(CompiledLoop):
         Number of cells, or the smallest number that will be met.
     dtype
         float32 or float64.
+    differentiable
+        Whether there is a backward loop, which takes longer to compile than the forward one.
     """
 
-    def __init__(self, keep: Keep, cells: int, dtype: np.dtype) -> None:
+    def __init__(self, keep: Keep, cells: int, dtype: np.dtype, differentiable: bool) -> None:
         scalar: Any = jax.ShapeDtypeStruct((), dtype)
         self.dtype = dtype
         # A whole line of the cache, or the largest power of two that the cells fill.
@@ -119,17 +121,15 @@ class Loop(CompiledLoop):
         month = month_keeping(keep)
         self.onward = trace(month, given, stays=[1, 4])
         self.kept: Kept = jax.tree.map(lambda _: scalar, self.onward.results[1])
-        # Totals are apart: their cotangents stay the same over the months.
-        self.back = trace(
-            gradient_of(month),
-            (*given, given[0], self.kept._replace(totals={}), self.kept.totals),
-            stays=[1, 4, 7],
-        )
-        module = ir.Module("months")
-        module.triple = llvm.get_default_triple()
-        self._write_forward(module)
-        self._write_backward(module)
-        self.forward_target, self.backward_target = _targets(str(module))
+        self.forward_target = _target("forward", self._write_forward)
+        if differentiable:
+            # Totals are apart: their cotangents stay the same over the months.
+            self.back = trace(
+                gradient_of(month),
+                (*given, given[0], self.kept._replace(totals={}), self.kept.totals),
+                stays=[1, 4, 7],
+            )
+            self.backward_target = _target("backward", self._write_backward)
 
     def _axes_of_inputs(self) -> list[list[str]]:
         """Axes of parameters, initial pools, weather, monthly observations, and validity."""
@@ -302,6 +302,8 @@ class Loop(CompiledLoop):
         self, inputs: Inputs, before: Sequence[Array], cotangents: Kept
     ) -> tuple[Parameters, Pools]:
         """Cotangents of parameters and initial pools."""
+        if not hasattr(self, "backward_target"):
+            raise TypeError("this loop was made without a gradient (differentiable=False)")
         parameters, initial, *_ = inputs
         one = jax.ShapeDtypeStruct(initial.labile.shape, self.dtype)
         results = jax.ffi.ffi_call(self.backward_target, [one] * (len(parameters) + len(initial)))(
@@ -314,21 +316,23 @@ _ENGINES: dict[str, llvm.ExecutionEngine] = {}
 """What is compiled already, by the digest of its source. XLA keeps the addresses."""
 
 
-def _targets(text: str) -> tuple[str, str]:
-    """Names under which XLA knows the two functions of a module.
+def _target(name: str, write: Callable[[ir.Module], None]) -> str:
+    """Name under which XLA knows a function that is written into a module of its own.
 
-    They tell the source of the functions, so that a program in XLA's cache of compiled programs
-    never meets other functions than those that it was compiled for.
+    It tells the source of the function, so that a program in XLA's cache of compiled programs
+    never meets another function than the one that it was compiled for.
     """
+    module = ir.Module(name)
+    module.triple = llvm.get_default_triple()
+    write(module)
+    text = str(module)
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    names = ("forward", "backward")
-    targets = tuple(f"differland_{name}_{digest}" for name in names)
+    target = f"differland_{name}_{digest}"
     if digest not in _ENGINES:
         _ENGINES[digest] = engine = _compile(text)
-        for name, target in zip(names, targets, strict=True):
-            address = ctypes.c_void_p(engine.get_function_address(name))
-            jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(address), platform="cpu")
-    return targets[0], targets[1]
+        address = ctypes.c_void_p(engine.get_function_address(name))
+        jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(address), platform="cpu")
+    return target
 
 
 def _compile(text: str) -> llvm.ExecutionEngine:

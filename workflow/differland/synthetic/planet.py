@@ -14,14 +14,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from differland.driver import MONTHS_PER_YEAR, PATCH_DIMENSION
+from differland.driver import MONTHS_PER_YEAR, PATCH_DIMENSION, annual_mean
 from differland.ensemble import traits
 from differland.errors import InputError
 from differland.model.forcing import forcing_of_driver
 from differland.model.parameters import POOL_BOUNDS, Parameters, Pools
 from differland.model.simulate import simulate
 from differland.model.weather import Weather, weather_of
-from differland.objective import annual_mean
 from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
 from differland.synthetic.truth import TrueField
 from differland.synthetic.world import (
