@@ -382,6 +382,21 @@ def test_shipped_studies_can_be_planned(paper: Path, overlay: str) -> None:
     assert ("grid_parameters" in counts) == (overlay != "fluxnet.yaml")
 
 
+def test_an_overlay_leaves_out_what_it_empties(paper: Path) -> None:
+    """Snakemake's own merge would keep it."""
+    (paper / "less.yaml").write_text("projection: {models: {}}\nexperiments:\n", encoding="utf-8")
+    counts = jobs(
+        snakemake(
+            *(paper, "--dry-run", "--quiet", "rules"),
+            *("--configfile", str(REPOSITORY / "config/demo.yaml"), "less.yaml"),
+            *("--config", "carbon_cycle={trendy: {models: {}}}", "training={permit_cpu: true}"),
+        )
+    )
+    assert counts["assemble_driver"] == counts["compare_carbon_cycle"] == 1
+    left_out = {"regrid_climates", "project_traits", "compare_experiments", "regrid_land_model"}
+    assert not left_out & set(counts)
+
+
 def test_the_demo_has_every_rule_but_those_of_other_drivers(paper: Path) -> None:
     configuration = str(REPOSITORY / "config/demo.yaml")
     result = snakemake(paper, "--configfile", configuration, "--rulegraph", "mermaid-js")

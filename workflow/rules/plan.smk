@@ -26,6 +26,6 @@ rule plan:
         blocks={name: len(block) for name, block in zip(TRAINING, BLOCKS)},
         trained_on=TRAINED_ON,
     message:
-        "Planning study {config[study]}"
+        f"Planning study {config['study']}"
     script:
         "../../scripts/plan.py"
