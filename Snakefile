@@ -16,6 +16,7 @@ configfile: DEFAULTS
 
 
 include: "workflow/rules/configuration.smk"
+include: "workflow/rules/names.smk"
 include: "workflow/rules/common.smk"
 
 

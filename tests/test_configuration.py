@@ -191,6 +191,7 @@ def test_setups_are_the_published_ones(config: dict[str, Any]) -> None:
         ({"patches": {"seed": 2**32}}, "patches.seed", "to 4294967295", "4294967296"),
         ({"raw": {"products": {"modis_lai": {"scale_factor": -0.1}}}}, LAI, "above 0", "-0.1"),
         ({"raw": {"window": {"west": 170, "east": -170}}}, "raw.window.east", "190", "-170"),
+        ({"patches": {"test_fraction": 0}}, "patches.test_fraction", "above 0", "0"),
         ({"setups": "PFT"}, "setups", "A list", "the text 'PFT'"),
         ({"setups": ["PFT", "PFT"]}, "setups", "each once", "PFT twice"),
         ({"patches": {"minimum_cells": 321}}, "patches.minimum_cells", "slots = 320", "321"),

@@ -70,16 +70,14 @@ TRAINING = (
     else [f"train_{number + 1}" for number in range(len(BLOCKS))]
 )
 
-# A profile or command line that sets resources of `train` means all kinds of training jobs.
-settings = workflow.resource_settings
+stand_for("train", TRAINING)
+
 TRAINED_ON = (
-    "train_gpu" if "gpu" in settings.overwrite_resources.get("train", {}) else "train"
+    "train_gpu"
+    if "gpu"
+    in workflow.resource_settings.overwrite_resources.get(full_name("train"), {})
+    else "train"
 )
-if "train" in settings.overwrite_resources:
-    settings.overwrite_resources = {
-        **{name: settings.overwrite_resources["train"] for name in TRAINING},
-        **settings.overwrite_resources,
-    }
 
 # Files of a member: what it is, and how it became so.
 NETWORK_FILES = ["weights.safetensors", "member.json"]
