@@ -313,6 +313,15 @@ def test_an_empty_section_of_an_overlay_clears_it(config: dict[str, Any]) -> Non
     assert layers == [read("config.yaml"), read("demo.yaml"), nothing_more]
 
 
+def test_the_order_of_keys_is_that_of_another_configuration() -> None:
+    """Snakemake would train all members again."""
+    ordered = configuration.in_order(
+        {"a": {"x": 1, "y": 2}, "b": 3, "c": {}}, {"b": 0, "a": {"y": 0}}
+    )
+    assert list(ordered) == ["b", "a", "c"]
+    assert list(ordered["a"].items()) == [("y", 2), ("x", 1)]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -101,6 +101,20 @@ def merge(layers: Iterable[Configuration]) -> dict[str, Any]:
     return merged
 
 
+def in_order(config: Configuration, other: Configuration) -> dict[str, Any]:
+    """Put keys, in sections too, in the order that another configuration has them in.
+
+    The order has no meaning, but Snakemake takes another one for a change.
+    """
+    return {
+        key: in_order(config[key], other.get(key) or {})
+        if isinstance(config[key], Mapping) and isinstance(other.get(key) or {}, Mapping)
+        else config[key]
+        for key in dict.fromkeys([*other, *config])
+        if key in config
+    }
+
+
 def read_text_values(config: Configuration) -> dict[str, Any]:
     """Read values as the schema means them; see :func:`differland.values.read_value`.
 

@@ -29,7 +29,10 @@ def layers():
 
 
 try:
-    read = configuration.read_text_values(configuration.merge(layers()))
+    # In the order of Snakemake's own merge, by which studies know whether something changed.
+    read = configuration.read_text_values(
+        configuration.in_order(configuration.merge(layers()), config)
+    )
     configuration.check_configuration(
         read,
         "configuration ("
