@@ -13,6 +13,15 @@ pathvars:
 
 
 RESULTS = workflow.pathvars.apply("<results>")
+if (
+    workflow.modifier.path_modifier.replace_prefix(f"{RESULTS}/driver")
+    != f"{RESULTS}/driver"
+):
+    # Jobs would look for files where the configuration has them, and Snakemake elsewhere.
+    raise WorkflowError(
+        "module: expected no prefix of paths, since raw files are where the configuration has them; "
+        'results go elsewhere by `pathvars: results="..."`'
+    )
 STAGES = ["develop", "final"]
 SEEDS = configuration.seeds(config)
 OBSERVED = configuration.observed_variables(config)
