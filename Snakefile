@@ -6,19 +6,24 @@ from snakemake.utils import min_version
 min_version("9.14")
 
 
-configfile: f"{workflow.basedir}/config/config.yaml"
+include: "workflow/rules/repository.smk"
 
 
+DEFAULTS = str(REPOSITORY / "config" / "config.yaml")
+
+
+configfile: DEFAULTS
+
+
+include: "workflow/rules/configuration.smk"
+include: "workflow/rules/names.smk"
 include: "workflow/rules/common.smk"
 
 
-report: "workflow/report/workflow.rst"
+# Its text is of this configuration; another workflow, which has this one as a module, may have another.
+if workflow.modifier_stack[0].globals["config"] is config:
 
-
-pathvars:
-    results=RESULTS,
-    logs=f"{RESULTS}/logs",
-    benchmarks=f"{RESULTS}/benchmarks",
+    report: "workflow/report/workflow.rst"
 
 
 if config["container"]:

@@ -1,6 +1,7 @@
 """The configuration: what ships is valid, and what cannot be run is refused by name."""
 
 import copy
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 from differland import configuration, setups
+from differland.__main__ import main
 from differland.errors import InputError
 from differland.setups import groups
 from differland.tables import PREDICTOR_GROUPS
@@ -16,6 +18,15 @@ from differland.tables import PREDICTOR_GROUPS
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIG = REPOSITORY / "config"
 OVERLAYS = sorted(path.name for path in CONFIG.glob("*.yaml") if path.name != "config.yaml")
+
+
+NAN, INF = float("nan"), float("inf")
+LAI = "raw.products.modis_lai.scale_factor"
+OFF = {
+    term: {"weight": 0}
+    for term in yaml.safe_load((CONFIG / "config.yaml").read_text(encoding="utf-8"))["loss"]
+}
+"""Changes of the loss that leave no term of it."""
 
 
 def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -100,7 +111,7 @@ def test_setups_are_the_published_ones(config: dict[str, Any]) -> None:
         ({"training": {"learning_rate": "fast"}}, "training.learning_rate", "above 0", "fast"),
         ({"training": {"learning_rate": -1}}, "training.learning_rate", "above 0", "-1"),
         ({"training": {"epochs": 1.5}}, "training.epochs", "at least 1", "1.5"),
-        ({"training": None}, "training", "how members are trained", "None"),
+        ({"training": None}, "training", "how members are trained", "nothing"),
         (
             {"driver": {"source": "file", "path": None}},
             "driver.path",
@@ -166,6 +177,32 @@ def test_setups_are_the_published_ones(config: dict[str, Any]) -> None:
         ({"model": {"step_length": "month"}}, "model.step_length", "calendar", "month"),
         ({"figures": {"sites": "none"}}, "figures.sites", "all, a number", "none"),
         ({"study": "a b"}, "study", "Name of the study", "a b"),
+        ({"study": 1.5}, "study", "Name of the study", "in quotes"),
+        ({"apply": {False: "x.nc"}}, "apply", "text", "False (what YAML takes a bare no"),
+        ({"experiments": {True: {}}}, "experiments", "text", "the key True"),
+        ({"figures": {"sites": [False]}}, "figures.sites.0", "Name of a site", "in quotes"),
+        ({"raw": None}, "raw", "the defaults hold", "nothing in it"),
+        ({"loss": {"sif": None}}, "loss.sif", "keys of it (weight, observation)", "nothing in it"),
+        ({"loss": {"sif": {"observation": "none"}}}, "loss.sif.observation", "null", "none"),
+        ({"training": {"epochs": 5.0}}, "training.epochs", "at least 1", "5.0"),
+        ({"training": {"learning_rate": NAN}}, "training.learning_rate", "above 0", "nan"),
+        ({"training": {"gradient_clip_norm": INF}}, "training.gradient_clip_norm", "above", "inf"),
+        ({"loss": {"sif": {"weight": INF}}}, "loss.sif.weight", "at least 0", "inf"),
+        ({"patches": {"seed": 2**32}}, "patches.seed", "to 4294967295", "4294967296"),
+        ({"raw": {"products": {"modis_lai": {"scale_factor": -0.1}}}}, LAI, "above 0", "-0.1"),
+        ({"raw": {"window": {"west": 170, "east": -170}}}, "raw.window.east", "190", "-170"),
+        ({"patches": {"test_fraction": 0}}, "patches.test_fraction", "above 0", "0"),
+        ({"setups": "PFT"}, "setups", "A list", "the text 'PFT'"),
+        ({"setups": ["PFT", "PFT"]}, "setups", "each once", "PFT twice"),
+        ({"patches": {"minimum_cells": 321}}, "patches.minimum_cells", "slots = 320", "321"),
+        (
+            {"evaluation": {"spin_up_months": 276}},
+            "evaluation.spin_up_months",
+            "less than the 276 months",
+            "276",
+        ),
+        ({"loss": OFF}, "loss", "a term with an observation and a weight above 0", "none"),
+        ({"experiments": {"a": {"loss": OFF}}}, "experiments.a.loss", "to learn from", "none"),
     ],
 )
 def test_bad_configurations_are_refused_by_name(
@@ -213,6 +250,99 @@ def test_text_of_the_command_line_is_read(config: dict[str, Any]) -> None:
     assert read_back["study"] == "2001"
     assert configuration.read_text_values(config) == config
     configuration.check_configuration(read_back)
+
+
+@pytest.mark.parametrize(
+    ("written", "section", "key", "read"),
+    [
+        ("training: {epochs: 1e2}", "training", "epochs", 100),
+        ("training: {epochs: 199.0}", "training", "epochs", 199),
+        ("training: {permit_cpu: 'true'}", "training", "permit_cpu", True),
+        ("raw: {products: {lcspp: {accepted_quality: ['0', '1']}}}", "lcspp", None, [0, 1]),
+        ("raw: {products: {cms_flux_nbe: {release: '2020'}}}", "cms_flux_nbe", None, "2020"),
+        ("raw: {products: {cms_flux_nbe: {release: 2020}}}", "cms_flux_nbe", None, "2020"),
+        ("raw: {products: {flux_towers: {excluded: ['NaN', '1e5']}}}", "", None, ["NaN", "1e5"]),
+        ("model: {step_length: '30'}", "model", "step_length", 30),
+        ("model: {step_length: calendar}", "model", "step_length", "calendar"),
+        ("figures: {sites: '4'}", "figures", "sites", 4),
+        ("figures: {sites: [2001]}", "figures", "sites", ["2001"]),
+        ("study: 2001", "study", None, "2001"),
+        ("truth: 'null'", "truth", None, None),
+        ("experiments: 'null'", "experiments", None, {}),
+        ("apply: {2019: x.nc}", "apply", "2019", "x.nc"),
+        ("experiments: {2001: {training: {epochs: '5'}}}", "experiments", "2001", None),
+        ("analysis: {groups: }", "analysis", "groups", []),
+        ("predictors: {AGE: {}}", "predictors", "AGE", []),
+        ("carbon_cycle: {trendy: {models: {JULES: }}}", "trendy", None, {"JULES": {}}),
+    ],
+)
+def test_the_schema_decides_how_a_value_is_read(
+    config: dict[str, Any], written: str, section: str, key: str | None, read: Any
+) -> None:
+    changed = configuration.read_text_values(merged(config, yaml.safe_load(written)))
+    if section == "experiments" and key:
+        assert changed["experiments"][key]["training"]["epochs"] == 5
+        return
+    place = {
+        **changed,
+        "lcspp": changed["raw"]["products"]["lcspp"]["accepted_quality"],
+        "cms_flux_nbe": changed["raw"]["products"]["cms_flux_nbe"]["release"],
+        "": changed["raw"]["products"]["flux_towers"]["excluded"],
+        "trendy": changed["carbon_cycle"]["trendy"]["models"],
+    }[section]
+    found = place[key] if key else place
+    assert found == read
+    assert type(found) is type(read)
+
+
+def test_an_empty_section_of_an_overlay_clears_it(config: dict[str, Any]) -> None:
+    demo = read("demo.yaml")
+    nothing_more = {
+        "projection": {"models": {}},
+        "experiments": {},
+        "carbon_cycle": {"trendy": {"models": None}},
+        "analysis": {"components": 2},
+    }
+    layers = [config, demo, nothing_more]
+    cleared = configuration.read_text_values(configuration.merge(layers))
+    configuration.check_configuration(cleared)
+    assert cleared["projection"] == {**config["projection"], **demo["projection"], "models": {}}
+    assert cleared["experiments"] == cleared["carbon_cycle"]["trendy"]["models"] == {}
+    assert cleared["analysis"]["components"] == 2
+    assert cleared["analysis"]["bootstrap"] == config["analysis"]["bootstrap"]
+    assert layers == [read("config.yaml"), read("demo.yaml"), nothing_more]
+
+
+def test_the_order_of_keys_is_that_of_another_configuration() -> None:
+    """Snakemake would train all members again."""
+    ordered = configuration.in_order(
+        {"a": {"x": 1, "y": 2}, "b": 3, "c": {}}, {"b": 0, "a": {"y": 0}}
+    )
+    assert list(ordered) == ["b", "a", "c"]
+    assert list(ordered["a"].items()) == [("y", 2), ("x", 1)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("training:\n  epochs: 3\n  epochs: 4\n", "line 3: expected each key once .*line 2"),
+        ("training:\n\tepochs: 3\n", "line 2: expected indentation with spaces, found a tab"),
+        ("setups: [PFT\n", "line 1: expected YAML"),
+        ("training: {epoch: 3}\n", r"training\.epoch: expected one of epochs"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_told_with_its_line(
+    tmp_path: Path, text: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(text, encoding="utf-8")
+    assert main(["check", str(CONFIG / "demo.yaml"), str(file)]) == 2
+    assert re.search(f"mine.yaml: {message}", capsys.readouterr().err)
+
+
+def test_a_study_can_be_checked_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(CONFIG / "demo.yaml")]) == 0
+    assert capsys.readouterr().out == "demo: can be planned\n"
 
 
 @pytest.mark.parametrize("size", [1, 3, 20, 45, 60, 300, 1000])

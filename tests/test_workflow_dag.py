@@ -306,25 +306,66 @@ def test_site_profile_takes_the_place_of_the_block_for_this_cluster(paper: Path)
     assert "slurm_partition=cpu" not in output
 
 
-def test_resources_set_for_training_reach_every_kind_of_training_job(paper: Path) -> None:
+def test_what_is_set_for_train_reaches_every_kind_of_training_job(paper: Path) -> None:
     program = f"""
 from pathlib import Path
-from snakemake.api import ConfigSettings, OutputSettings, ResourceSettings, SnakemakeApi
+from types import SimpleNamespace
+from snakemake.api import ConfigSettings, DAGSettings, OutputSettings, ResourceSettings
+from snakemake.api import SnakemakeApi, WorkflowSettings
+from snakemake.settings.types import GroupSettings, SchedulingSettings
 
 with SnakemakeApi(OutputSettings()) as api:
-    workflow = api.workflow(
-        resource_settings=ResourceSettings(overwrite_resources={{"train": {{"gpu": 1}}}}),
+    settings = api.workflow(
+        resource_settings=ResourceSettings(
+            overwrite_resources={{"train": {{"gpu": 1}}, "train_2": {{"gpu": 2}}}},
+            overwrite_threads={{"train": 3}},
+        ),
+        workflow_settings=WorkflowSettings(consider_ancient={{"train": {{"data"}}}}),
         config_settings=ConfigSettings(config={{"training": {{"members_per_job": 5}}}}),
         snakefile=Path({str(REPOSITORY / "Snakefile")!r}),
     )
-    for rule in workflow._workflow.rules:
+    lists = ["targets", "until", "omit_from", "forcerun", "allowed_rules"]
+    settings.dag(DAGSettings(**{{key: {{"train"}} for key in lists}}))
+    workflow = settings._workflow
+    workflow.scheduling_settings = SchedulingSettings(prioritytargets={{"train"}})
+    workflow.group_settings = GroupSettings(overwrite_groups={{"train": "g"}})
+    workflow.executor_settings = SimpleNamespace(array_jobs="train; all")
+    try:
+        workflow._prepare_dag(forceall=False, ignore_incomplete=True, lock_warn_only=True)
+    except Exception as error:
+        assert "wildcards" in str(error)
+    named = [getattr(workflow.dag_settings, key) for key in lists]
+    named += [workflow.scheduling_settings.prioritytargets]
+    assert all(sorted(names) == ["train_1", "train_2", "train_3", "train_4"] for names in named)
+    arrays = workflow.executor_settings.array_jobs.split(",")
+    assert sorted(arrays) == ["all", "train_1", "train_2", "train_3", "train_4"]
+    for rule in workflow.rules:
         if "gpu" in rule.resources:
-            print(rule.name)
+            resources = [rule.resources[key].value for key in ("gpu", "_cores")]
+            group = workflow.group_settings.overwrite_groups[rule.name]
+            ancient = workflow.workflow_settings.consider_ancient[rule.name]
+            print(rule.name, *resources, group, *ancient)
 """
     result = subprocess.run(
-        [sys.executable, "-c", program], cwd=paper, capture_output=True, text=True, check=True
+        [sys.executable, "-c", program], cwd=paper, capture_output=True, text=True, check=False
     )
-    assert result.stdout.split() == ["train_1", "train_2", "train_3", "train_4"]
+    assert result.stdout.splitlines() == [
+        "train_1 1 3 g data",
+        "train_2 2 3 g data",
+        "train_3 1 3 g data",
+        "train_4 1 3 g data",
+    ], result.stderr
+
+
+@pytest.mark.parametrize(("option", "trained"), [("--until", [2, 1, 1]), ("--omit-from", [])])
+def test_train_is_a_name_whatever_the_number_of_members_per_job(
+    paper: Path, option: str, trained: list[int]
+) -> None:
+    demo = ("--configfile", str(REPOSITORY / "config/demo.yaml"))
+    counts = jobs(snakemake(paper, *demo, "--dry-run", "--quiet", "rules", option, "train"))
+    assert [count for name, count in counts.items() if name.startswith("train")] == trained
+    assert counts["draw_patches"] == 1
+    assert not {"select_ensemble", "evaluate_ensemble", "all"} & set(counts)
 
 
 @pytest.mark.parametrize("target", ["driver", "ensembles", "evaluation", "analysis", "traits"])
@@ -380,6 +421,21 @@ def test_shipped_studies_can_be_planned(paper: Path, overlay: str) -> None:
     assert counts["all"] == 1
     # Flux towers lie on no grid.
     assert ("grid_parameters" in counts) == (overlay != "fluxnet.yaml")
+
+
+def test_an_overlay_leaves_out_what_it_empties(paper: Path) -> None:
+    """Snakemake's own merge would keep it."""
+    (paper / "less.yaml").write_text("projection: {models: {}}\nexperiments:\n", encoding="utf-8")
+    counts = jobs(
+        snakemake(
+            *(paper, "--dry-run", "--quiet", "rules"),
+            *("--configfile", str(REPOSITORY / "config/demo.yaml"), "less.yaml"),
+            *("--config", "carbon_cycle={trendy: {models: {}}}", "training={permit_cpu: true}"),
+        )
+    )
+    assert counts["assemble_driver"] == counts["compare_carbon_cycle"] == 1
+    left_out = {"regrid_climates", "project_traits", "compare_experiments", "regrid_land_model"}
+    assert not left_out & set(counts)
 
 
 def test_the_demo_has_every_rule_but_those_of_other_drivers(paper: Path) -> None:

@@ -6,6 +6,7 @@ import logging
 import sys
 from pathlib import Path
 
+from differland.configuration import read_configuration
 from differland.errors import InputError
 from differland.files import write_netcdf
 from differland.grid import regular_grid
@@ -79,6 +80,15 @@ def build_parser() -> argparse.ArgumentParser:
         help="variables that hold totals of their cell: summed, not averaged",
     )
 
+    check = commands.add_parser(
+        "check",
+        help="check the configuration of a study",
+        description="Check the configuration that files make over config/config.yaml, as the "
+        "workflow does before it plans anything. What is no YAML, such as a line indented with a "
+        "tab, is told with its line; Snakemake, which reads such files first, tells none.",
+    )
+    check.add_argument("files", nargs="+", type=Path, help="YAML files, later over earlier ones")
+
     planet = commands.add_parser(
         "planet",
         help="write a synthetic planet: raw files in the providers' formats, and its truth",
@@ -111,6 +121,8 @@ def main(arguments: list[str] | None = None) -> int:
                 options.minimum_coverage,
                 options.totals,
             )
+        elif options.command == "check":
+            print(f"{read_configuration(options.files)['study']}: can be planned")
         elif options.command == "planet":
             _write_planet(options)
         else:

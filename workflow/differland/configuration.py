@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from functools import cache
 from itertools import combinations
 from pathlib import Path
@@ -12,14 +13,18 @@ import jsonschema
 from differland import HOW_TRAINED
 from differland.datasets.sources import check_raw
 from differland.errors import InputError
-from differland.schemas import read_yaml
+from differland.schemas import finite_validator, read_mapping, read_yaml
 from differland.setups import CHANGEABLE, groups, in_experiment, of_experiment
 from differland.tables import OBSERVATIONS, PREDICTOR_GROUPS
+from differland.values import read_value
 
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
+DEFAULTS = Path(__file__).resolve().parents[2] / "config" / "config.yaml"
 
 # The order in which the paper writes the groups of a setup.
 GROUP_ORDER = ("PFT", "CLIM", "SOIL", "AGE")
+
+QUOTES = " (what YAML takes a bare no, on, 1.5 or 2001-01-01 for: write it in quotes)"
 
 Configuration = Mapping[str, Any]
 Members = list[tuple[str, str]]
@@ -47,9 +52,11 @@ def check_configuration(config: Configuration, source: str = "configuration") ->
         A key is misspelt or missing, a value has the wrong type or is out of range, or keys
         contradict each other.
     """
+    _check_keys(config, source)
     _check_schema(config, source)
     _check_driver(config, source)
     check_raw(config["raw"], source)
+    _check_spin_up(config, source)
     _check_setups(config, source)
     _check_predictors(config, source)
     _check_observations(config, source)
@@ -59,31 +66,72 @@ def check_configuration(config: Configuration, source: str = "configuration") ->
     _check_experiments(config, source)
 
 
-def read_text_values(config: Configuration) -> dict[str, Any]:
-    """Read text inside sections that stands for a number or nothing, as ``{epochs: "5"}`` does.
+def read_configuration(files: Iterable[Path]) -> dict[str, Any]:
+    """Read the configuration that files make, later ones over earlier ones, and check it.
 
-    Command lines give such text. Text that stands for itself stays as it is.
+    Parameters
+    ----------
+    files
+        Which lie over ``config/config.yaml``.
+
+    Raises
+    ------
+    InputError
+        A file cannot be read, or as :func:`check_configuration`.
     """
+    layers = [DEFAULTS, *files]
+    config = read_text_values(merge(map(read_mapping, layers)))
+    check_configuration(config, ", ".join(map(str, layers[1:] or layers)))
+    return config
 
-    def read(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {key: read(inner) for key, inner in value.items()}
-        if isinstance(value, list):
-            return [read(inner) for inner in value]
-        if not isinstance(value, str):
-            return value
-        if value in ("null", "~", ""):
-            return None
-        for number in (int, float):
-            try:
-                return number(value)
-            except ValueError:
-                continue
-        return value
 
+def merge(layers: Iterable[Configuration]) -> dict[str, Any]:
+    """Merge configurations section by section, later ones over earlier ones.
+
+    An empty mapping takes the place of all that earlier ones say, which is how a later one switches
+    a collection off; Snakemake's own merge would keep what they say.
+    """
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            section = isinstance(value, Mapping) and value
+            earlier = merged.get(key)
+            both = [earlier, value] if isinstance(earlier, Mapping) else [value]
+            merged[key] = merge(both) if section else value
+    return merged
+
+
+def in_order(config: Configuration, other: Configuration) -> dict[str, Any]:
+    """Put keys, in sections too, in the order that another configuration has them in.
+
+    The order has no meaning, but Snakemake takes another one for a change.
+    """
     return {
-        key: read(value) if isinstance(value, Mapping) else value for key, value in config.items()
+        key: in_order(config[key], other.get(key) or {})
+        if isinstance(config[key], Mapping) and isinstance(other.get(key) or {}, Mapping)
+        else config[key]
+        for key in dict.fromkeys([*other, *config])
+        if key in config
     }
+
+
+def read_text_values(config: Configuration) -> dict[str, Any]:
+    """Read values as the schema means them; see :func:`differland.values.read_value`.
+
+    Command lines give text for everything, and YAML takes some texts for something else. Values
+    that fit in no way stay as they are, for :func:`check_configuration` to refuse.
+    """
+    schema = read_schema()
+    read: dict[str, Any] = read_value(config, schema, schema)
+    if not isinstance(read.get("experiments"), Mapping):
+        return read
+    # The schema leaves open what is in a section of an experiment: some keys of the study's.
+    for experiment in read["experiments"].values():
+        for key in CHANGEABLE:
+            if isinstance(experiment, dict) and key in experiment:
+                partial = {**schema["properties"][key], "required": []}
+                experiment[key] = read_value(experiment[key], partial, schema)
+    return read
 
 
 def seeds(config: Configuration) -> list[str]:
@@ -157,14 +205,18 @@ def _chunks(names: Sequence[str], size: int) -> list[Sequence[str]]:
 
 
 def _check_schema(config: Configuration, source: str) -> None:
-    validator = jsonschema.Draft202012Validator(read_schema())
     # An unknown key explains a missing one, so it is told first.
     errors = sorted(
-        validator.iter_errors(config),
+        finite_validator(read_schema()).iter_errors(config),
         key=lambda error: (error.validator != "additionalProperties", list(map(str, error.path))),
     )
     if errors:
-        raise _schema_error(errors[0], source)
+        raise _schema_error(_inner(errors[0]), source)
+
+
+def _inner(error: jsonschema.ValidationError) -> jsonschema.ValidationError:
+    """Of alternatives that all failed, the one that failed for something in the value."""
+    return next((each for each in error.context or [] if each.relative_path), error)
 
 
 def _schema_error(error: jsonschema.ValidationError, source: str) -> InputError:
@@ -172,24 +224,50 @@ def _schema_error(error: jsonschema.ValidationError, source: str) -> InputError:
     instance: Any = error.instance
     broken: Any = error.validator_value
     path = [str(part) for part in error.absolute_path]
+    place = ".".join(path) or "the whole"
     if error.validator == "additionalProperties":
         key = min(set(instance) - set(rule["properties"]), key=str)
         return InputError(
             source, ".".join([*path, str(key)]), _one_of(key, rule["properties"]), "an unknown key"
         )
+    # Not set by mistake, or to switch something off: what was meant is not for us to guess.
+    if rule.get("required") and not instance and not isinstance(instance, (bool, int, float)):
+        keys = f"{_meaning(rule)}, with keys of it ({', '.join(rule['properties'])})"
+        return InputError(
+            source, place, f"{keys}; without the line, the defaults hold", "nothing in it"
+        )
     if error.validator == "required":
         key = min(set(broken) - set(instance))
         return InputError(source, ".".join([*path, key]), _meaning(rule["properties"][key]), "none")
+    if error.validator == "uniqueItems":
+        twice = next(each for each in instance if instance.count(each) > 1)
+        return InputError(source, place, f"{_meaning(rule)}, each once", f"{twice} twice")
     expected = _one_of(instance, broken) if error.validator == "enum" else _meaning(rule)
-    return InputError(source, ".".join(path) or "the whole", expected, _value(instance))
+    return InputError(source, place, expected, _value(instance, rule))
 
 
 def _meaning(rule: Mapping[str, Any]) -> str:
     return str(rule["description"]).strip().rstrip(".")
 
 
-def _value(value: object) -> str:
-    return f"the text {value!r}" if isinstance(value, str) else repr(value)
+def _value(value: object, rule: Mapping[str, Any]) -> str:
+    if isinstance(value, str):
+        return f"the text {value!r}"
+    if value is None:
+        return "nothing"
+    text = "string" in rule.get("type", "string" if "enum" in rule else "")
+    quotes = isinstance(value, (bool, float, date)) and text
+    return f"{value!r}{QUOTES if quotes else ''}"
+
+
+def _check_keys(config: Mapping[Any, Any], source: str, path: str = "") -> None:
+    """Refuse keys that are no text."""
+    for key, value in config.items():
+        if not isinstance(key, str):
+            expected = "keys that are text"
+            raise InputError(source, path or "the whole", expected, f"the key {key!r}{QUOTES}")
+        if isinstance(value, Mapping):
+            _check_keys(value, source, f"{path}.{key}" if path else key)
 
 
 def _one_of(found: object, known: Iterable[object]) -> str:
@@ -210,6 +288,14 @@ def _check_driver(config: Configuration, source: str) -> None:
             f"the path of {place}, since driver.source is {driver['source']}",
             "none",
         )
+
+
+def _check_spin_up(config: Configuration, source: str) -> None:
+    months = 12 * (config["raw"]["last_year"] - config["raw"]["first_year"] + 1)
+    spin_up = config["evaluation"]["spin_up_months"]
+    if config["driver"]["source"] == "raw" and spin_up >= months:
+        expected = f"less than the {months} months from raw.first_year to raw.last_year"
+        raise InputError(source, "evaluation.spin_up_months", expected, str(spin_up))
 
 
 def _check_setups(config: Configuration, source: str) -> None:
@@ -239,9 +325,11 @@ def _check_observations(config: Configuration, source: str) -> None:
         if observation and not any(
             observation == name or observation.startswith(f"{name}_") for name in OBSERVATIONS
         ):
-            raise InputError(
-                source, f"loss.{term}.observation", _one_of(observation, OBSERVATIONS), observation
-            )
+            expected = f"{_one_of(observation, OBSERVATIONS)} (null leaves the term out)"
+            raise InputError(source, f"loss.{term}.observation", expected, observation)
+    if not any(term.get("observation") and term["weight"] for term in config["loss"].values()):
+        expected = "a term with an observation and a weight above 0, to learn from"
+        raise InputError(source, "loss", expected, "none")
 
 
 def _check_ensemble(config: Configuration, source: str) -> None:
@@ -262,6 +350,9 @@ def _check_ensemble(config: Configuration, source: str) -> None:
             "test_fraction + development_fraction below 1, so that something is left to train on",
             f"{held_out:g}",
         )
+    if patches["slots"] is not None and patches["minimum_cells"] > patches["slots"]:
+        expected = f"at most the cells of a full patch, patches.slots = {patches['slots']}"
+        raise InputError(source, "patches.minimum_cells", expected, str(patches["minimum_cells"]))
 
 
 def _check_analysis(config: Configuration, source: str) -> None:

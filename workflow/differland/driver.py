@@ -125,6 +125,20 @@ def read_driver(path: Path | str, in_patches: bool = True) -> xr.Dataset:
     return driver
 
 
+def check_spin_up(driver: xr.Dataset, path: Path | str, spin_up_months: int) -> None:
+    """Check that a driver has months beyond those that no metric uses.
+
+    Raises
+    ------
+    InputError
+        It has none.
+    """
+    months = driver.sizes["time"]
+    if months <= spin_up_months:
+        expected = f"more months than are spin-up (evaluation.spin_up_months = {spin_up_months})"
+        raise InputError(path, "time", expected, f"{months} months")
+
+
 def check_predictors(
     available: Collection[str],
     path: Path | str,

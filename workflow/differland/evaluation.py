@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 from tqdm import tqdm
 
+from differland.driver import check_spin_up
 from differland.engine import choose_engine, simulator
 from differland.ensemble import Ensemble, cell_coordinates
 from differland.metrics import SKILLS, Agreement, Target, skill, targets_of_driver
@@ -325,7 +326,13 @@ def evaluate_ensemble(
     -------
     A member's splits are its own; those of the ensemble's mean prediction are ``train`` (all
     that is not test) and ``test``.
+
+    Raises
+    ------
+    InputError
+        All months of the driver are spin-up.
     """
+    check_spin_up(driver, "driver", spin_up_months)
     first = spin_up_months
     patch_of_cell = driver["patch"].to_numpy()
     ewt = observations.get("ewt")

@@ -1,54 +1,27 @@
-# What all rules share: the checked configuration, names that it implies, paths, resources.
+# What all rules share: names that the configuration implies, paths, resources.
 
-import os
 import re
-import sys
-from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
-
-LIBRARY = Path(workflow.basedir, "workflow")
-
-# Jobs import `differland` from this repository, wherever they run. Scripts get sys.path also where Snakemake
-# takes PYTHONPATH away (conda environments); elsewhere PYTHONPATH puts this repository before an installed copy.
-sys.path.insert(0, str(LIBRARY))
-os.environ.update(PYTHONPATH=str(LIBRARY))
-
-# Compiled programs are shared by all jobs of all studies.
-os.environ.setdefault(
-    "JAX_COMPILATION_CACHE_DIR", str(Path("results/.cache/jax").absolute())
-)
-
-# Shared file systems often know no locks. Files here are written by one process and then never changed.
-os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
-
-# On a GPU that others use too, JAX must not take most of its memory at once.
-os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-
-from differland import (
-    HOW_TRAINED,
-    MODEL_VERSION,
-    configuration,
-    planning,
-    setups,
-    tables,
-)
+from differland import HOW_TRAINED, MODEL_VERSION, planning, setups, tables
 from differland.datasets import sources
-from differland.errors import InputError
 
-# Snakemake gives values inside `--config key={...}` as text.
-config.update(configuration.read_text_values(config))
-try:
-    configuration.check_configuration(
-        config,
-        "configuration ("
-        + ", ".join(os.path.relpath(file) for file in workflow.configfiles)
-        + ")",
+
+pathvars:
+    results=f"results/{config['study']}",
+    logs="<results>/logs",
+    benchmarks="<results>/benchmarks",
+
+
+RESULTS = workflow.pathvars.apply("<results>")
+if (
+    workflow.modifier.path_modifier.replace_prefix(f"{RESULTS}/driver")
+    != f"{RESULTS}/driver"
+):
+    # Jobs would look for files where the configuration has them, and Snakemake elsewhere.
+    raise WorkflowError(
+        "module: expected no prefix of paths, since raw files are where the configuration has them; "
+        'results go elsewhere by `pathvars: results="..."`'
     )
-except InputError as error:
-    raise WorkflowError(str(error)) from None
-
-RESULTS = f"results/{config['study']}"
 STAGES = ["develop", "final"]
 SEEDS = configuration.seeds(config)
 OBSERVED = configuration.observed_variables(config)
@@ -106,16 +79,14 @@ TRAINING = (
     else [f"train_{number + 1}" for number in range(len(BLOCKS))]
 )
 
-# A profile or command line that sets resources of `train` means all kinds of training jobs.
-settings = workflow.resource_settings
+stand_for("train", TRAINING)
+
 TRAINED_ON = (
-    "train_gpu" if "gpu" in settings.overwrite_resources.get("train", {}) else "train"
+    "train_gpu"
+    if "gpu"
+    in workflow.resource_settings.overwrite_resources.get(full_name("train"), {})
+    else "train"
 )
-if "train" in settings.overwrite_resources:
-    settings.overwrite_resources = {
-        **{name: settings.overwrite_resources["train"] for name in TRAINING},
-        **settings.overwrite_resources,
-    }
 
 # Files of a member: what it is, and how it became so.
 NETWORK_FILES = ["weights.safetensors", "member.json"]

@@ -8,14 +8,14 @@ rule plan:
     conda:
         "../../envs/model.yaml"
     params:
-        # Jobs are counted by a dry run of the same workflow, with the Python that runs this one.
+        # Jobs are counted by a dry run of this workflow alone, with the Python that runs this one.
         dry_run=[
             *(
                 sys.executable,
                 "-m",
                 "snakemake",
                 "--snakefile",
-                workflow.main_snakefile,
+                str(REPOSITORY / "Snakefile"),
             ),
             *("--directory", os.getcwd(), "--dry-run", "--quiet", "rules", "--nolock"),
             *("--rerun-triggers", "mtime", "params", "input", "software-env"),
@@ -26,6 +26,6 @@ rule plan:
         blocks={name: len(block) for name, block in zip(TRAINING, BLOCKS)},
         trained_on=TRAINED_ON,
     message:
-        "Planning study {config[study]}"
+        f"Planning study {config['study']}"
     script:
         "../../scripts/plan.py"

@@ -167,6 +167,6 @@ rule summarise_study:
         captions=list(SUMMARISED.values()),
         compared=COMPARED,
     message:
-        "Summarising study {config[study]}"
+        f"Summarising study {config['study']}"
     script:
         "../../scripts/summarise_study.py"

@@ -144,7 +144,9 @@ def check_raw(raw: Raw, source: str) -> None:
         expected = f"more than raw.window.south = {window['south']}"
         raise InputError(source, "raw.window.north", expected, str(window["north"]))
     if not 0 < window["east"] - window["west"] <= 360:
-        expected = f"up to 360 more than raw.window.west = {window['west']}"
+        expected = f"more than raw.window.west = {window['west']}, by up to 360"
+        if 0 < window["east"] + 360 - window["west"] <= 360:
+            expected += f" (across the date line: {window['east'] + 360})"
         raise InputError(source, "raw.window.east", expected, str(window["east"]))
     products, last = raw["products"], raw["products"][BURNED_AREA]["last_year"]
     if raw["last_year"] > last and products[BURNED_AREA_EXTENSION] is None:

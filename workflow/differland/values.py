@@ -1,0 +1,112 @@
+"""Values of a configuration as its schema means them, whatever a file or command line made of them.
+
+What a value is, the schema decides and not its look: ``"2020"`` is text where the schema wants text
+and a number where it wants one.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from differland.schemas import finite_validator
+
+Rule = Mapping[str, Any]
+
+NOTHING = ("", "~", "null")
+TRUE, FALSE = ("true", "yes", "on"), ("false", "no", "off")
+"""Text that YAML reads as nothing, true and false, in small letters."""
+
+
+def read_value(value: Any, rule: Rule, schema: Rule) -> Any:
+    """Read a value, and all that it holds, as a rule of the schema means it.
+
+    Text becomes the number, truth value or nothing that the rule wants; whole numbers become text
+    where it wants text, as do keys of a collection; 5.0 becomes 5 where it wants a whole number; an
+    empty value of another kind becomes the empty mapping or list where the rule accepts one.
+    Whatever fits in no such way stays as it is, to be refused.
+
+    Parameters
+    ----------
+    value
+        Of the configuration.
+    rule
+        The part of the schema for it.
+    schema
+        The whole schema, which rules refer to.
+    """
+    rule = resolve(rule, schema)
+    if "anyOf" in rule:
+        for alternative in rule["anyOf"]:
+            candidate = read_value(value, alternative, schema)
+            if finite_validator(schema).evolve(schema=alternative).is_valid(candidate):
+                return candidate
+        return value
+    wanted = _kinds(rule)
+    if isinstance(value, str):
+        value = _read_text(value, wanted)
+    if value is None or value in ({}, []):
+        return _read_empty(value, rule, wanted)
+    if isinstance(value, Mapping) and "object" in wanted:
+        return _read_mapping(value, rule, schema)
+    if isinstance(value, list) and "array" in wanted:
+        return [read_value(each, rule.get("items", {}), schema) for each in value]
+    return _read_number(value, wanted)
+
+
+def resolve(rule: Rule, schema: Rule) -> Rule:
+    """Put the definition that a rule refers to in its place; what the rule adds comes before it."""
+    if "$ref" not in rule:
+        return rule
+    return {**schema["$defs"][rule["$ref"].split("/")[-1]], **rule}
+
+
+def _kinds(rule: Rule) -> set[str]:
+    """JSON types that a rule accepts; choices are text."""
+    kinds = rule.get("type", "string" if "enum" in rule or "const" in rule else [])
+    return {kinds} if isinstance(kinds, str) else set(kinds)
+
+
+def _read_text(text: str, wanted: set[str]) -> Any:
+    small = text.strip().lower()
+    if small in NOTHING and wanted != {"string"}:
+        return None
+    if "boolean" in wanted and small in TRUE + FALSE:
+        return small in TRUE
+    if wanted & {"integer", "number"}:
+        for number in (int, float):
+            try:
+                return number(text)
+            except ValueError:
+                continue
+    return text
+
+
+def _read_empty(value: Any, rule: Rule, wanted: set[str]) -> Any:
+    fits = {"null": value is None, "object": value == {}, "array": value == []}
+    if any(kind in wanted and same for kind, same in fits.items()):
+        return value
+    if "object" in wanted and not rule.get("required"):
+        return {}
+    return [] if "array" in wanted and not rule.get("minItems") else value
+
+
+def _read_mapping(values: Mapping[Any, Any], rule: Rule, schema: Rule) -> dict[Any, Any]:
+    known = rule.get("properties", {})
+    others = rule.get("additionalProperties")
+    if not isinstance(others, Mapping):
+        return {key: read_value(each, known.get(key, {}), schema) for key, each in values.items()}
+    named = {key: _read_key(key, values) for key in values}
+    return {named[key]: read_value(each, others, schema) for key, each in values.items()}
+
+
+def _read_key(key: Any, values: Mapping[Any, Any]) -> Any:
+    whole = isinstance(key, int) and not isinstance(key, bool)
+    return str(key) if whole and str(key) not in values else key
+
+
+def _read_number(value: Any, wanted: set[str]) -> Any:
+    if isinstance(value, float) and value.is_integer() and "integer" in wanted:
+        return int(value)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if whole and "string" in wanted and not wanted & {"integer", "number"}:
+        return str(value)
+    return value

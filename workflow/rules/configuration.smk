@@ -1,0 +1,49 @@
+# The configuration: merged of all that gives it, read as its schema means it, and checked before anything is planned.
+
+from snakemake.utils import update_config
+
+from differland import configuration
+from differland.errors import InputError
+from differland.schemas import read_mapping
+
+
+def layers():
+    """What the configuration is made of, later ones over earlier ones; config/config.yaml is the first.
+
+    Snakemake has merged them already, but its merge keeps what an empty mapping is to clear.
+    """
+    given = workflow.config_settings
+    replaced = given.replace_workflow_config and given.overwrite_config
+    own = [] if replaced else workflow.configfiles[len(given.configfiles) :]
+    found = [
+        *(read_mapping(Path(file)) for file in [*own, *given.configfiles]),
+        given.config,
+    ]
+    merged = {}
+    for layer in found:
+        update_config(merged, layer)
+    if merged != config:
+        # A workflow that has this one as a module gave it something else.
+        found = [config]
+    return found if replaced else [read_mapping(Path(DEFAULTS)), *found]
+
+
+try:
+    # In the order of Snakemake's own merge, by which studies know whether something changed.
+    read = configuration.read_text_values(
+        configuration.in_order(configuration.merge(layers()), config)
+    )
+    configuration.check_configuration(
+        read,
+        "configuration ("
+        + ", ".join(
+            os.path.relpath(file) for file in workflow.configfiles or [DEFAULTS]
+        )
+        + ")",
+    )
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+# In place: a workflow that has this one as a module, and shares its configuration, has all keys for its report.
+config.clear()
+config.update(read)
