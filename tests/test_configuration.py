@@ -12,6 +12,7 @@ import yaml
 from differland import configuration, setups
 from differland.__main__ import main
 from differland.errors import InputError
+from differland.schemas import read_mapping
 from differland.setups import groups
 from differland.tables import PREDICTOR_GROUPS
 
@@ -192,6 +193,9 @@ def test_setups_are_the_published_ones(config: dict[str, Any]) -> None:
         ({"raw": {"products": {"modis_lai": {"scale_factor": -0.1}}}}, LAI, "above 0", "-0.1"),
         ({"raw": {"window": {"west": 170, "east": -170}}}, "raw.window.east", "190", "-170"),
         ({"patches": {"test_fraction": 0}}, "patches.test_fraction", "above 0", "0"),
+        ({"predictors": {"AGE": "x"}}, "predictors.AGE", "a list: names", "the text 'x'"),
+        ({"loss": ["sif"]}, "loss", "keys with values (sif, ", "['sif']"),
+        ({"training": {"permit_cpu": "maybe"}}, "training.permit_cpu", "true or false", "maybe"),
         ({"setups": "PFT"}, "setups", "A list", "the text 'PFT'"),
         ({"setups": ["PFT", "PFT"]}, "setups", "each once", "PFT twice"),
         ({"patches": {"minimum_cells": 321}}, "patches.minimum_cells", "slots = 320", "321"),
@@ -293,6 +297,17 @@ def test_the_schema_decides_how_a_value_is_read(
     found = place[key] if key else place
     assert found == read
     assert type(found) is type(read)
+
+
+def test_numbers_that_are_meant_as_text_are_text_as_written(tmp_path: Path) -> None:
+    """Python's own numbers are those that Snakemake has read."""
+    file = tmp_path / "mine.yaml"
+    file.write_text("study: 2001_02\napply: {007: a.nc, 2019: b.nc}\ntraining: {epochs: 1_000}\n")
+    changed = configuration.read_configuration([file])
+    assert changed["study"] == "2001_02"
+    assert changed["apply"] == {"007": "a.nc", "2019": "b.nc"}
+    assert (changed["training"]["epochs"], type(changed["training"]["epochs"])) == (1000, int)
+    assert read_mapping(file) == yaml.safe_load(file.read_text())
 
 
 def test_an_empty_section_of_an_overlay_clears_it(config: dict[str, Any]) -> None:

@@ -106,13 +106,14 @@ def in_order(config: Configuration, other: Configuration) -> dict[str, Any]:
 
     The order has no meaning, but Snakemake takes another one for a change.
     """
-    return {
-        key: in_order(config[key], other.get(key) or {})
-        if isinstance(config[key], Mapping) and isinstance(other.get(key) or {}, Mapping)
-        else config[key]
-        for key in dict.fromkeys([*other, *config])
-        if key in config
-    }
+    keys = {key: key for key in config}
+    ordered = {}
+    for key in [keys[key] for key in dict.fromkeys([*other, *config]) if key in keys]:
+        value, like = config[key], other.get(key)
+        if isinstance(value, Mapping) and isinstance(like, Mapping):
+            value = in_order(value, like)
+        ordered[key] = value
+    return ordered
 
 
 def read_text_values(config: Configuration) -> dict[str, Any]:
@@ -242,8 +243,20 @@ def _schema_error(error: jsonschema.ValidationError, source: str) -> InputError:
     if error.validator == "uniqueItems":
         twice = next(each for each in instance if instance.count(each) > 1)
         return InputError(source, place, f"{_meaning(rule)}, each once", f"{twice} twice")
-    expected = _one_of(instance, broken) if error.validator == "enum" else _meaning(rule)
+    expected = _one_of(instance, broken) if error.validator == "enum" else _expected(rule)
     return InputError(source, place, expected, _value(instance, rule))
+
+
+def _expected(rule: Mapping[str, Any]) -> str:
+    """What a rule wants, its kind of value included where its description does not tell that."""
+    kinds = rule.get("type", "")
+    if "array" in kinds and "list" not in _meaning(rule).lower():
+        return f"a list: {_meaning(rule)}"
+    if "object" in kinds:
+        keys = ", ".join(rule.get("properties", ["names of your own"]))
+        null = ", or null" if "null" in kinds else ""
+        return f"{_meaning(rule)}: keys with values ({keys}){null}"
+    return f"{_meaning(rule)}, true or false" if "boolean" in kinds else _meaning(rule)
 
 
 def _meaning(rule: Mapping[str, Any]) -> str:

@@ -66,6 +66,18 @@ def _syntax_error(path: Path, number: int, line: str, error: yaml.MarkedYAMLErro
     return InputError(path, place, expected, error.problem or str(error))
 
 
+class WrittenInteger(int):
+    """A whole number that was not written as such, such as 007, 2001_02 or 12:30.
+
+    Attributes
+    ----------
+    text
+        As it was written.
+    """
+
+    text: str
+
+
 def finite_validator(schema: Any) -> Any:
     """Make a validator of JSON schemas for which numbers are finite, and whole numbers no 5.0."""
     return _FINITE(schema)
@@ -92,6 +104,18 @@ class _Loader(LOADER):  # type: ignore[misc, valid-type]
             lines[name] = line
         mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
         return mapping
+
+
+def _construct_integer(loader: Any, node: yaml.ScalarNode) -> int:
+    value: int = loader.construct_yaml_int(node)
+    if node.value == str(value):
+        return value
+    written = WrittenInteger(value)
+    written.text = node.value
+    return written
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _construct_integer)
 
 
 def _is_integer(_: object, value: object) -> bool:

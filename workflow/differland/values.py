@@ -7,7 +7,7 @@ and a number where it wants one.
 from collections.abc import Mapping
 from typing import Any
 
-from differland.schemas import finite_validator
+from differland.schemas import WrittenInteger, finite_validator
 
 Rule = Mapping[str, Any]
 
@@ -99,14 +99,22 @@ def _read_mapping(values: Mapping[Any, Any], rule: Rule, schema: Rule) -> dict[A
 
 
 def _read_key(key: Any, values: Mapping[Any, Any]) -> Any:
-    whole = isinstance(key, int) and not isinstance(key, bool)
-    return str(key) if whole and str(key) not in values else key
+    text = _written(key) if _is_whole(key) else key
+    return text if text not in values else key
 
 
 def _read_number(value: Any, wanted: set[str]) -> Any:
     if isinstance(value, float) and value.is_integer() and "integer" in wanted:
         return int(value)
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if whole and "string" in wanted and not wanted & {"integer", "number"}:
-        return str(value)
+    if _is_whole(value):
+        text = "string" in wanted and not wanted & {"integer", "number"}
+        return _written(value) if text else int(value)
     return value
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _written(value: int) -> str:
+    return value.text if isinstance(value, WrittenInteger) else str(value)
