@@ -3,16 +3,19 @@ from differland.files import read_netcdf, write_netcdf
 from differland.logs import record
 
 
-def map_parameters(ensemble: str, members: str, driver: str, patches: str, parameters: str) -> None:
+def map_parameters(
+    ensembles: list[str], members: str, driver: str, patches: str, parameters: list[str]
+) -> None:
     """Write the parameters and traits of every selected member in every cell."""
-    maps = read_ensemble(ensemble, members).parameters(read_netcdf(driver), read_netcdf(patches))
-    write_netcdf(maps, parameters)
+    files = read_netcdf(driver), read_netcdf(patches)
+    for ensemble, path in zip(ensembles, parameters, strict=True):
+        write_netcdf(read_ensemble(ensemble, members).parameters(*files), path)
 
 
 if __name__ == "__main__":
     with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         map_parameters(
-            ensemble=snakemake.input.ensemble,
+            ensembles=snakemake.input.ensembles,
             members=snakemake.params.members,
             driver=snakemake.input.driver,
             patches=snakemake.input.patches,

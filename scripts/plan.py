@@ -15,6 +15,7 @@ def plan(
     dry_run: Sequence[str],
     size: planning.StudySize,
     blocks: Mapping[str, int],
+    setup_blocks: Mapping[str, tuple[str, int]],
     trained_on: str,
 ) -> None:
     """Print what is left to be run, and what it is expected to cost."""
@@ -25,7 +26,7 @@ def plan(
     # Lines of the table of jobs: a rule and its number.
     counts = re.findall(r"^(\w+) +(\d+)$", found.stdout + found.stderr, re.MULTILINE)
     jobs = {rule: int(count) for rule, count in counts}
-    shares = planning.shares_of_jobs(jobs, configuration, size, blocks, trained_on)
+    shares = planning.shares_of_jobs(jobs, configuration, size, blocks, setup_blocks, trained_on)
     print("\n".join(planning.plan_lines(configuration["study"], size, shares)))
 
 
@@ -37,5 +38,6 @@ if __name__ == "__main__":
             dry_run=snakemake.params.dry_run,
             size=snakemake.params.size,
             blocks=snakemake.params.blocks,
+            setup_blocks=snakemake.params.setup_blocks,
             trained_on=snakemake.params.trained_on,
         )

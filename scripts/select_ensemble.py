@@ -1,4 +1,5 @@
 import json
+from itertools import groupby
 from pathlib import Path
 
 from differland.files import write_text
@@ -6,16 +7,18 @@ from differland.logs import record
 from differland.records import read_record, select_members
 
 
-def select_ensemble(directories: list[Path], size: int, ensemble: str) -> None:
-    """Select the members with the lowest training loss."""
-    selection = select_members([read_record(directory) for directory in directories], size)
-    write_text(json.dumps(selection, indent=2) + "\n", ensemble)
+def select_ensembles(directories: list[Path], size: int, ensembles: list[str]) -> None:
+    """Select the members of each setup with the lowest training loss."""
+    by_setup = groupby(directories, key=lambda directory: directory.parent)
+    for (_, members), ensemble in zip(by_setup, ensembles, strict=True):
+        selection = select_members([read_record(member) for member in members], size)
+        write_text(json.dumps(selection, indent=2) + "\n", ensemble)
 
 
 if __name__ == "__main__":
     with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        select_ensemble(
+        select_ensembles(
             directories=list(dict.fromkeys(Path(file).parent for file in snakemake.input)),
             size=snakemake.params.size,
-            ensemble=snakemake.output.ensemble,
+            ensembles=snakemake.output.ensembles,
         )

@@ -191,6 +191,28 @@ def training_blocks(config: Configuration, setup: str, seed: str) -> list[Member
     return [[(each, name) for each in chunk for name in names] for chunk in [*together, *alone]]
 
 
+def setup_blocks(config: Configuration, setup: str) -> list[Sequence[str]]:
+    """Divide the setups into the blocks that one job selects, evaluates or maps.
+
+    Parameters
+    ----------
+    config
+        The configuration.
+    setup
+        What stands for a setup that a block leaves open.
+
+    Returns
+    -------
+    list
+        ``evaluation.setups_per_job`` setups each, those of experiments apart; a single block of
+        any one setup if that is 1.
+    """
+    size = config["evaluation"]["setups_per_job"]
+    if size == 1:
+        return [[setup]]
+    return [*_chunks(config["setups"], size), *_chunks(experiment_setups(config), size)]
+
+
 def subsets(names: Sequence[str]) -> list[str]:
     """All setups that can be made of some predictor groups, smallest first."""
     ordered = sorted(names, key=GROUP_ORDER.index)

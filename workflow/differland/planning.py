@@ -6,7 +6,7 @@ The numbers per rule are in ``resources/costs.csv``, from the benchmarks of fini
 import csv
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -255,6 +255,7 @@ def shares_of_jobs(
     config: Mapping[str, Any],
     size: StudySize,
     blocks: Mapping[str, int],
+    setup_blocks: Mapping[str, tuple[str, int]],
     trained_on: str,
 ) -> list[Share]:
     """Needs of all jobs, one share per rule; targets, which do nothing, are left out.
@@ -267,14 +268,17 @@ def shares_of_jobs(
         The study.
     blocks
         Members that a job of each training rule trains.
+    setup_blocks
+        Rules of jobs that do several setups: the rule whose cost is that of one, and how many.
     trained_on
         ``train`` or ``train_gpu``.
     """
     shares = []
     for rule, count in jobs.items():
-        name = trained_on if rule in blocks else rule
+        name, number = setup_blocks.get(rule, (trained_on if rule in blocks else rule, 1))
         if name in read_costs():
             need = need_of(name, amounts(config, size, blocks.get(rule, 1)))
+            need = replace(need, seconds=number * need.seconds, disk_mb=number * need.disk_mb)
             device: Literal["CPU", "GPU"] = "GPU" if name == "train_gpu" else "CPU"
             shares.append(Share(rule, count, device, need))
     return shares

@@ -73,13 +73,17 @@ PLACES = list(SOURCES)
 
 # One kind of training job, or several where a job trains several members: training_blocks says which.
 BLOCKS = configuration.training_blocks(config, "{setup}", "{seed}")
-TRAINING = (
-    ["train"]
-    if len(BLOCKS) == 1
-    else [f"train_{number + 1}" for number in range(len(BLOCKS))]
-)
+TRAINING = names_of("train", BLOCKS)
 
-stand_for("train", TRAINING)
+# The same of jobs that select, evaluate or map several setups.
+SETUP_BLOCKS = configuration.setup_blocks(config, "{setup}")
+SETUP_RULES = {
+    kind: names_of(kind, SETUP_BLOCKS)
+    for kind in ["select_ensemble", "evaluate_ensemble", "map_parameters"]
+}
+
+for kind, names in {"train": TRAINING, **SETUP_RULES}.items():
+    stand_for(kind, names)
 
 TRAINED_ON = (
     "train_gpu"
@@ -110,9 +114,9 @@ def memory(rule, members=1):
     return lambda wildcards, attempt: amount * attempt
 
 
-def runtime(rule, members=1):
-    """Time that a job asks for, minutes: it grows with each attempt."""
-    minutes = need(rule, members).runtime_request
+def runtime(rule, members=1, setups=1):
+    """Time that a job asks for, minutes, if it does so many setups one after another; it grows with each attempt."""
+    minutes = need(rule, members).runtime_request * setups
     return lambda wildcards, attempt: minutes * attempt
 
 
@@ -138,7 +142,8 @@ def members(stage, setup, files=NETWORK_FILES):
 
 def members_root(wildcards, input):
     """The folder that holds the members of all stages and setups."""
-    return str(Path(input.ensemble).parents[2] / "members")
+    first, *_ = input.get("ensembles", [input.get("ensemble")])
+    return str(Path(first).parents[2] / "members")
 
 
 def raw_files(find):

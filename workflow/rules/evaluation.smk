@@ -12,63 +12,80 @@ rule evaluation:
         "<results>/tables/metrics.csv",
 
 
-rule evaluate_ensemble:
-    input:
-        members("{stage}", "{setup}"),
-        library("evaluation.py", "ensemble.py", "metrics.py"),
-        ensemble="<results>/ensembles/{stage}/{setup}.json",
-        driver="<results>/driver/driver.nc",
-        patches="<results>/driver/patches.nc",
-    output:
-        metrics="<results>/evaluation/{stage}/{setup}/metrics.csv",
-        cells="<results>/evaluation/{stage}/{setup}/cells.nc",
-        patches="<results>/evaluation/{stage}/{setup}/patches.nc",
-        simulation="<results>/evaluation/{stage}/{setup}/simulation.nc",
-    log:
-        "<logs>/evaluate_ensemble/{stage}/{setup}.log",
-    benchmark:
-        "<benchmarks>/evaluate_ensemble/{stage}/{setup}.tsv"
-    conda:
-        "../../envs/model.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("evaluate_ensemble"),
-        runtime=runtime("evaluate_ensemble"),
-    params:
-        members=members_root,
-        observed_variables=OBSERVED,
-        spin_up_months=config["evaluation"]["spin_up_months"],
-    message:
-        "Evaluating {wildcards.setup}, stage {wildcards.stage}"
-    script:
-        "../../scripts/evaluate_ensemble.py"
+for name, block in zip(SETUP_RULES["evaluate_ensemble"], SETUP_BLOCKS):
+    job = "{stage}/" + "..".join(dict.fromkeys([block[0], block[-1]]))
+
+    rule:
+        name:
+            name
+        input:
+            [members("{stage}", setup) for setup in block],
+            library("evaluation.py", "ensemble.py", "metrics.py"),
+            ensembles=[f"<results>/ensembles/{{stage}}/{setup}.json" for setup in block],
+            driver="<results>/driver/driver.nc",
+            patches="<results>/driver/patches.nc",
+        output:
+            **{
+                kind: [
+                    f"<results>/evaluation/{{stage}}/{setup}/{file}" for setup in block
+                ]
+                for kind, file in {
+                    "metrics": "metrics.csv",
+                    "cells": "cells.nc",
+                    "patches": "patches.nc",
+                    "simulations": "simulation.nc",
+                }.items()
+            },
+        log:
+            f"<logs>/evaluate_ensemble/{job}.log",
+        benchmark:
+            f"<benchmarks>/evaluate_ensemble/{job}.tsv"
+        conda:
+            "../../envs/model.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory("evaluate_ensemble"),
+            runtime=runtime("evaluate_ensemble", setups=len(block)),
+        params:
+            members=members_root,
+            observed_variables=OBSERVED,
+            spin_up_months=config["evaluation"]["spin_up_months"],
+        message:
+            f"Evaluating {len(block)} setup(s): {job.replace('{', '{wildcards.')}"
+        script:
+            "../../scripts/evaluate_ensemble.py"
 
 
-rule map_parameters:
-    input:
-        members("final", "{setup}"),
-        library("ensemble.py"),
-        ensemble="<results>/ensembles/final/{setup}.json",
-        driver="<results>/driver/driver.nc",
-        patches="<results>/driver/patches.nc",
-    output:
-        parameters="<results>/maps/{setup}/parameters.nc",
-    log:
-        "<logs>/map_parameters/{setup}.log",
-    benchmark:
-        "<benchmarks>/map_parameters/{setup}.tsv"
-    conda:
-        "../../envs/model.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("map_parameters"),
-        runtime=runtime("map_parameters"),
-    params:
-        members=members_root,
-    message:
-        "Mapping the parameters of {wildcards.setup}"
-    script:
-        "../../scripts/map_parameters.py"
+for name, block in zip(SETUP_RULES["map_parameters"], SETUP_BLOCKS):
+    job = "..".join(dict.fromkeys([block[0], block[-1]]))
+
+    rule:
+        name:
+            name
+        input:
+            [members("final", setup) for setup in block],
+            library("ensemble.py"),
+            ensembles=[f"<results>/ensembles/final/{setup}.json" for setup in block],
+            driver="<results>/driver/driver.nc",
+            patches="<results>/driver/patches.nc",
+        output:
+            parameters=[f"<results>/maps/{setup}/parameters.nc" for setup in block],
+        log:
+            f"<logs>/map_parameters/{job}.log",
+        benchmark:
+            f"<benchmarks>/map_parameters/{job}.tsv"
+        conda:
+            "../../envs/model.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory("map_parameters"),
+            runtime=runtime("map_parameters", setups=len(block)),
+        params:
+            members=members_root,
+        message:
+            f"Mapping the parameters of {len(block)} setup(s): {job.replace('{', '{wildcards.')}"
+        script:
+            "../../scripts/map_parameters.py"
 
 
 rule tabulate_metrics:

@@ -65,3 +65,10 @@ def spread_late_settings(name, parts):
         workflow.executor_settings.array_jobs = ",".join(
             spread_names(names, name, parts)
         )
+
+
+def names_of(name, blocks):
+    """Names of the rules of a kind of job, one for each block of what its jobs do."""
+    if len(blocks) == 1:
+        return [name]
+    return [f"{name}_{number + 1}" for number in range(len(blocks))]

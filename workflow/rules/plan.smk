@@ -24,6 +24,11 @@ rule plan:
         config_file=f"{RESULTS}/plan.json",
         size=SIZE,
         blocks={name: len(block) for name, block in zip(TRAINING, BLOCKS)},
+        setup_blocks={
+            name: (kind, len(block))
+            for kind, names in SETUP_RULES.items()
+            for name, block in zip(names, SETUP_BLOCKS)
+        },
         trained_on=TRAINED_ON,
     message:
         f"Planning study {config['study']}"

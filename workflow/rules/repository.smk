@@ -59,6 +59,8 @@ os.environ.update(PYTHONPATH=os.pathsep.join(dict.fromkeys([str(LIBRARY), *other
 os.environ.setdefault(
     "JAX_COMPILATION_CACHE_DIR", str(Path("results/.cache/jax").absolute())
 )
+# Also programs that compile within a second: a study has hundreds of jobs, each with some of them.
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 
 # Shared file systems often know no locks. Files here are written by one process and then never changed.
 os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")

@@ -100,24 +100,29 @@ for name, block in zip(TRAINING, BLOCKS):
             "../../scripts/train.py"
 
 
-rule select_ensemble:
-    input:
-        members("{stage}", "{setup}"),
-    output:
-        ensemble="<results>/ensembles/{stage}/{setup}.json",
-    log:
-        "<logs>/select_ensemble/{stage}/{setup}.log",
-    benchmark:
-        "<benchmarks>/select_ensemble/{stage}/{setup}.tsv"
-    conda:
-        "../../envs/model.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("select_ensemble"),
-        runtime=runtime("select_ensemble"),
-    params:
-        size=config["ensemble"]["select"],
-    message:
-        "Selecting the best members of {wildcards.setup}, stage {wildcards.stage}"
-    script:
-        "../../scripts/select_ensemble.py"
+for name, block in zip(SETUP_RULES["select_ensemble"], SETUP_BLOCKS):
+    job = "{stage}/" + "..".join(dict.fromkeys([block[0], block[-1]]))
+
+    rule:
+        name:
+            name
+        input:
+            [members("{stage}", setup) for setup in block],
+        output:
+            ensembles=[f"<results>/ensembles/{{stage}}/{setup}.json" for setup in block],
+        log:
+            f"<logs>/select_ensemble/{job}.log",
+        benchmark:
+            f"<benchmarks>/select_ensemble/{job}.tsv"
+        conda:
+            "../../envs/model.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory("select_ensemble"),
+            runtime=runtime("select_ensemble", setups=len(block)),
+        params:
+            size=config["ensemble"]["select"],
+        message:
+            f"Selecting the best members of {len(block)} setup(s): {job.replace('{', '{wildcards.')}"
+        script:
+            "../../scripts/select_ensemble.py"
