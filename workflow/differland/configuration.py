@@ -90,6 +90,11 @@ def merge(layers: Iterable[Configuration]) -> dict[str, Any]:
 
     An empty mapping takes the place of all that earlier ones say, which is how a later one switches
     a collection off; Snakemake's own merge would keep what they say.
+
+    Parameters
+    ----------
+    layers
+        Whole configurations, or some keys of one each; none of them is changed.
     """
     merged: dict[str, Any] = {}
     for layer in layers:
@@ -105,6 +110,13 @@ def in_order(config: Configuration, other: Configuration) -> dict[str, Any]:
     """Put keys, in sections too, in the order that another configuration has them in.
 
     The order has no meaning, but Snakemake takes another one for a change.
+
+    Parameters
+    ----------
+    config
+        What to put in order.
+    other
+        Whose keys come first, as far as ``config`` has them.
     """
     keys = {key: key for key in config}
     ordered = {}
