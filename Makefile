@@ -5,11 +5,12 @@ BIN = .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable
 SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local
 
-.PHONY: help demo test lint benchmark clean
+.PHONY: help demo test test-slurm lint benchmark clean
 
 help:
 	@echo "make demo      a small study on a synthetic planet, from raw files to report (results/demo/report.html)"
-	@echo "make test      the tests"
+	@echo "make test      the tests, but those on a Slurm cluster"
+	@echo "make test-slurm those, on a cluster that they start on this machine (Debian's slurm-wlm and munge)"
 	@echo "make lint      format, lint and types"
 	@echo "make benchmark how long training and regridding take here (results/benchmarks/*.csv);"
 	@echo "               with REFERENCE=PATH, a checkout of the published code, beside that"
@@ -21,7 +22,10 @@ demo: .venv/run
 	@echo "The report: results/demo/report.html"
 
 test: .venv/test
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not slurm" --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+test-slurm: .venv/test
+	$(BIN)/python -m pytest -m slurm
 
 lint: .venv/test
 	$(BIN)/ruff format --check .

@@ -36,7 +36,7 @@ STUDY = {
     "setups": ["PFT+CLIM+SOIL+AGE"],
     "ensemble": {"seeds": 2, "select": 2},
     "training": {"epochs": 3, "members_per_job": 1, "permit_cpu": True},
-    "evaluation": {"spin_up_months": 0},
+    "evaluation": {"spin_up_months": 0, "setups_per_job": 1},
     "analysis": {"groups": []},
 }
 """The demo study, shortened."""
