@@ -147,9 +147,9 @@ def studied(places, cluster) -> list[dict[str, str]]:
 def test_study_runs_through_slurm_without_any_help(studied, places, cluster):
     assert {job["state"] for job in studied} == {"COMPLETED"}
     rules = [rule_of(job) for job in studied]
-    # Two seeds in two stages, and in stage develop of two experiments.
-    assert rules.count("train") == 8
-    assert rules.count("evaluate_ensemble") == 4
+    # Two seeds in two stages, and in stage develop of an experiment.
+    assert rules.count("train") == 6
+    assert rules.count("evaluate_ensemble") == 3
     assert {"assemble_driver", "plot_recovery", "attribute_predictors"} <= set(rules)
     assert not [rule for rule in rules if rule.startswith("plan")]
     # Each job has a log of Slurm's, beside that of the rule.
@@ -174,7 +174,7 @@ def test_results_are_those_of_this_machine_bit_for_bit(studied, places):
     run(here, command(here, "--cores", "2", "--configfile", demo, config, "--", "evaluation"))
     results = [folder / "results/slurm" for folder in places]
     weights = sorted(path.relative_to(results[0]) for path in results[0].rglob("*.safetensors"))
-    assert len([path for path in weights if path.parts[0] == "members"]) == 8
+    assert len([path for path in weights if path.parts[0] == "members"]) == 6
     for path in weights:
         assert (results[0] / path).read_bytes() == (results[1] / path).read_bytes(), path
     for pattern in ("driver/*.nc", "gridded/**/*.nc", "evaluation/**/*.nc", "maps/**/*.nc"):
@@ -202,7 +202,7 @@ def test_plan_is_told_without_any_job(studied, places, cluster):
     config = {**STUDY, "ensemble": {"seeds": 3, "select": 2}}
     words = on_slurm(places[1], "--configfile", demo, write_config(places[1], config), "--", "plan")
     output = run(places[1], words, cluster.environment)
-    assert re.search(r"^train +4 +GPU .*guess$", output, re.MULTILINE)
+    assert re.search(r"^train +3 +GPU .*guess$", output, re.MULTILINE)
     assert len(cluster.jobs()) == len(studied)
 
 

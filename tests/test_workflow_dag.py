@@ -107,13 +107,14 @@ def paper(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def rule_blocks() -> dict[str, str]:
-    """Text of every rule by its name; the training rules are named in a loop."""
+    """Text of every rule by its name; those that are named in a loop, by their script."""
     blocks = {}
     for file in RULE_FILES:
         text = file.read_text(encoding="utf-8")
         for block in re.split(r"^(?: {4})?(?=rule\b.*:$)", text, flags=re.MULTILINE)[1:]:
             name = re.match(r"rule (\w+):", block)
-            blocks[name[1] if name else "train"] = block
+            script = re.search(r"scripts/(\w+)\.py", block)
+            blocks[name[1] if name else script[1]] = block
     return blocks
 
 
@@ -142,7 +143,7 @@ def test_every_computing_rule_is_complete(name: str) -> None:
         else rf'f?"{name}(?:\{{REGRIDDING\}})?"'
     )
     for name_of, request in (("mem_mb", "memory"), ("runtime", "runtime")):
-        assert re.search(rf"{name_of}={request}\({costs}\)", block), f"{name}: {name_of}"
+        assert re.search(rf"{name_of}={request}\({costs}(?:, setups=len\(block\))?\)", block), f"{name}: {name_of}"
     environment = re.search(r'envs/(\w+\.yaml)"', block)
     assert environment and (REPOSITORY / "envs" / environment[1]).is_file()
 
