@@ -56,6 +56,7 @@ include: "workflow/rules/experiments.smk"
 include: "workflow/rules/recovery.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/plan.smk"
+include: "workflow/rules/progress.smk"
 
 
 rule analysis:
@@ -69,6 +70,8 @@ rule analysis:
         rules.carbon_cycle.input,
         rules.experiments.input,
         rules.recovery.input,
+    message:
+        "Target {rule}"
 
 
 rule all:
@@ -81,3 +84,5 @@ rule all:
         rules.applied.input,
         rules.analysis.input,
         rules.reading.input,
+    message:
+        "Target {rule}"
