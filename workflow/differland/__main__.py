@@ -6,6 +6,7 @@ import logging
 import sys
 from pathlib import Path
 
+from differland import environment  # noqa: F401 (first: it sets what the others read)
 from differland.errors import InputError
 from differland.files import write_netcdf
 from differland.grid import regular_grid

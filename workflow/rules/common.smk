@@ -19,12 +19,7 @@ os.environ.setdefault(
     "JAX_COMPILATION_CACHE_DIR", str(Path("results/.cache/jax").absolute())
 )
 
-# Shared file systems often know no locks. Files here are written by one process and then never changed.
-os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
-
-# On a GPU that others use too, JAX must not take most of its memory at once.
-os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-
+from differland import environment  # first: it sets what the others read
 from differland import (
     HOW_TRAINED,
     MODEL_VERSION,

@@ -1,1 +1,10 @@
 """Figures of a study: one module per figure family, one function per figure."""
+
+import os
+
+try:
+    import matplotlib  # noqa: F401
+except ValueError:
+    # A terminal within a notebook names the notebook's backend, which is not installed here. Figures
+    # are files and need no screen.
+    os.environ["MPLBACKEND"] = "agg"
