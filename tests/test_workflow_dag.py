@@ -126,7 +126,7 @@ COMPUTING = {
 
 
 def test_every_script_is_that_of_a_rule() -> None:
-    assert {script.stem for script in SCRIPTS} == {*COMPUTING, "plan"}
+    assert {script.stem for script in SCRIPTS} == {*COMPUTING, "plan", "status"}
 
 
 @pytest.mark.parametrize("name", COMPUTING)

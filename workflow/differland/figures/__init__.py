@@ -5,6 +5,6 @@ import os
 try:
     import matplotlib  # noqa: F401
 except ValueError:
-    # A terminal within a notebook names the notebook's backend, which is not installed here. Figures
+    # A terminal within a notebook names a backend that is not installed here. Figures
     # are files and need no screen.
     os.environ["MPLBACKEND"] = "agg"
