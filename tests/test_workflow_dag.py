@@ -3,6 +3,7 @@
 import ast
 import re
 import resource
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -328,6 +329,28 @@ def test_what_is_run_again_depends_on_no_profile(
     assert {trigger.name for trigger in triggers} == {"MTIME", "PARAMS", "INPUT", "SOFTWARE_ENV"}
 
 
+DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+
+
+def commands() -> Iterator[str]:
+    """Commands of Snakemake that the documents print."""
+    for document in DOCUMENTS:
+        text = document.read_text(encoding="utf-8").replace("\\\n", " ")
+        yield from re.findall(r"^ *(snakemake [^#\n]+)", text, re.MULTILINE)
+        yield from re.findall(r"`(snakemake [^`]+)`", text)
+
+
+@pytest.mark.parametrize("command", dict.fromkeys(commands()))
+def test_options_of_printed_commands_swallow_no_target(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    arguments = [word for word in shlex.split(command)[1:] if word != "..."]
+    _, settings = parse_args(arguments)
+    assert all(str(file).endswith(".yaml") for file in settings.configfile)
+    assert all("=" in entry for entry in settings.config)
+
+
 def test_what_is_run_again_is_the_same_from_another_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -529,6 +552,20 @@ def test_a_run_tells_what_it_does_and_how_long_it_takes(study: tuple[Path, Run])
     assert lines[-4:-2] == ["Finished jobid: 0 (Rule: evaluation)", "14 of 14 steps (100%) done"]
     # No list of files is so long that it hides these.
     assert max(map(len, lines)) < 200
+
+
+@pytest.mark.slow
+def test_status_tells_where_the_study_stands(study: tuple[Path, Run]) -> None:
+    result = study[1]("--", "status")
+    assert result.returncode == 0, result.stdout + result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0] == "Study tiny in results/tiny:"
+    assert lines[1:3] == ["members, develop, CLIM: 2 of 2", "members, final, CLIM: 2 of 2"]
+    assert "evaluations: 2 of 2" in lines
+    assert "No job failed." in lines
+    assert re.search(r"^[\d.]+ core hours left in \d+ jobs", result.stdout, re.MULTILINE)
+    # What it writes is no part of the study.
+    (study[0] / "results/tiny/logs/status.log").unlink()
 
 
 @pytest.mark.slow

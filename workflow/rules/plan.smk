@@ -1,5 +1,5 @@
 # What a study is going to cost, told before anything is submitted:   snakemake plan
-# Where it stands, told at any time:   snakemake status   (with --nolock while it runs)
+# Where it stands, told at any time, also while it runs:   snakemake status
 
 
 def dry_run(config_file):
