@@ -348,7 +348,7 @@ def test_options_of_printed_commands_swallow_no_target(
     arguments = [word for word in shlex.split(command)[1:] if word != "..."]
     _, settings = parse_args(arguments)
     assert all(str(file).endswith(".yaml") for file in settings.configfile)
-    assert all("=" in entry for entry in settings.config)
+    assert all("=" in entry for entry in settings.config or [])
 
 
 def test_what_is_run_again_is_the_same_from_another_folder(
