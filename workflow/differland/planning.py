@@ -74,7 +74,7 @@ class Cost:
     memory_per, time_per, disk_per
         What is counted in millions; see :func:`amounts`.
     recorded
-        Whether the numbers come from benchmarks; else they are a guess.
+        Whether memory and time come from benchmarks; else they are a guess.
     """
 
     memory: tuple[float, float]
