@@ -12,7 +12,6 @@ def status(
     results: str,
     wanted: Mapping[str, Any],
     cores: Mapping[str, int],
-    on_gpu: Sequence[str],
     config_file: str,
     dry_run: Sequence[str],
     plan: Mapping[str, Any],
@@ -24,7 +23,7 @@ def status(
         left = planning.shares_of_jobs(jobs, configuration, **plan)
     except RuntimeError as error:
         left = str(error)
-    lines = status_lines(configuration, Path(results), Wanted(**wanted), left, cores, on_gpu)
+    lines = status_lines(configuration, Path(results), Wanted(**wanted), left, cores)
     print("\n".join(lines))
 
 

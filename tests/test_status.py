@@ -50,9 +50,9 @@ def write_job(results: Path, name: str, log: str, seconds: float | None = None) 
         benchmark.write_text(f"s\th:m:s\tmax_rss\n{seconds}\t-\t100\n")
 
 
-def lines(results: Path, configuration: dict, left=(), on_gpu=(), **files) -> list[str]:
+def lines(results: Path, configuration: dict, left=(), **files) -> list[str]:
     wanted = Wanted([("develop", "CLIM"), ("final", "CLIM")], ["01", "02"], FILES, files)
-    return list(status_lines(configuration, results, wanted, left, {"train": 4}, on_gpu))
+    return list(status_lines(configuration, results, wanted, left, {"train": 4}))
 
 
 def test_members_and_checkpoints_are_told_by_stage_and_setup(results, configuration):
@@ -111,7 +111,9 @@ def test_hours_are_those_of_cores_and_gpus(results, configuration):
     # Two hours on four cores, and half an hour on one.
     assert "8.50 core hours spent in 2 finished jobs" in told
     assert "12.50 core hours left in 4 jobs, a guess in part" in told
-    told = lines(results, configuration, [Share("train_1", 3, "GPU", need, "train_gpu")], ["train"])
+    record_file = results / "members/develop/CLIM/01/member.json"
+    record_file.write_text(json.dumps({"device": "gpu NVIDIA H100"}))
+    told = lines(results, configuration, [Share("train_1", 3, "GPU", need, "train_gpu")])
     assert "2.00 GPU hours spent in 1 finished jobs" in told
     assert "0.50 core hours spent in 1 finished jobs" in told
     assert "3.00 GPU hours left in 3 jobs" in told

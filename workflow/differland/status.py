@@ -5,6 +5,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -67,7 +68,6 @@ def status_lines(
     wanted: Wanted,
     left: Sequence[Share] | str,
     cores: Mapping[str, int],
-    on_gpu: Collection[str],
 ) -> Iterator[str]:
     """Lines of text that say where a study stands.
 
@@ -83,8 +83,6 @@ def status_lines(
         Jobs that are left to be run, or why they cannot be told.
     cores
         Cores that a job holds, by the name under which a rule has its benchmarks; others hold one.
-    on_gpu
-        Such names of the rules whose jobs have GPUs.
     """
     yield f"Study {config['study']} in {results}:"
     yield from _member_lines(config, results, wanted)
@@ -101,7 +99,7 @@ def status_lines(
     for job in failed:
         yield f"failed {job.written:%d %b %H:%M}: {job.log}: {job.failure}"
     yield f"{len(failed)} job(s) failed" if failed else "No job failed."
-    yield from _hour_lines(results / "benchmarks", left, cores, on_gpu)
+    yield from _hour_lines(results, left, cores)
 
 
 def _member_lines(config: Mapping[str, Any], results: Path, wanted: Wanted) -> Iterator[str]:
@@ -164,19 +162,22 @@ def _rule(place: Path) -> str:
 
 
 def _hour_lines(
-    benchmarks: Path, left: Sequence[Share] | str, cores: Mapping[str, int], on_gpu: Collection[str]
+    results: Path, left: Sequence[Share] | str, cores: Mapping[str, int]
 ) -> Iterator[str]:
     """Hours of GPUs and of CPU cores, spent and left."""
     spent: defaultdict[str, float] = defaultdict(float)
     jobs: Counter[str] = Counter()
-    for file in benchmarks.rglob("*.tsv"):
-        rule = _rule(file.relative_to(benchmarks))
-        unit = "GPU" if rule in on_gpu else "core"
+    gpu = _trained_on_gpu(results)
+    for file in (results / "benchmarks").rglob("*.tsv"):
+        rule = _rule(file.relative_to(results / "benchmarks"))
+        on_gpu = gpu and rule == "train"
+        unit = "GPU" if on_gpu else "core"
         with file.open(encoding="utf-8", newline="") as stream:
             for row in csv.DictReader(stream, delimiter="\t"):
-                spent[unit] += (
-                    float(row["s"]) / 3600 * (1 if rule in on_gpu else cores.get(rule, 1))
-                )
+                held = 1 if on_gpu else cores.get(rule, 1)
+                # A table that is being written may break off.
+                with suppress(TypeError, ValueError):
+                    spent[unit] += held * float(row["s"]) / 3600
         jobs[unit] += 1
     for unit, hours in spent.items():
         yield f"{hours:.2f} {unit} hours spent in {jobs[unit]} finished jobs"
@@ -195,3 +196,13 @@ def _hour_lines(
             yield f"{hours:.2f} {unit} hours left in {count} jobs{guess}"
     if not left:
         yield "Nothing is left to be run."
+
+
+def _trained_on_gpu(results: Path) -> bool:
+    """Whether most members tell that they were trained on a GPU."""
+    devices: Counter[bool] = Counter()
+    for path in results.glob("members/*/*/*/member.json"):
+        with suppress(OSError, ValueError, LookupError):
+            record = json.loads(path.read_text(encoding="utf-8"))
+            devices[not record["device"].startswith("cpu")] += 1
+    return devices[True] > devices[False]

@@ -58,7 +58,6 @@ rule status:
             },
         },
         cores={"train": config["training"]["threads"]},
-        on_gpu=["train"] if TRAINED_ON == "train_gpu" else [],
         dry_run=dry_run(f"{RESULTS}/status.json"),
         config_file=f"{RESULTS}/status.json",
         plan=HOW_PLANNED,
