@@ -383,7 +383,7 @@ class TestStyle:
             env=os.environ
             | {
                 # As in a terminal within Jupyter, whose packages are not here.
-                "MPLBACKEND": "module://matplotlib_inline_that_is_not_here.backend_inline",
+                "MPLBACKEND": "module://matplotlib_inline.backend_inline",
                 "MATPLOTLIBRC": str(tmp_path),
             },
             check=True,
