@@ -61,6 +61,7 @@ include: "workflow/rules/experiments.smk"
 include: "workflow/rules/recovery.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/plan.smk"
+include: "workflow/rules/progress.smk"
 
 
 rule analysis:
@@ -74,6 +75,8 @@ rule analysis:
         rules.carbon_cycle.input,
         rules.experiments.input,
         rules.recovery.input,
+    message:
+        "Target {rule}"
 
 
 rule all:
@@ -86,3 +89,5 @@ rule all:
         rules.applied.input,
         rules.analysis.input,
         rules.reading.input,
+    message:
+        "Target {rule}"

@@ -2,14 +2,19 @@
 
 Run ``python benchmarks/costs.py FOLDER:CONFIG [FOLDER:CONFIG]``, with the results folder of a study
 and the configuration file it was run with: a small study first, a large one second. Base and slope
-of a rule are those of the line through both; what only the small one has becomes a constant. What a
-row is counted in (the columns ``..._per``) stays as it is. Rows without any benchmark stay too, and
-those of raw products: theirs is the cost of native files, which ``benchmarks/raw.py`` times.
+of a rule are those of the line through both. What a row is counted in (the columns ``..._per``)
+stays as it is.
+
+A row is written, as ``recorded``, only if benchmarks say all of it: memory, time and, where results
+take notable space, disk. What grows with the size of a study needs studies of two sizes. All other
+rows stay as they are, guesses among them; so do those of raw products, whose cost is that of native
+files, which ``benchmarks/raw.py`` times.
 """
 
 import argparse
 import csv
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +39,14 @@ RESULTS: Mapping[str, str] = {
 }
 """What takes disk space: files or folders that one job writes (``train``: one member)."""
 
-NATIVE = ("regrid_static", "regrid_year", "calibrate_burned_area", "read_towers", "regrid_climates")
-"""Rules whose cost does not follow from a study's size."""
+OF_OTHER_FILES = (
+    *("regrid_static", "regrid_year", "calibrate_burned_area", "read_towers", "regrid_climates"),
+    "apply_ensemble",
+)
+"""Rules whose cost does not follow from a study's size, but from native files or other drivers."""
+
+Points = Sequence[tuple[float, float]]
+"""Amount, in millions, and what was measured there."""
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -51,56 +62,116 @@ def size_mb(path: Path) -> float:
     return sum(file.stat().st_size for file in files) / 1e6
 
 
-def recorded(folder: Path) -> dict[str, dict[str, float]]:
-    """Peak memory (MB), time (s) and disk (MB) of a job of each rule."""
+def benchmarks_of(folder: Path, rule: str, config: Mapping[str, Any]) -> list[Path]:
+    """Benchmarks of jobs of a rule that are as large as the study makes them."""
+    if (file := folder / f"{rule}.tsv").is_file():
+        return [file]
+    files = folder.joinpath(rule).rglob("*.tsv")
+    if rule == "train":
+        # Of jobs with most members; experiments may train for other numbers of epochs.
+        largest = max(configuration.training_blocks(config, "*", "*"), key=len)
+        ends = [
+            "..".join(dict.fromkeys([first, last]))
+            for first, last in zip(largest[0], largest[-1], strict=True)
+        ]
+        files = (folder / rule).glob("/".join(["*", *ends]) + ".tsv")
+    return [file for file in files if "applied" not in file.parts and "@" not in str(file)]
+
+
+def recorded(folder: Path, config: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Peak memory (MB), time (s) and disk (MB) of a job of each rule, where they are known."""
     found: dict[str, dict[str, float]] = {}
-    rules = sorted({path.relative_to(folder).parts[0] for path in folder.rglob("*.tsv")})
-    for rule in rules:
-        place = folder / rule
-        files = [place] if place.is_file() else list(place.rglob("*.tsv"))
+    for rule in sorted({path.name.removesuffix(".tsv") for path in folder.glob("*")}):
+        files = benchmarks_of(folder, rule, config)
+        if not files:
+            continue
         table = pd.concat([pd.read_csv(file, sep="\t") for file in files])
-        rss = pd.to_numeric(table["max_rss"], errors="coerce")
-        found[rule.removesuffix(".tsv")] = {
-            "memory": float(rss.max()),
-            "time": float(table["s"].median()),
-        }
+        memory, seconds = (
+            pd.to_numeric(table[name], errors="coerce").dropna() for name in ("max_rss", "s")
+        )
+        found[rule] = {}
+        if len(memory) and len(seconds):
+            found[rule] = {"memory": float(memory.max()), "time": float(seconds.median())}
     for rule, pattern in RESULTS.items():
         sizes = [size_mb(path) for path in folder.parent.glob(pattern)]
         if rule in found and sizes:
             found[rule]["disk"] = max(sizes)
+    records = list(folder.parent.glob("members/*/*/*/member.json"))
+    if "train" in found and any(not _on_cpu(record) for record in records):
+        # Its row is another, and a study on both is none.
+        measured = found.pop("train")
+        if not any(map(_on_cpu, records)):
+            found["train_gpu"] = measured
     return found
+
+
+def _on_cpu(record: Path) -> bool:
+    device: str = json.loads(record.read_text(encoding="utf-8"))["device"]
+    return device.startswith("cpu")
+
+
+def line_through(points: Points, per: str) -> tuple[float, float] | None:
+    """Base and slope of a cost, or None if the points do not say both."""
+    if not points:
+        return None
+    (x1, y1), (x2, y2) = min(points), max(points)
+    if per == "job":
+        return max(y for _, y in points), 0.0
+    if x1 == x2:
+        return None
+    slope = (y2 - y1) / (x2 - x1)
+    if slope <= 0:
+        return max(y1, y2), 0.0
+    base = y1 - slope * x1
+    # Costs that grow faster than the study are those of the larger one.
+    return (base, slope) if base >= 0 else (0.0, y2 / x2)
+
+
+def updated(
+    row: Mapping[str, str],
+    studies: Sequence[tuple[Mapping[str, Mapping[str, float]], Mapping[str, float]]],
+) -> dict[str, str]:
+    """A row of the table with what was measured, or as it was if not all of it was."""
+    rule = row["rule"]
+    result = dict(row)
+    needed = ["memory", "time"]
+    if rule.removesuffix("_gpu") in RESULTS:
+        needed.append("disk")
+    if rule in OF_OTHER_FILES:
+        return result
+    for name in needed:
+        per = row[f"{name}_per"]
+        points = [
+            (amount[per] / 1e6, found[rule][name])
+            for found, amount in studies
+            if name in found.get(rule, {})
+        ]
+        line = line_through(points, per)
+        if line is None:
+            return dict(row)
+        result[f"{name}_base"], result[f"{name}_slope"] = (f"{value:.4g}" for value in line)
+    return result | {"origin": "recorded"}
+
+
+def read_study(text: str) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+    """What was measured in a study, ``FOLDER:CONFIG``, and how much of everything a job has."""
+    folder, config = (Path(part) for part in text.split(":"))
+    settings = read_config(config)
+    size = planning.study_size(settings, folder / "driver/driver.nc")
+    if size.guessed:
+        raise SystemExit(f"{folder}: expected driver/driver.nc, which has the study's size")
+    members = max(len(block) for block in configuration.training_blocks(settings, "", ""))
+    amount = planning.amounts(settings, size, members)
+    return recorded(folder / "benchmarks", settings), amount
 
 
 def main() -> None:
     """Update the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("studies", nargs="+", metavar="FOLDER:CONFIG")
-    studies = []
-    for text in parser.parse_args().studies:
-        folder, config = (Path(part) for part in text.split(":"))
-        settings = read_config(config)
-        size = planning.study_size(settings, folder / "driver/driver.nc")
-        members = max(len(block) for block in configuration.training_blocks(settings, "", ""))
-        amount = planning.amounts(settings, size, members)
-        studies.append((recorded(folder / "benchmarks"), amount))
+    studies = [read_study(text) for text in parser.parse_args().studies]
     with planning.COSTS.open(newline="") as stream:
-        table = list(csv.DictReader(stream))
-    for row in table:
-        if row["rule"] in NATIVE:
-            continue
-        for name in ("memory", "time", "disk"):
-            points = [
-                (amount[row[f"{name}_per"]] / 1e6, found[row["rule"]][name])
-                for found, amount in studies
-                if name in found.get(row["rule"], {})
-            ]
-            if not points:
-                continue
-            (x1, y1), (x2, y2) = points[0], points[-1]
-            slope = max(0.0, (y2 - y1) / (x2 - x1)) if x2 > x1 else 0.0
-            base = max(y2, y1) if slope == 0 else max(y1 - slope * x1, 0.0)
-            row[f"{name}_base"], row[f"{name}_slope"] = f"{base:.4g}", f"{slope:.4g}"
-            row["origin"] = "recorded"
+        table = [updated(row, studies) for row in csv.DictReader(stream)]
     with planning.COSTS.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, table[0], lineterminator="\n")
         writer.writeheader()

@@ -1,6 +1,9 @@
 """Every figure: it draws, its axes carry units, and the numbers printed in it are right."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import cartopy.crs as ccrs
@@ -362,6 +365,31 @@ class TestStyle:
         before = dict(matplotlib.rcParams)
         identifiability.draw_identifiability(make_identifiability())
         assert dict(matplotlib.rcParams) == before
+
+    def test_neither_the_terminal_nor_a_matplotlibrc_changes_a_figure(self, tmp_path: Path) -> None:
+        (tmp_path / "matplotlibrc").write_text(
+            "text.usetex: True\nfont.family: serif\nsavefig.bbox: tight\nlines.linewidth: 9\n"
+        )
+        program = (
+            "import sys; sys.path[:0] = sys.argv[2:]\n"
+            "from differland.figures import identifiability, style\n"
+            "from test_figures import make_identifiability\n"
+            "drawn = identifiability.draw_identifiability(make_identifiability())\n"
+            "style.save(drawn, sys.argv[1])"
+        )
+        there, here = tmp_path / "there.png", tmp_path / "here.png"
+        subprocess.run(
+            [sys.executable, "-c", program, str(there), *sys.path],
+            env=os.environ
+            | {
+                # As in a terminal within Jupyter, whose packages are not here.
+                "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+                "MATPLOTLIBRC": str(tmp_path),
+            },
+            check=True,
+        )
+        style.save(identifiability.draw_identifiability(make_identifiability()), here)
+        assert there.read_bytes() == here.read_bytes()
 
     def test_save_writes_both_files_the_same_every_time(self, tmp_path: Path) -> None:
         contents = []

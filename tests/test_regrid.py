@@ -1,8 +1,11 @@
 """Regridding: hand-derived numbers, what is conserved, what is missing, and whole files."""
 
+import fcntl
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import netCDF4
@@ -607,3 +610,30 @@ def test_cdo_gives_the_same(name, resolution, tmp_path):
     theirs, ours = read_netcdf(tmp_path / "cdo.nc")["x"], read_netcdf(tmp_path / "out.nc")["x"]
     np.testing.assert_array_equal(np.isnan(ours), np.isnan(theirs))
     np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+def test_files_are_read_and_written_where_no_lock_can_be_had(tmp_path: Path) -> None:
+    """As on many shared file systems; here, another process holds the lock."""
+    source = tmp_path / "in.nc"
+    latitudes, longitudes = np.arange(-87.5, 90, 5), np.arange(2.5, 360, 5)
+    xr.Dataset(
+        {"x": (("lat", "lon"), np.ones((latitudes.size, longitudes.size)))},
+        {
+            "lat": ("lat", latitudes, {"units": "degrees_north"}),
+            "lon": ("lon", longitudes, {"units": "degrees_east"}),
+        },
+    ).to_netcdf(source)
+    environment = {
+        name: value for name, value in os.environ.items() if name != "HDF5_USE_FILE_LOCKING"
+    }
+    with source.open("rb+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "differland", "regrid", str(source)),
+                *(str(tmp_path / "out.nc"), "--resolution", "10"),
+            ],
+            env=environment | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            check=True,
+        )
+    assert (tmp_path / "out.nc").is_file()

@@ -5,16 +5,19 @@ import json
 import re
 from base64 import b64decode
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import jinja2
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 import yaml
+from docutils.core import publish_parts
 
 from differland import reporting
-from differland.reporting import Study
+from differland.reporting import TEMPLATES, Study
 from differland.tables import TRAITS
 
 CONFIG = Path(__file__).resolve().parents[1] / "config" / "config.yaml"
@@ -186,3 +189,20 @@ def test_page_of_tables_stays_small_enough_for_browsers():
     found = re.findall(r"the first ([\d,]+) of 300,000 rows", unpacked(page))
     assert len(found) == 1 and int(found[0].replace(",", "")) > 5_000
     assert "of 100 rows" not in page
+
+
+@pytest.mark.parametrize("categories", [["01 Summary", "02 Fit and skill"], ["02 Fit and skill"]])
+def test_the_first_page_links_only_to_what_the_report_has(
+    categories: list[str], configuration: dict
+) -> None:
+    template = jinja2.Template((TEMPLATES / "workflow.rst").read_text(encoding="utf-8"))
+    text = template.render(
+        snakemake=SimpleNamespace(config=configuration),
+        categories=[SimpleNamespace(name=name) for name in categories],
+    )
+    # As Snakemake adds them: one target for each category.
+    links = "".join(f"\n.. _{name}: javascript:app.showCategory()" for name in categories)
+    page = publish_parts(f"{text}\n{links}\n", writer_name="html")["html_body"]
+    assert "system-message" not in page
+    assert ("javascript:app.showCategory" in page) == ("01 Summary" in categories)
+    assert "Categories 02 to 09 follow" in page

@@ -3,6 +3,7 @@
 import ast
 import re
 import resource
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from snakemake.cli import parse_args
 
 from differland.files import write_netcdf
 from differland.planning import StudySize, amounts, need_of, read_costs
@@ -126,7 +128,7 @@ COMPUTING = {
 
 
 def test_every_script_is_that_of_a_rule() -> None:
-    assert {script.stem for script in SCRIPTS} == {*COMPUTING, "plan"}
+    assert {script.stem for script in SCRIPTS} == {*COMPUTING, "plan", "status"}
 
 
 @pytest.mark.parametrize("name", COMPUTING)
@@ -292,19 +294,70 @@ def test_plan_tells_jobs_hours_memory_and_disk(paper: Path, configuration: dict)
     assert re.search(r"^GPU: 30 jobs, [\d.]+ hours, a guess", on_gpu.stdout, re.MULTILINE)
 
 
-def test_site_profile_takes_the_place_of_the_block_for_this_cluster(paper: Path) -> None:
-    site = paper / "site"
-    site.mkdir()
-    (site / "config.yaml").write_text(
+def test_site_profile_takes_the_place_of_the_block_for_this_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.yaml").write_text(
         "default-resources: {slurm_partition: standard, slurm_account: mine}\n"
         "set-resources: {train: {slurm_partition: volta, gpu: 1}}\n"
     )
-    profiles = ["--profile", str(REPOSITORY / "slurm"), "--workflow-profile", str(site)]
-    result = snakemake(paper, *profiles, "--dry-run")
-    output = result.stdout + result.stderr
-    # Dry runs show resources of the target alone, since all other rules have messages.
-    assert re.search(r"resources: .*slurm_partition=standard, slurm_account=mine", output)
-    assert "slurm_partition=cpu" not in output
+    monkeypatch.chdir(REPOSITORY)
+    _, settings = parse_args(["--profile", "slurm", "--profile", str(tmp_path)])
+    assert settings.default_resources["slurm_partition"].raw == "standard"
+    assert settings.default_resources["slurm_account"].raw == "mine"
+    assert "attempt" not in settings.default_resources
+    # What is not in the block stays.
+    assert (settings.executor, settings.jobs) == ("slurm", 400)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--profile", "slurm"],
+        ["--profile", "workflow/profiles/local"],
+        ["--configfile", "config/demo.yaml", "--cores", "2"],
+        ["--profile", "slurm", "--workflow-profile", "workflow/profiles/local"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_run_again_depends_on_no_profile(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    triggers = parse_args(arguments)[1].rerun_triggers
+    # Not the code: a new version of the repository does not train all members again.
+    assert {trigger.name for trigger in triggers} == {"MTIME", "PARAMS", "INPUT", "SOFTWARE_ENV"}
+
+
+DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+
+
+def commands() -> Iterator[str]:
+    """Commands of Snakemake that the documents print."""
+    for document in DOCUMENTS:
+        text = document.read_text(encoding="utf-8").replace("\\\n", " ")
+        yield from re.findall(r"^ *(snakemake [^#\n]+)", text, re.MULTILINE)
+        yield from re.findall(r"`(snakemake [^`]+)`", text)
+
+
+@pytest.mark.parametrize("command", dict.fromkeys(commands()))
+def test_options_of_printed_commands_swallow_no_target(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    arguments = [word for word in shlex.split(command)[1:] if word != "..."]
+    _, settings = parse_args(arguments)
+    assert all(str(file).endswith(".yaml") for file in settings.configfile)
+    assert all("=" in entry for entry in settings.config or [])
+
+
+def test_what_is_run_again_is_the_same_from_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _, settings = parse_args(["--snakefile", str(REPOSITORY / "Snakefile")])
+    assert "CODE" not in {trigger.name for trigger in settings.rerun_triggers}
 
 
 def test_what_is_set_for_train_reaches_every_kind_of_training_job(paper: Path) -> None:
@@ -543,7 +596,33 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
 
     result = run("--", "evaluation")
     assert result.returncode == 0, result.stdout + result.stderr
+    (directory / "terminal.txt").write_text(result.stderr, encoding="utf-8")
     return directory, run
+
+
+@pytest.mark.slow
+def test_a_run_tells_what_it_does_and_how_long_it_takes(study: tuple[Path, Run]) -> None:
+    lines = (study[0] / "terminal.txt").read_text(encoding="utf-8").splitlines()
+    assert any(re.fullmatch(r"Job \d+: Training 1 member\(s\): final/CLIM/02", x) for x in lines)
+    done = lines.index(next(line for line in lines if re.match(r"4 of \d+ steps", line)))
+    assert re.fullmatch(r"About [\w. ]+ left(, a guess)?", lines[done + 1])
+    assert lines[-4:-2] == ["Finished jobid: 0 (Rule: evaluation)", "14 of 14 steps (100%) done"]
+    # No list of files is so long that it hides these.
+    assert max(map(len, lines)) < 200
+
+
+@pytest.mark.slow
+def test_status_tells_where_the_study_stands(study: tuple[Path, Run]) -> None:
+    result = study[1]("--", "status")
+    assert result.returncode == 0, result.stdout + result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0] == "Study tiny in results/tiny:"
+    assert lines[1:3] == ["members, develop, CLIM: 2 of 2", "members, final, CLIM: 2 of 2"]
+    assert "evaluations: 2 of 2" in lines
+    assert "No job failed." in lines
+    assert re.search(r"^[\d.]+ core hours left in \d+ jobs", result.stdout, re.MULTILINE)
+    # What it writes is no part of the study.
+    (study[0] / "results/tiny/logs/status.log").unlink()
 
 
 @pytest.mark.slow

@@ -12,6 +12,15 @@ from differland.files import write_text
 REASON = ".reason"
 """Ends the name of a file beside a log: why the job failed, where another attempt would too."""
 
+FAILED = "failed"
+NOT_TRIED_AGAIN = "not tried again"
+
+
+def failure(log: str) -> str | None:
+    """Why a job failed: the last line of its log, if that ends in a failure; else None."""
+    told = f" ERROR differland: {FAILED}\n" in log or log.startswith(NOT_TRIED_AGAIN)
+    return log.rstrip().splitlines()[-1] if told else None
+
 
 def is_hopeless(error: BaseException) -> bool:
     """Whether doing the same again would fail again.
@@ -53,7 +62,7 @@ def record(path: Path | str, attempt: int = 1) -> Iterator[None]:
     target.parent.mkdir(parents=True, exist_ok=True)
     reason = target.with_name(f".{target.name}{REASON}")
     if attempt > 1 and reason.is_file():
-        text = f"not tried again, since it would fail in the same way:\n{reason.read_text()}"
+        text = f"{NOT_TRIED_AGAIN}, since it would fail in the same way:\n{reason.read_text()}"
         write_text(text, target)
         raise RuntimeError(text)
     reason.unlink(missing_ok=True)
@@ -72,7 +81,7 @@ def record(path: Path | str, attempt: int = 1) -> Iterator[None]:
     except BaseException as error:
         loggers[0].removeHandler(terminal)
         text = traceback.format_exc()
-        loggers[0].error("failed\n%s", text)
+        loggers[0].error("%s\n%s", FAILED, text)
         if is_hopeless(error):
             write_text(text, reason)
         raise

@@ -4,8 +4,11 @@ The numbers per rule are in ``resources/costs.csv``, from the benchmarks of fini
 """
 
 import csv
+import json
 import math
-from collections.abc import Iterator, Mapping
+import re
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -14,6 +17,7 @@ from typing import Any, Literal
 import netCDF4
 import numpy as np
 
+from differland.files import write_text
 from differland.tables import PREDICTOR_GROUPS, RESOURCES
 
 COSTS = RESOURCES / "costs.csv"
@@ -70,7 +74,7 @@ class Cost:
     memory_per, time_per, disk_per
         What is counted in millions; see :func:`amounts`.
     recorded
-        Whether the numbers come from benchmarks; else they are a guess.
+        Whether memory and time come from benchmarks; else they are a guess.
     """
 
     memory: tuple[float, float]
@@ -237,17 +241,47 @@ class Share:
         ``GPU`` or ``CPU``.
     need
         Of one of them.
+    kind
+        Key of the rule's costs: ``train`` for all kinds of training jobs on CPU cores.
     """
 
     rule: str
     jobs: int
     device: Literal["CPU", "GPU"]
     need: Need
+    kind: str
 
     @property
     def hours(self) -> float:
         """Of all jobs together."""
         return self.jobs * self.need.seconds / 3600
+
+
+def count_jobs(
+    config: Mapping[str, Any], config_file: Path, dry_run: Sequence[str]
+) -> dict[str, int]:
+    """Number of jobs of each rule that are left to be run.
+
+    Parameters
+    ----------
+    config
+        The configuration.
+    config_file
+        Where it is written for the dry run.
+    dry_run
+        A command that prints a table of rules and numbers.
+
+    Raises
+    ------
+    RuntimeError
+        The command fails.
+    """
+    write_text(json.dumps(config), config_file)
+    found = subprocess.run(dry_run, capture_output=True, text=True, check=False)
+    if found.returncode:
+        raise RuntimeError(f"the dry run failed:\n{found.stdout}{found.stderr}")
+    counts = re.findall(r"^(\w+) +(\d+)$", found.stdout + found.stderr, re.MULTILINE)
+    return {rule: int(count) for rule, count in counts}
 
 
 def shares_of_jobs(
@@ -280,7 +314,7 @@ def shares_of_jobs(
             need = need_of(name, amounts(config, size, blocks.get(rule, 1)))
             need = replace(need, seconds=number * need.seconds, disk_mb=number * need.disk_mb)
             device: Literal["CPU", "GPU"] = "GPU" if name == "train_gpu" else "CPU"
-            shares.append(Share(rule, count, device, need))
+            shares.append(Share(rule, count, device, need, name))
     return shares
 
 

@@ -48,8 +48,12 @@ from differland.network import (
 )
 from differland.packing import TrainingData, preparation
 from differland.patches import Split, Stage, draw_split
+from differland.progress import in_words
 
 logger = logging.getLogger(__name__)
+
+BAR_INTERVAL = 1
+"""Seconds between two looks of the bar in the terminal."""
 
 ROOM_OF_MEMBER = 2**21
 """Bytes that must be free for a member's results and checkpoints: ten times what they take."""
@@ -442,6 +446,16 @@ class _Block:
         return ", ".join(parts)
 
 
+def _shown(stage: Stage, members: Sequence[tuple[str, str]]) -> str:
+    """How a block is called in the terminal."""
+    if len(members) == 1:
+        return f"{stage} {'/'.join(members[0])}"
+    setups = {setup for setup, _ in members}
+    return (
+        f"{stage} {setups.pop() if len(setups) == 1 else ''}".strip() + f", {len(members)} members"
+    )
+
+
 def train_block(
     data: TrainingData,
     members: Sequence[tuple[str, str]],
@@ -487,12 +501,15 @@ def train_block(
     todo = sum(epochs - progress.epoch for progress in block.progress)
     if todo:
         run = block.compile()
+        # Bars of jobs side by side take turns on one line: each fills all of it.
         bar = tqdm(
             total=epochs,
             initial=min(p.epoch for p in block.progress),
             unit="epoch",
-            desc=f"{stage}, {len(members)} members",
+            desc=_shown(stage, members),
             disable=None,
+            dynamic_ncols=True,
+            mininterval=BAR_INTERVAL,
         )
         started = time.monotonic()
         count = 0
@@ -505,15 +522,17 @@ def train_block(
                 block.progress[index].epoch = epoch + 1
             line = block.describe(active & ~failed, failed) if (active & ~failed).any() else "-"
             count += 1
+            pace = (time.monotonic() - started) / count
             logger.info(
-                "epoch %d/%d: %s, %.2f s per epoch",
+                "epoch %d/%d: %s, %.2f s per epoch, %s left",
                 epoch + 1,
                 epochs,
                 line,
-                (time.monotonic() - started) / count,
+                pace,
+                in_words(pace * (epochs - epoch - 1)),
             )
-            bar.n = epoch + 1
-            bar.set_postfix_str(line)
+            bar.set_postfix_str(line.partition(" (")[0], refresh=False)
+            bar.update(epoch + 1 - bar.n)
             if (epoch + 1) % settings.checkpoint_interval == 0 or epoch + 1 == epochs:
                 for index in np.flatnonzero(active & ~failed).tolist():
                     block.save(index)

@@ -18,6 +18,8 @@ rule attribution:
         ),
         expand("<results>/figures/{setup}/group_importance.png", setup=OF_GROUPS),
         "<results>/figures/dependence.png",
+    message:
+        "Target {rule}"
 
 
 rule attribute_predictors:

@@ -24,6 +24,8 @@ rule carbon_cycle:
         + ["<results>/figures/carbon_cycle/regions.png"]
         if INVERSIONS
         else [],
+    message:
+        "Target {rule}"
 
 
 rule regrid_land_model:

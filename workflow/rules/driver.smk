@@ -6,6 +6,8 @@ rule driver:
         expand("<results>/{place}/driver.nc", place=PLACES),
         "<results>/driver/patches.nc",
         "<results>/tables/datasets.csv" if config["driver"]["source"] == "raw" else [],
+    message:
+        "Target {rule}"
 
 
 rule import_published_driver:

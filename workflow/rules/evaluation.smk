@@ -10,6 +10,8 @@ rule evaluation:
         ],
         expand("<results>/maps/{setup}/parameters.nc", setup=config["setups"]),
         "<results>/tables/metrics.csv",
+    message:
+        "Target {rule}"
 
 
 for name, block in zip(SETUP_RULES["evaluate_ensemble"], SETUP_BLOCKS):

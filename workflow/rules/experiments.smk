@@ -15,6 +15,8 @@ rule experiments:
         )
         if EXPERIMENTS
         else [],
+    message:
+        "Target {rule}"
 
 
 rule compare_experiments:

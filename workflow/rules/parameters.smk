@@ -18,6 +18,8 @@ rule parameters:
                 *(["parameters_grid"] if config["driver"]["source"] != "file" else []),
             ],
         ),
+    message:
+        "Target {rule}"
 
 
 rule assess_identifiability:

@@ -13,6 +13,8 @@ rule partition:
         "<results>/figures/heterogeneity.png"
         if "PFT" in config["analysis"]["groups"]
         else [],
+    message:
+        "Target {rule}"
 
 
 rule partition_variance:

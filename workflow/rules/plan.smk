@@ -1,4 +1,30 @@
 # What a study is going to cost, told before anything is submitted:   snakemake plan
+# Where it stands, told at any time, also while it runs:   snakemake status
+
+
+def dry_run(config_file):
+    """A command that prints how many jobs of each rule are left."""
+    # A dry run of this workflow alone, with the Python that runs this one.
+    return [
+        *(
+            *(sys.executable, "-m", "snakemake"),
+            *("--snakefile", str(REPOSITORY / "Snakefile")),
+        ),
+        *("--directory", os.getcwd(), "--dry-run", "--quiet", "rules", "--nolock"),
+        *("--rerun-incomplete", "--configfile", config_file),
+    ]
+
+
+HOW_PLANNED = {
+    "size": SIZE,
+    "blocks": {name: len(block) for name, block in zip(TRAINING, BLOCKS)},
+    "setup_blocks": {
+        name: (kind, len(block))
+        for kind, names in SETUP_RULES.items()
+        for name, block in zip(names, SETUP_BLOCKS)
+    },
+    "trained_on": TRAINED_ON,
+}
 
 
 rule plan:
@@ -8,29 +34,42 @@ rule plan:
     conda:
         "../../envs/model.yaml"
     params:
-        # Jobs are counted by a dry run of this workflow alone, with the Python that runs this one.
-        dry_run=[
-            *(
-                sys.executable,
-                "-m",
-                "snakemake",
-                "--snakefile",
-                str(REPOSITORY / "Snakefile"),
-            ),
-            *("--directory", os.getcwd(), "--dry-run", "--quiet", "rules", "--nolock"),
-            *("--rerun-triggers", "mtime", "params", "input", "software-env"),
-            *("--configfile", f"{RESULTS}/plan.json"),
-        ],
+        **HOW_PLANNED,
+        dry_run=dry_run(f"{RESULTS}/plan.json"),
         config_file=f"{RESULTS}/plan.json",
-        size=SIZE,
-        blocks={name: len(block) for name, block in zip(TRAINING, BLOCKS)},
-        setup_blocks={
-            name: (kind, len(block))
-            for kind, names in SETUP_RULES.items()
-            for name, block in zip(names, SETUP_BLOCKS)
-        },
-        trained_on=TRAINED_ON,
     message:
         f"Planning study {config['study']}"
     script:
         "../../scripts/plan.py"
+
+
+rule status:
+    log:
+        "<logs>/status.log",
+    localrule: True
+    conda:
+        "../../envs/model.yaml"
+    params:
+        results=RESULTS,
+        wanted=lambda wildcards: {
+            "ensembles": TRAINED,
+            "seeds": SEEDS,
+            "member_files": MEMBER_FILES,
+            "files": {
+                "evaluations": [
+                    f"{RESULTS}/evaluation/{stage}/{setup}/metrics.csv"
+                    for stage, setup in TRAINED
+                ],
+                "figures": [
+                    str(file) for file in rules.all.input if file.endswith(".png")
+                ],
+            },
+        },
+        cores={"train": config["training"]["threads"]},
+        dry_run=dry_run(f"{RESULTS}/status.json"),
+        config_file=f"{RESULTS}/status.json",
+        plan=HOW_PLANNED,
+    message:
+        "Looking where study {config[study]} stands"
+    script:
+        "../../scripts/status.py"

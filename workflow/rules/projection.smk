@@ -12,6 +12,8 @@ CHANGED = [
 rule projection:
     input:
         "<results>/figures/projection.png" if PROJECTION["models"] and CHANGED else [],
+    message:
+        "Target {rule}"
 
 
 rule regrid_climates:

@@ -15,6 +15,8 @@ rule quality:
     input:
         "<results>/driver/quality.csv",
         expand("<results>/figures/driver/{variable}.png", variable=PLOTTED),
+    message:
+        "Target {rule}"
 
 
 rule check_quality:

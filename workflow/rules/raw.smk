@@ -27,6 +27,8 @@ REGRIDDING = (
 rule gridded:
     input:
         GRIDDED,
+    message:
+        "Target {rule}"
 
 
 rule regrid_static:

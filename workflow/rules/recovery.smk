@@ -27,6 +27,8 @@ rule recovery:
         )
         if config["truth"]
         else [],
+    message:
+        "Target {rule}"
 
 
 rule compare_parameters:

@@ -104,6 +104,8 @@ rule reading:
     input:
         "<results>/report/summary.html",
         "<results>/report/tables.html",
+    message:
+        "Target {rule}"
 
 
 rule present_tables:

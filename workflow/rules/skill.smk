@@ -57,6 +57,8 @@ rule skill:
             ],
         ),
         expand("<results>/figures/final/{setup}/sites", setup=REFERENCE),
+    message:
+        "Target {rule}"
 
 
 rule plot_losses:

@@ -14,6 +14,8 @@ rule traits:
             ],
         ),
         "<results>/figures/component_agreement.png",
+    message:
+        "Target {rule}"
 
 
 rule derive_components:

@@ -6,7 +6,8 @@ quantities a diverging map with its neutral colour at zero.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from types import MappingProxyType
@@ -181,11 +182,22 @@ RC: Mapping[Any, Any] = MappingProxyType(
         # Text stays text in the PDF, so that it can be searched and edited.
         "pdf.fonttype": 42,
         "image.cmap": CARBON_MAGNITUDE,
+        "timezone": "UTC",
     }
 )
+"""Settings that differ from those that matplotlib ships with."""
 
 _UNIT_TOKEN = re.compile(r"(?P<base>[^\d^-]+(?:2O)?)\^?(?P<power>-?[\d.]+)?")
 _UNIT_TEXT = {"degC": "°C", "degrees_north": "°N", "degrees_east": "°E", "kgH2O": "kgH$_2$O"}
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    """Settings of `RC`; those of the caller and of a matplotlibrc have no say, and come back."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(RC)
+        yield
 
 
 def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
@@ -193,7 +205,7 @@ def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
 
     @wraps(draw)
     def draw_styled(*arguments: Arguments.args, **options: Arguments.kwargs) -> Figure:
-        with matplotlib.rc_context(dict(RC)):
+        with _settings():
             return draw(*arguments, **options)
 
     return draw_styled
@@ -212,7 +224,7 @@ def save(figure: Figure, png_path: str | Path, pdf_path: str | Path | None = Non
     png_path, pdf_path
         Where to. Folders are made.
     """
-    with matplotlib.rc_context(dict(RC)):
+    with _settings():
         # Only once they are drawn is it known what room the labels of a map's graticule take.
         for _ in range(2 if any(axes.name == "cartopy.geoaxes" for axes in figure.axes) else 1):
             figure.draw_without_rendering()

@@ -1,0 +1,32 @@
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from differland import planning
+from differland.logs import record
+from differland.status import Wanted, status_lines
+
+
+def status(
+    configuration: Mapping[str, Any],
+    results: str,
+    wanted: Mapping[str, Any],
+    cores: Mapping[str, int],
+    config_file: str,
+    dry_run: Sequence[str],
+    plan: Mapping[str, Any],
+) -> None:
+    """Print where the study stands."""
+    left: list[planning.Share] | str
+    try:
+        jobs = planning.count_jobs(configuration, Path(config_file), dry_run)
+        left = planning.shares_of_jobs(jobs, configuration, **plan)
+    except RuntimeError as error:
+        left = str(error)
+    lines = status_lines(configuration, Path(results), Wanted(**wanted), left, cores)
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
+        status(configuration=snakemake.config, **snakemake.params)

@@ -1,0 +1,116 @@
+"""How long a run still takes, from what its jobs are expected to take and finished ones took."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from differland.planning import Need
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of a run.
+
+    Attributes
+    ----------
+    rule
+        What it does.
+    cores
+        That it holds.
+    """
+
+    rule: str
+    cores: int
+
+
+class Run:
+    """Jobs of a run on one machine, and where each of them stands.
+
+    Times are in seconds from any origin. Jobs that the run does not know are left aside.
+
+    Parameters
+    ----------
+    jobs
+        All that the run has to do, by number.
+    needs
+        What a job is expected to take, by rule. Rules that are not here take no time. May be
+        set again when more is known.
+    cores
+        That jobs share.
+    """
+
+    def __init__(self, jobs: Mapping[int, Job], needs: Mapping[str, Need], cores: int) -> None:
+        self.needs = needs
+        self._cores = cores
+        self._waiting = dict(jobs)
+        self._running: dict[int, tuple[Job, float]] = {}
+        self._taken: defaultdict[str, list[float]] = defaultdict(list)
+
+    def start(self, number: int, now: float) -> None:
+        """A job begins."""
+        if number in self._waiting:
+            self._running[number] = (self._waiting.pop(number), now)
+
+    def finish(self, number: int, now: float) -> None:
+        """A job is done."""
+        if number in self._running:
+            job, began = self._running.pop(number)
+            self._taken[job.rule].append(now - began)
+
+    def give_up(self, numbers: Iterable[int]) -> None:
+        """Jobs will not be run: one that failed, and those that need it."""
+        for number in numbers:
+            self._waiting.pop(number, None)
+            self._running.pop(number, None)
+
+    def line(self, now: float) -> str | None:
+        """How much time is left, in words; None if nothing is left to do."""
+        work, guessed, longest = 0.0, 0.0, 0.0
+        for job, elapsed in self._unfinished(now):
+            seconds, known = self._expected(job.rule)
+            rest = max(0.0, seconds - elapsed)
+            work += job.cores * rest
+            guessed += 0.0 if known else job.cores * rest
+            longest = max(longest, rest)
+        if not work:
+            return None
+        guess = ", a guess" if guessed > work / 2 else ""
+        return f"About {in_words(max(work / self._cores, longest))} left{guess}"
+
+    def _unfinished(self, now: float) -> Iterator[tuple[Job, float]]:
+        """Jobs, each with the time since it began."""
+        yield from ((job, 0.0) for job in self._waiting.values())
+        yield from ((job, now - began) for job, began in self._running.values())
+
+    def _expected(self, rule: str) -> tuple[float, bool]:
+        """Seconds of a job, and whether this run or a record says so; else they are a guess."""
+        if taken := self._taken.get(rule):
+            return sum(taken) / len(taken), True
+        need = self.needs.get(rule)
+        if need is None:
+            return 0.0, True
+        return (self._pace() * need.seconds, True) if need.recorded else (need.seconds, False)
+
+    def _pace(self) -> float:
+        """Time that rules have taken in this run over their recorded time; 1 before any is done."""
+        here, recorded = 0.0, 0.0
+        for rule, taken in self._taken.items():
+            need = self.needs.get(rule)
+            if need is not None and need.recorded:
+                here += sum(taken)
+                recorded += len(taken) * need.seconds
+        return here / recorded if recorded else 1.0
+
+
+def in_words(seconds: float) -> str:
+    """A duration that is roughly known: ``40 seconds``, ``25 minutes``, ``3.5 hours``."""
+    if seconds < 5:
+        return "a few seconds"
+    if seconds < 55:
+        return f"{10 * max(1, round(seconds / 10))} seconds"
+    if seconds < 90 * 60:
+        minutes = round(seconds / 60)
+        return f"{minutes} minute{'s' * (minutes > 1)}"
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:.1f} hours"
+    return f"{seconds / 86400:.0f} days"
