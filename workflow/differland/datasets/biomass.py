@@ -23,10 +23,11 @@ from differland.datasets.native import (
     check_year,
     find_variable,
     match_name,
+    months_of_year,
     open_netcdf,
-    read_months,
     time_dimension,
 )
+from differland.datasets.temporal import read_monthly
 from differland.errors import InputError
 from differland.grid import Grid
 
@@ -171,7 +172,9 @@ def read_gpp_climatology(
         with open_netcdf(file) as dataset:
             native = find_variable(dataset, variable, file)
             time = time_dimension(native)
-            check_year(file, time, read_months(dataset, time, file), year)
+            held = months_of_year(year)
+            months = read_monthly(dataset, variable, time, file, "monthly mean", held)
+            check_year(file, time, months, year)
         factor = check_units(file, variable, native.units, FLUXCOM_UNITS)
         layers[year] = (native, time, factor)
     if not layers:

@@ -20,9 +20,9 @@ from differland.datasets.native import (
     month_length,
     open_netcdf,
     read_calendar,
-    read_months,
     time_dimension,
 )
+from differland.datasets.temporal import read_monthly
 from differland.errors import InputError
 
 Variable = Literal["tas", "pr"]
@@ -389,8 +389,8 @@ def _open_chunk(
         native = find_variable(dataset, variable, file)
         time = time_dimension(native)
         calendar = read_calendar(dataset, time, file)
-        months = read_months(dataset, time, file)
-    named = pd.period_range(f"{first[:4]}-{first[4:]}", f"{last[:4]}-{last[4:]}", freq="M")
+        named = pd.period_range(f"{first[:4]}-{first[4:]}", f"{last[:4]}-{last[4:]}", freq="M")
+        months = read_monthly(dataset, variable, time, file, "monthly mean", list(named))
     if months != list(named):
         expected = f"the {len(named)} months from {named[0]} to {named[-1]}, as the file is named"
         shown = f"{len(months)} from {months[0]} to {months[-1]}" if months else "none"

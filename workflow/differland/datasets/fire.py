@@ -17,10 +17,11 @@ from differland.datasets.native import (
     check_year,
     find_variable,
     match_name,
+    months_of_year,
     open_netcdf,
-    read_months,
     time_dimension,
 )
+from differland.datasets.temporal import check_meaning, read_monthly
 from differland.errors import InputError
 from differland.grid import Grid, regular_grid
 
@@ -204,7 +205,7 @@ def read_gfed_burned_area(
         with open_netcdf(file) as dataset:
             variable = find_variable(dataset, "Total", file).single_layer()
             dimension = time_dimension(variable)
-            months = read_months(dataset, dimension, file)
+            months = read_monthly(dataset, "Total", dimension, file, "monthly total")
         if months != [month]:
             raise InputError(file, dimension, str(month), ", ".join(map(str, months)))
         if variable.units is not None:
@@ -486,7 +487,9 @@ def _emission_months(
     """Months of the steps: dates, or numbers of months from 0 or 1."""
     variable = dataset.variables.get(dimension)
     if variable is not None and " since " in str(getattr(variable, "units", "")):
-        return read_months(dataset, dimension, file)
+        held = months_of_year(year)
+        return read_monthly(dataset, "C", dimension, file, "monthly total", held)
+    check_meaning(dataset, "C", file, "monthly total")
     size = len(dataset.dimensions[dimension])
     numbers = list(range(1, size + 1)) if variable is None else np.ma.getdata(variable[:]).tolist()
     first = 1 if 0 not in numbers else 0

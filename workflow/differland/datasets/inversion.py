@@ -17,8 +17,8 @@ from differland.datasets.native import (
     find_variable,
     match_name,
     open_netcdf,
-    read_months,
 )
+from differland.datasets.temporal import check_meaning, read_monthly
 from differland.errors import InputError
 from differland.grid import Grid
 
@@ -252,6 +252,7 @@ def read_cams(
         seen[month] = file
         with open_netcdf(file) as dataset:
             native = find_variable(dataset, CAMS_VARIABLE, file).single_layer()
+            check_meaning(dataset, CAMS_VARIABLE, file, "monthly total")
             land = find_variable(dataset, LAND_FRACTION, file).single_layer() if land_only else None
         factor = check_units(file, native.name, native.units, CAMS_UNITS) / month.days_in_month
         read = partial(_read_land, native, land, factor, missing_value)
@@ -310,7 +311,7 @@ def _find_boxes(
     if latitude is None or longitude is None:
         expected = "coordinates that tell where the boxes lie"
         raise InputError(file, "lat, lon", expected, f"only {', '.join(dataset.variables)}")
-    _check_times(dataset, time, months, file)
+    _check_times(dataset, name, time, months, file)
     units = getattr(variable, "units", None)
     native = NativeVariable(
         file,
@@ -325,15 +326,18 @@ def _find_boxes(
     return native, time
 
 
-def _check_times(dataset: netCDF4.Dataset, name: str, months: pd.PeriodIndex, file: Path) -> None:
+def _check_times(
+    dataset: netCDF4.Dataset, name: str, time: str, months: pd.PeriodIndex, file: Path
+) -> None:
     """Refuse other months than those of the layout, where the file tells its months."""
-    time = dataset.variables.get(name)
-    if time is None or " since " not in str(getattr(time, "units", "")):
+    coordinate = dataset.variables.get(time)
+    if coordinate is None or " since " not in str(getattr(coordinate, "units", "")):
+        check_meaning(dataset, name, file, "monthly mean")
         return
-    found = read_months(dataset, name, file)
+    found = read_monthly(dataset, name, time, file, "monthly mean", list(months))
     if found != list(months):
         expected = f"the {len(months)} months from {months[0]} to {months[-1]}, in order"
-        raise InputError(file, name, expected, ", ".join(map(str, found)))
+        raise InputError(file, time, expected, ", ".join(map(str, found)))
 
 
 def _read_centres(dataset: netCDF4.Dataset, kind: str, size: int, file: Path) -> np.ndarray | None:

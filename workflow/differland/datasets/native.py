@@ -1,14 +1,16 @@
 """Providers' NetCDF files: opened, checked, and read band by band."""
 
+import logging
 import math
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
+from typing import Literal
 
 import netCDF4
 import numpy as np
@@ -17,6 +19,8 @@ from scipy.io import netcdf_file
 
 from differland.errors import InputError
 from differland.grid import Grid
+
+logger = logging.getLogger(__name__)
 
 Source = Path | zipfile.Path
 """A file, in a folder or in an archive."""
@@ -42,6 +46,99 @@ OPEN_FILES = 4
 
 CHUNK_CACHE = 128 * 2**20
 """Bytes of decompressed chunks that are kept of each open variable."""
+
+
+@dataclass(frozen=True, eq=False)
+class Times:
+    """Numbers of a coordinate of time.
+
+    Attributes
+    ----------
+    name
+        Of the variable that has them.
+    units
+        Time since a date.
+    numbers
+        Shape (steps,).
+    """
+
+    name: str
+    units: str
+    numbers: np.ndarray
+
+    def dates(self, file: Source, calendar: str, python: bool = False) -> np.ndarray:
+        """Dates, those of Python or of any calendar.
+
+        Raises
+        ------
+        InputError
+            The units are none.
+        """
+        try:
+            dates = netCDF4.num2date(
+                self.numbers,
+                self.units,
+                calendar,
+                only_use_cftime_datetimes=not python,
+                only_use_python_datetimes=python,
+            )
+        except (ValueError, OverflowError) as error:
+            expected = f"units of time since a date in the calendar {calendar}"
+            raise InputError(file, self.name, expected, f"{self.units} ({error})") from error
+        return np.atleast_1d(np.asarray(dates))
+
+    def months(self, file: Source, calendar: str) -> tuple[list[pd.Period], bool]:
+        """Months, and whether all times are at 00 h of a first day.
+
+        Raises
+        ------
+        InputError
+            The units are none.
+        """
+        counted = MONTHS_SINCE.match(self.units.lower())
+        if counted is not None:
+            origin = 12 * int(counted[1]) + int(counted[2]) - 1
+            # Halves of a month are its middle; rounding must not push its start into the one
+            # before.
+            steps = np.floor(self.numbers.astype(np.float64) + 1e-4)
+            return [_month(*divmod(origin + int(step), 12)) for step in steps], False
+        dates = self.dates(file, calendar)
+        on_edges = all(
+            (date.day, date.hour, date.minute, date.second) == (1, 0, 0, 0) for date in dates
+        )
+        return [_month(date.year, date.month - 1) for date in dates], on_edges
+
+
+@dataclass(frozen=True, eq=False)
+class TimeBounds:
+    """Starts and ends of the steps of a coordinate of time.
+
+    Attributes
+    ----------
+    name
+        Of the variable that has them.
+    units
+        Time since a date.
+    numbers
+        Shape (steps, 2), the start first.
+    """
+
+    name: str
+    units: str
+    numbers: np.ndarray
+
+    @property
+    def middle(self) -> Times:
+        """Middles of the steps."""
+        return Times(self.name, self.units, self.numbers.mean(axis=1))
+
+    def lengths(self, calendar: str) -> np.ndarray:
+        """Days from the start to the end of each step; a counted month has 30."""
+        lengths = self.numbers[:, 1] - self.numbers[:, 0]
+        if MONTHS_SINCE.match(self.units.lower()):
+            return lengths * 30
+        first = netCDF4.num2date([0.0, 1.0], self.units, calendar, only_use_cftime_datetimes=True)
+        return lengths * ((first[1] - first[0]).total_seconds() / 86400)
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,8 +327,19 @@ def time_dimension(variable: NativeVariable, names: Iterable[str] = ("time",)) -
     return found[0]
 
 
-def read_dates(dataset: netCDF4.Dataset, name: str, file: Source) -> pd.DatetimeIndex:
+def read_dates(
+    dataset: netCDF4.Dataset, name: str, file: Source, by_bounds: bool = True
+) -> pd.DatetimeIndex:
     """Decode a coordinate of time to the instant.
+
+    Parameters
+    ----------
+    dataset, name
+        The coordinate.
+    file
+        Its file, for messages.
+    by_bounds
+        Whether the middle of its bounds counts where it has any.
 
     Raises
     ------
@@ -242,13 +350,31 @@ def read_dates(dataset: netCDF4.Dataset, name: str, file: Source) -> pd.Datetime
     calendar = read_calendar(dataset, name, file)
     if calendar not in CALENDARS:
         raise InputError(file, name, "the Gregorian calendar", f"calendar {calendar}")
-    return pd.DatetimeIndex(_decode(dataset, name, file, calendar, True))
+    bounds = read_time_bounds(dataset, name, file) if by_bounds else None
+    times = _times(dataset, name, file) if bounds is None else bounds.middle
+    return pd.DatetimeIndex(times.dates(file, calendar, python=True))
 
 
-def read_months(dataset: netCDF4.Dataset, name: str, file: Source) -> list[pd.Period]:
+def read_months(
+    dataset: netCDF4.Dataset,
+    name: str,
+    file: Source,
+    held: Sequence[pd.Period] | Literal["whole years"] | None = None,
+) -> list[pd.Period]:
     """Decode a coordinate of time to the month, in whatever calendar of CF it counts.
 
-    Counts of months are understood, whole or not.
+    Counts of months are understood, whole or not. Bounds decide where there are any. Without them
+    a stamp at 00 h of a first day is the start of its month, or the end of the one before.
+
+    Parameters
+    ----------
+    dataset, name
+        The coordinate.
+    file
+        Its file, for messages.
+    held
+        Months that the file is known to hold, by its name or by what its product promises: if it
+        holds them when such stamps are taken as ends, they are ends. Else they are starts.
 
     Raises
     ------
@@ -256,14 +382,60 @@ def read_months(dataset: netCDF4.Dataset, name: str, file: Source) -> list[pd.Pe
         It is absent, or states no units of time since a date.
     """
     calendar = read_calendar(dataset, name, file)
-    counted = MONTHS_SINCE.match(str(getattr(dataset[name], "units", "")).lower())
-    if counted is not None:
-        origin = 12 * int(counted[1]) + int(counted[2]) - 1
-        # Halves of a month are its middle; rounding must not push its start into the one before.
-        steps = np.floor(_read_times(dataset, name, file).astype(np.float64) + 1e-4)
-        return [_month(*divmod(origin + int(step), 12)) for step in steps]
-    dates = _decode(dataset, name, file, calendar, False)
-    return [_month(date.year, date.month - 1) for date in dates]
+    bounds = read_time_bounds(dataset, name, file)
+    times = _times(dataset, name, file) if bounds is None else bounds.middle
+    months, on_edges = times.months(file, calendar)
+    if bounds is not None or held is None or not on_edges:
+        return months
+    before = [month - 1 for month in months]
+    if held == "whole years":
+        # As starts they would begin in February.
+        ends = before[0].month == 1 and before[-1].month == 12
+    else:
+        ends = before == list(held)
+    return before if ends else months
+
+
+def read_time_bounds(dataset: netCDF4.Dataset, name: str, file: Source) -> TimeBounds | None:
+    """Read the bounds of a coordinate of time.
+
+    Returns
+    -------
+    None where it has none, or where all of them are empty, of which the log tells.
+
+    Raises
+    ------
+    InputError
+        The coordinate is absent, or its bounds have another shape or missing values.
+    """
+    read_calendar(dataset, name, file)
+    variable = find_bounds(dataset, name)
+    if variable is None:
+        return None
+    values = np.ma.asarray(variable[:])
+    count = dataset[name].size
+    if values.size != 2 * count or values.shape[-1] != 2:
+        raise InputError(file, variable.name, f"bounds of shape {(count, 2)}", f"{values.shape}")
+    if np.ma.is_masked(values):
+        raise InputError(file, variable.name, "bounds of every step", "missing values")
+    numbers = np.sort(np.ma.getdata(values).reshape(count, 2).astype(np.float64), axis=1)
+    if not (numbers[:, 1] > numbers[:, 0]).any():
+        logger.warning("%s: the bounds %s are empty and say nothing", file, variable.name)
+        return None
+    units = str(getattr(variable, "units", getattr(dataset[name], "units", "no units")))
+    return TimeBounds(variable.name, units, numbers)
+
+
+def find_bounds(dataset: netCDF4.Dataset, name: str) -> netCDF4.Variable | None:
+    """Find the bounds of a coordinate: those that it names, or that have the name of bounds."""
+    names = (
+        str(getattr(dataset[name], "bounds", "")),
+        *(pattern.format(name) for pattern in ("{}_bnds", "{}_bounds", "bounds_{}")),
+    )
+    for candidate in names:
+        if candidate in dataset.variables and candidate != name:
+            return dataset[candidate]
+    return None
 
 
 def read_calendar(dataset: netCDF4.Dataset, name: str, file: Source) -> str:
@@ -320,6 +492,11 @@ def check_rectilinear(dataset: netCDF4.Dataset, name: str, file: Path) -> None:
             )
 
 
+def months_of_year(year: int) -> list[pd.Period]:
+    """The 12 months of a year."""
+    return list(pd.period_range(f"{year}-01", f"{year}-12", freq="M"))
+
+
 def check_year(file: Path, name: str, months: Iterable[pd.Period], year: int) -> None:
     """Check that the steps of a file are the months of a year, in order.
 
@@ -329,7 +506,7 @@ def check_year(file: Path, name: str, months: Iterable[pd.Period], year: int) ->
         A month is missing, there twice, out of order, or of another year.
     """
     found = list(months)
-    if found != list(pd.period_range(f"{year}-01", f"{year}-12", freq="M")):
+    if found != months_of_year(year):
         shown = ", ".join(map(str, found))
         raise InputError(file, name, f"the 12 months of {year}", f"{len(found)}: {shown}")
 
@@ -353,32 +530,13 @@ def _month(year: int, index: int) -> pd.Period:
     return pd.Period(year=year, month=index + 1, freq="M")
 
 
-def _read_times(dataset: netCDF4.Dataset, name: str, file: Source) -> np.ndarray:
+def _times(dataset: netCDF4.Dataset, name: str, file: Source) -> Times:
     """Numbers of a coordinate of time, one of each step."""
     values = np.ma.asarray(dataset[name][:])
     if np.ma.is_masked(values):
         raise InputError(file, name, "a time of every step", "missing values")
-    return np.atleast_1d(np.ma.getdata(values))
-
-
-def _decode(
-    dataset: netCDF4.Dataset, name: str, file: Source, calendar: str, python: bool
-) -> np.ndarray:
-    """Dates of a coordinate of time: those of Python, or of any calendar."""
-    values = _read_times(dataset, name, file)
     units = str(getattr(dataset[name], "units", "no units"))
-    try:
-        dates = netCDF4.num2date(
-            values,
-            units,
-            calendar,
-            only_use_cftime_datetimes=not python,
-            only_use_python_datetimes=python,
-        )
-    except (ValueError, OverflowError) as error:
-        expected = f"units of time since a date in the calendar {calendar}"
-        raise InputError(file, name, expected, f"{units} ({error})") from error
-    return np.atleast_1d(np.asarray(dates))
+    return Times(name, units, np.atleast_1d(np.ma.getdata(values)))
 
 
 @lru_cache(maxsize=OPEN_FILES)
