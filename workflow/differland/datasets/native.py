@@ -3,8 +3,6 @@
 import logging
 import math
 import re
-import zipfile
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,13 +15,11 @@ import numpy as np
 import pandas as pd
 from scipy.io import netcdf_file
 
+from differland.datasets.archives import Source
 from differland.errors import InputError
 from differland.grid import Grid
 
 logger = logging.getLogger(__name__)
-
-Source = Path | zipfile.Path
-"""A file, in a folder or in an archive."""
 
 COORDINATES = {"latitude": ("lat", "latitude"), "longitude": ("lon", "longitude")}
 """Names of the horizontal coordinates in lower case. Providers often leave out their units."""
@@ -137,7 +133,7 @@ class TimeBounds:
         lengths = self.numbers[:, 1] - self.numbers[:, 0]
         if MONTHS_SINCE.match(self.units.lower()):
             return lengths * 30
-        first = netCDF4.num2date([0.0, 1.0], self.units, calendar, only_use_cftime_datetimes=True)
+        first = np.asarray(netCDF4.num2date([0.0, 1.0], self.units, calendar), dtype=object)
         return lengths * ((first[1] - first[0]).total_seconds() / 86400)
 
 
@@ -244,14 +240,11 @@ def open_netcdf(file: Source) -> netCDF4.Dataset:
     Raises
     ------
     InputError
-        It is absent, no NetCDF file, or breaks off.
+        It is absent, no NetCDF file, or breaks off, or its archive does.
     """
     if not file.is_file():
         raise InputError(file, "file", "a NetCDF file", "no such file")
-    try:
-        content = None if isinstance(file, Path) else file.read_bytes()
-    except (OSError, zipfile.BadZipFile, EOFError, zlib.error) as error:
-        raise InputError(file, "file", "a complete archive", str(error)) from error
+    content = None if isinstance(file, Path) else file.read_bytes()
     size = file.stat().st_size if isinstance(file, Path) else len(content or b"")
     try:
         # Without cycles of references a file is closed as soon as nobody holds it.

@@ -5,9 +5,6 @@ Files of all layouts that the Climate Data Store has given out are read: the cla
 (``date``), archives of several files by type of step, and GRIB.
 """
 
-import shutil
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +14,7 @@ import netCDF4
 import numpy as np
 import pandas as pd
 
+from differland.datasets.archives import unpack
 from differland.datasets.fields import Field, check_range, check_units
 from differland.datasets.grib import grib_to_netcdf
 from differland.datasets.native import (
@@ -37,13 +35,12 @@ from differland.datasets.temporal import (
     tells_statistic,
 )
 from differland.errors import InputError
-from differland.files import atomic_path
 
 ZERO_CELSIUS = 273.15
 
 TIMES = ("valid_time", "time", "date")
 
-MEMBERS = (".nc", ".grib", ".grb", ".grib2", ".grb2")
+MEMBERS = (".nc", ".nc4", ".grib", ".grb", ".grib2", ".grb2", ".zip")
 """Endings of the names of files in archives."""
 
 FINAL, PRELIMINARY = 1, 5
@@ -468,16 +465,4 @@ def _members(file: Path, scratch: Path | None) -> list[Path]:
     folder = scratch / f"{file.name}.{file.stat().st_mtime_ns}"
     if start == b"GRIB":
         return grib_to_netcdf(file, folder)
-    try:
-        with zipfile.ZipFile(file) as archive:
-            names = sorted(name for name in archive.namelist() if name.endswith(MEMBERS))
-            if not names:
-                found = ", ".join(archive.namelist())
-                raise InputError(file, "file", "NetCDF or GRIB files in the archive", found)
-            for name in names:
-                if not (folder / name).is_file():
-                    with atomic_path(folder / name) as temporary, temporary.open("wb") as output:
-                        shutil.copyfileobj(archive.open(name), output)
-    except (zipfile.BadZipFile, EOFError, OSError, zlib.error) as error:
-        raise InputError(file, "file", "a complete archive", str(error)) from error
-    return [part for name in names for part in _members(folder / name, folder)]
+    return [part for member in unpack(file, folder, MEMBERS) for part in _members(member, folder)]

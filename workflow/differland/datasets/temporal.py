@@ -13,7 +13,8 @@ import netCDF4
 import numpy as np
 import pandas as pd
 
-from differland.datasets.native import Source, read_calendar, read_months, read_time_bounds
+from differland.datasets.archives import Source
+from differland.datasets.native import read_calendar, read_months, read_time_bounds
 from differland.errors import InputError
 
 Role = Literal[
