@@ -14,9 +14,11 @@ import pandas as pd
 import xarray as xr
 from tqdm import tqdm
 
+from differland.datasets.archives import log_unread
 from differland.datasets.biomass import herbaceous_biomass, herbaceous_fraction
 from differland.datasets.co2 import read_co2
 from differland.datasets.land_cover import vegetated_land
+from differland.datasets.sources import unread_files
 from differland.datasets.towers import (
     FLUXES,
     leave_out_unplaced,
@@ -91,6 +93,8 @@ def assemble_driver(
         A gridded file is not on the grid or lacks a variable; no cell is left; a tower that is to
         be left out is unknown.
     """
+    for product, paths in unread_files(raw).items():
+        log_unread(f"raw.products.{product}", paths)
     months = pd.period_range(f"{raw['first_year']}-01", f"{raw['last_year']}-12", freq="M")
     static = _read_static(files.static, target)
     forcing = _forcing_files(files.yearly)

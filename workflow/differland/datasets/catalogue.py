@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import jsonschema
 
+from differland.datasets.archives import is_litter
 from differland.errors import InputError
 from differland.schemas import read_yaml
 from differland.tables import RESOURCES
@@ -95,7 +96,7 @@ def read_catalogue() -> Mapping[str, Product]:
 def find_files(
     product: Product, role: str, folder: Path, years: Iterable[int], pattern: str | None = None
 ) -> list[Path]:
-    """Find the files of a product, all that its pattern promises.
+    """Find the files of a product, all that its pattern promises; hidden ones are no files.
 
     Parameters
     ----------
@@ -129,7 +130,11 @@ def find_files(
             paths = [Path(parent, name) for name in matching for parent in names[name]]
         else:
             paths = list(folder.glob(glob))
-        matches = sorted(path for path in paths if path.is_file())
+        matches = sorted(
+            path
+            for path in paths
+            if path.is_file() and not is_litter(path.relative_to(folder).as_posix())
+        )
         if not matches:
             expected = f"a file {glob}{period} of {product.title} (get it from {product.where})"
             there = "no such folder" if not folder.is_dir() else "none"

@@ -11,6 +11,7 @@ import rasterio
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
+from differland.datasets.archives import is_litter
 from differland.datasets.fields import Field, check_range, check_shape, check_units
 from differland.datasets.native import find_variable, open_netcdf
 from differland.errors import InputError
@@ -87,7 +88,11 @@ def read_forest_age(
         The file is missing, there twice or cut off, lacks the layer, or has other units or
         dimensions than expected. Ages are checked when they are read.
     """
-    files = [file for file in sorted(folder.glob("*.nc")) if AGE_FILE_NAME.fullmatch(file.name)]
+    files = [
+        file
+        for file in sorted(folder.rglob("*.nc"))
+        if AGE_FILE_NAME.fullmatch(file.name) and not is_litter(file.name)
+    ]
     if len(files) != 1:
         names = ", ".join(file.name for file in files)
         raise InputError(folder, "files", "one *BGIForestAgeMPIBGC1.0.0.nc", names or "none")
