@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 import differland
+from differland.classic import check_whole
 from differland.errors import InputError
 from differland.files import atomic_path
 from differland.grid import Grid
@@ -170,6 +171,7 @@ def regrid_file(
         raise InputError("regrid", "minimum coverage", "0 to 1", f"{minimum_coverage:g}")
     if not Path(source).is_file():
         raise InputError(source, "file", "a NetCDF file", "no such file")
+    check_whole(source)
     try:
         dataset = netCDF4.Dataset(source)
     except OSError as error:

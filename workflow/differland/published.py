@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from differland.classic import check_whole
 from differland.driver import MONTHS_PER_YEAR, PATCH_DIMENSION, WEIGHT, months_of
 from differland.errors import InputError
 from differland.grid import STUDY_GRID, patch_number
@@ -381,6 +382,7 @@ def _opened(path: Path) -> Iterator[xr.Dataset]:
     """Open a file without reading its variables."""
     if not path.is_file():
         raise InputError(path, "file", "a published NetCDF file", "no such file")
+    check_whole(path)
     try:
         source = xr.open_dataset(path, engine="netcdf4", cache=False, decode_timedelta=False)
     except (OSError, RuntimeError, ValueError, KeyError) as error:

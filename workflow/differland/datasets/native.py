@@ -3,31 +3,35 @@
 import logging
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
 import netCDF4
 import numpy as np
 import pandas as pd
-from scipy.io import netcdf_file
 
+from differland.classic import check_whole
 from differland.datasets.archives import Source
 from differland.errors import InputError
 from differland.grid import Grid
+from differland.gridded import AXES
 
 logger = logging.getLogger(__name__)
 
 COORDINATES = {"latitude": ("lat", "latitude"), "longitude": ("lon", "longitude")}
 """Names of the horizontal coordinates in lower case. Providers often leave out their units."""
 
+OTHER_NAMES = {
+    "latitude": re.compile(r"(nav_|rlat_|g\d_)?lat(itude)?s?(_|\d|$)", re.IGNORECASE),
+    "longitude": re.compile(r"(nav_|rlon_|g\d_)?lon(gitude)?s?(_|\d|$)", re.IGNORECASE),
+}
+"""Other names of coordinates, such as ``lat_FULL``, where nothing else tells them."""
+
 SPREAD_LATITUDES = (*COORDINATES["latitude"], "nav_lat", "clat", "tlat", "xlat")
 """Names that latitudes have on curvilinear and unstructured grids, beside the common ones."""
-
-CLASSIC = {"NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET"}
 
 CALENDARS = {"standard", "gregorian", "proleptic_gregorian"}
 
@@ -252,13 +256,12 @@ def open_netcdf(file: Source) -> netCDF4.Dataset:
     except (OSError, RuntimeError) as error:
         found = f"{size} bytes that cannot be read ({error})"
         raise InputError(file, "file", "a complete NetCDF file", found) from error
-    if dataset.data_model in CLASSIC:
-        _check_classic_size(file, content)
+    check_whole(file, content)
     return dataset
 
 
 def find_variable(dataset: netCDF4.Dataset, name: str, file: Path) -> NativeVariable:
-    """Find a variable and its grid.
+    """Find a variable and its grid, of the bounds of its coordinates where there are any.
 
     Raises
     ------
@@ -271,19 +274,26 @@ def find_variable(dataset: netCDF4.Dataset, name: str, file: Path) -> NativeVari
     variable = dataset[name]
     if variable.dtype is str or np.dtype(variable.dtype).kind not in "fiu":
         raise InputError(file, name, "numbers", f"values of type {variable.dtype}")
-    latitude, longitude = (_find_coordinate(dataset, kind, file) for kind in COORDINATES)
+    latitude, longitude = (
+        find_coordinate(dataset, kind, file, variable.dimensions) for kind in COORDINATES
+    )
     horizontal = (latitude.dimensions[0], longitude.dimensions[0])
     if not set(horizontal) <= set(variable.dimensions):
         found = f"the dimensions {', '.join(variable.dimensions)}"
         raise InputError(file, name, f"the dimensions {' and '.join(horizontal)}", found)
     units = getattr(variable, "units", None)
     east = _degrees(longitude, file)
+    bounds = [
+        None if found is None else _degrees(found, file)
+        for found in (find_bounds(dataset, axis.name) for axis in (latitude, longitude))
+    ]
     if east.size > 2 and abs(abs(float(east[-1]) - float(east[0])) - 360) < CYCLIC_TOLERANCE:
         east = east[:-1]
+        bounds[1] = None if bounds[1] is None else bounds[1][:-1]
     return NativeVariable(
         file,
         name,
-        Grid.from_coordinates(_degrees(latitude, file), east, file),
+        Grid.from_coordinates(_degrees(latitude, file), east, file, *bounds),
         horizontal,
         {
             dimension: size
@@ -294,6 +304,55 @@ def find_variable(dataset: netCDF4.Dataset, name: str, file: Path) -> NativeVari
         np.dtype(variable.dtype),
         frozenset(variable.ncattrs()),
     )
+
+
+def find_coordinate(
+    dataset: netCDF4.Dataset, kind: str, file: Source, along: Collection[str]
+) -> netCDF4.Variable:
+    """Find the latitudes or longitudes of a variable: by the common names, else as CF has it.
+
+    Parameters
+    ----------
+    dataset
+        An open file.
+    kind
+        ``latitude`` or ``longitude``.
+    file
+        Its path, for messages.
+    along
+        Dimensions of the variable.
+
+    Raises
+    ------
+    InputError
+        There is none or several, or not in one dimension, or not in degrees.
+    """
+    candidates = [variable for variable in dataset.variables.values() if variable.ndim == 1]
+    # A file may have several grids; a variable may lack one of the axes.
+    own = [variable for variable in candidates if variable.dimensions[0] in along]
+    marks = AXES[kind]
+    criteria: tuple[Callable[[netCDF4.Variable], bool], ...] = (
+        lambda variable: variable.name.lower() in COORDINATES[kind],
+        lambda variable: str(getattr(variable, "standard_name", "")) == kind,
+        lambda variable: str(getattr(variable, "units", "")).strip().lower() in marks.units,
+        lambda variable: str(getattr(variable, "axis", "")) == marks.axis,
+        lambda variable: OTHER_NAMES[kind].match(variable.name) is not None,
+    )
+    choices = (list(filter(test, some)) for some in (own, candidates) for test in criteria)
+    found = next((choice for choice in choices if choice), [])
+    # A coordinate variable, which has its dimension's name, goes before an auxiliary one.
+    found = [v for v in found if v.dimensions == (v.name,)] or found
+    if len(found) != 1:
+        expected = (
+            f"one coordinate in one dimension, named {' or '.join(COORDINATES[kind])} or with "
+            f"{kind} as standard_name or in its units"
+        )
+        names = ", ".join(f"{v.name}({', '.join(v.dimensions)})" for v in found)
+        raise InputError(file, kind, expected, names or f"only {', '.join(dataset.variables)}")
+    units = str(getattr(found[0], "units", "degrees")).strip().lower()
+    if not units.startswith("deg"):
+        raise InputError(file, found[0].name, "degrees", f"units {units}")
+    return found[0]
 
 
 def time_dimension(variable: NativeVariable, names: Iterable[str] = ("time",)) -> str:
@@ -546,29 +605,6 @@ def _open_variable(
         size = count * math.prod(chunks) * variable.dtype.itemsize
         variable.set_var_chunk_cache(min(size, CHUNK_CACHE), 10 * count + 1, 1.0)
     return dataset, variable
-
-
-def _check_classic_size(file: Source, content: bytes | None) -> None:
-    """Check that a classic file is whole: the NetCDF library reads what is cut off as zeros."""
-    try:
-        # A file is mapped: none of its values are read.
-        with netcdf_file(file if content is None else BytesIO(content), mmap=content is None):
-            pass
-    except (ValueError, TypeError, IndexError) as error:
-        found = f"fewer bytes than its header says ({error})"
-        raise InputError(file, "file", "a complete NetCDF file", found) from error
-
-
-def _find_coordinate(dataset: netCDF4.Dataset, kind: str, file: Path) -> netCDF4.Variable:
-    found = [v for v in dataset.variables.values() if v.name.lower() in COORDINATES[kind]]
-    if len(found) != 1 or found[0].ndim != 1:
-        expected = f"one coordinate in one dimension named {' or '.join(COORDINATES[kind])}"
-        names = ", ".join(f"{v.name}({', '.join(v.dimensions)})" for v in found)
-        raise InputError(file, kind, expected, names or f"only {', '.join(dataset.variables)}")
-    units = str(getattr(found[0], "units", "degrees")).lower()
-    if not units.startswith("deg"):
-        raise InputError(file, found[0].name, "degrees", f"units {units}")
-    return found[0]
 
 
 def _degrees(variable: netCDF4.Variable, file: Path) -> np.ndarray:
