@@ -39,7 +39,7 @@ GRAM_PER_SQUARE_METRE = 100.0
 WOODY_RANGE = (0.0, 1e5)
 """Carbon in woody plants, gC m-2."""
 
-FLUXCOM_NAME = re.compile(r"^GPP\..*\.monthly\.(\d{4})\.nc$")
+FLUXCOM_NAME = re.compile(r"(?<![A-Za-z0-9])GPP\..*\.monthly\.(\d{4})\.nc$")
 FLUXCOM_UNITS = dict.fromkeys(
     (
         "gC m-2 d-1",

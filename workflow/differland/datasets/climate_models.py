@@ -370,6 +370,10 @@ def _find_months(
         for step, month in enumerate(steps):
             if month in found:
                 other = found[month][0].variable.file
+                if (kept := _of_two_experiments(file, other, month)) is not None:
+                    if kept == file:
+                        found[month] = chunk, step
+                    continue
                 raise InputError(file, chunk.time, "each month once", f"{month} also in {other}")
             found[month] = chunk, step
     missing = [month for month in months if month not in found]
@@ -378,6 +382,17 @@ def _find_months(
         shown = f"{len(missing)} months without a file, such as {missing[0]}"
         raise InputError(listed[0], "time", expected, shown)
     return {month: found[month] for month in months}
+
+
+def _of_two_experiments(file: Path, other: Path, month: pd.Period) -> Path | None:
+    """The scenario's of two files with a month of it; None if neither or both are a scenario's.
+
+    Some models run the past on beyond the year in which scenarios begin.
+    """
+    historical = [f"_{HISTORICAL}_" in path.name for path in (file, other)]
+    if month.year <= LAST_HISTORICAL_YEAR or historical[0] == historical[1]:
+        return None
+    return other if historical[0] else file
 
 
 def _open_chunk(

@@ -21,7 +21,7 @@ from differland.datasets.native import (
 from differland.datasets.temporal import read_monthly
 from differland.errors import InputError
 
-FILE_NAME = re.compile(r"^E_(\d{4})_GLEAM_v4.*_MO\.nc$")
+FILE_NAME = re.compile(r"(?<![A-Za-z0-9])E_(\d{4})_GLEAM_v4.*_MO\.nc$")
 
 TOTALS = ("mm", "mm/month", "mm month-1", "mm.month-1", "mm month^-1")
 RATES = ("mm/day", "mm day-1", "mm.day-1", "mm/d", "mm d-1", "mm day^-1")

@@ -25,9 +25,9 @@ from differland.datasets.temporal import check_meaning, read_monthly
 from differland.errors import InputError
 from differland.grid import Grid, regular_grid
 
-GFED_AREA_NAME = re.compile(r"^BA(\d{4})(0[1-9]|1[0-2])\.nc$")
-GFED_EMISSION_NAME = re.compile(r"^GFED5_Beta_monthly_(\d{4})\.nc$")
-MODIS_AREA_NAME = re.compile(r"^MCD64CMQ\.A(\d{4})(\d{3})\.")
+GFED_AREA_NAME = re.compile(r"(?<![A-Za-z0-9])BA(\d{4})(0[1-9]|1[0-2])\.nc$")
+GFED_EMISSION_NAME = re.compile(r"(?<![A-Za-z0-9])GFED5_Beta_monthly_(\d{4})\.nc$")
+MODIS_AREA_NAME = re.compile(r"(?<![A-Za-z0-9])MCD64CMQ\.A(\d{4})(\d{3})\.")
 
 BURNABLE_VARIABLES = ("BurableArea", "BurnableArea")
 """As the provider spells it, and as it would be spelled."""

@@ -34,7 +34,7 @@ AGE_WITHOUT_FOREST = 1.0
 
 HEIGHT_FILE_NAME = re.compile(
     r"ETH_GlobalCanopyHeight_10m_2020_"
-    r"(?P<north_south>[NS])(?P<latitude>\d{2})(?P<east_west>[EW])(?P<longitude>\d{3})_Map\.tif"
+    r"(?P<north_south>[NS])(?P<latitude>\d{2})(?P<east_west>[EW])(?P<longitude>\d{3})_Map\.tif$"
 )
 """Tiles are named after their lower left corner."""
 
@@ -334,8 +334,8 @@ def _find_tiles(folder: Path, target: Grid) -> list[_Tile]:
     found: dict[str, Path] = {}
     tiles = []
     for file in sorted(folder.rglob("*.tif")):
-        match = HEIGHT_FILE_NAME.fullmatch(file.name)
-        if match is None:
+        match = HEIGHT_FILE_NAME.search(file.name)
+        if match is None or is_litter(file.name):
             continue
         if file.name in found:
             raise InputError(folder, file.name, "one file", f"{found[file.name]} and {file}")

@@ -21,16 +21,17 @@ from differland.datasets.native import (
 from differland.datasets.temporal import check_meaning, read_monthly
 from differland.errors import InputError
 from differland.grid import Grid
+from differland.gridded import AXES
 
 Release = Literal["V3", "2020"]
 
-YEARLY_NAME = re.compile(r"^CMS_?Flux_?NBE_(\d{4})_v3\.nc4?$", re.IGNORECASE)
-FIRE_NAME = re.compile(r"^CMS_?Flux_?Fire_(\d{4})_v\d+\.nc4?$", re.IGNORECASE)
+YEARLY_NAME = re.compile(r"(?<![A-Za-z0-9])CMS_?Flux_?NBE_(\d{4})_v3\.nc4?$", re.IGNORECASE)
+FIRE_NAME = re.compile(r"(?<![A-Za-z0-9])CMS_?Flux_?Fire_(\d{4})_v\d+\.nc4?$", re.IGNORECASE)
 CAMS_NAME = re.compile(
-    r"^(?P<start>z_cams_l_[a-z0-9]+_|cams73_[a-z0-9]+_co2_flux_[a-z]+_mm_)"
-    r"(?P<year>\d{4})(?P<month>0[1-9]|1[0-2])"
-    r"(?P<end>(?:_[A-Za-z0-9]+_ra_sfc_mm_co2_?flux)?)\.nc$"
+    r"^(?!.*_(?:dm|hm|ym|3h|inst)_)(?P<start>.*?)(?<!\d)(?P<year>(?:19|20)\d{2})(?P<month>0[1-9]|1[0-2])(?!\d)(?P<end>.*)\.nc$"
 )
+"""The date may stand before or after the species; what stands around it tells the release. Files of
+days, hours and years are none of months."""
 
 ROWS, COLUMNS = 46, 72
 """Boxes of GEOS-Chem, 4 x 5 degrees: half a box off the patches of the study, both ways."""
@@ -343,7 +344,10 @@ def _check_times(
 def _read_centres(dataset: netCDF4.Dataset, kind: str, size: int, file: Path) -> np.ndarray | None:
     """Read a coordinate, which may be spread over both dimensions."""
     for variable in dataset.variables.values():
-        if variable.name.lower() in COORDINATES[kind] and size in variable.shape:
+        named = variable.name.lower() in COORDINATES[kind]
+        told = str(getattr(variable, "standard_name", "")) == kind
+        directed = str(getattr(variable, "units", "")).strip().lower() in AXES[kind].units
+        if (named or told or directed) and size in variable.shape and 1 <= variable.ndim <= 2:
             values = np.ma.filled(np.ma.asarray(variable[:]).astype(np.float64), np.nan)
             axis = variable.shape.index(size)
             spread = np.moveaxis(values, axis, 0).reshape(size, -1)

@@ -36,7 +36,10 @@ from differland.regrid import Regridder
 Variable = Literal["gpp", "ra", "rh", "nbp", "nbe", "cVeg", "lai", "evapotrans", "fFire"]
 Layers = Literal["refuse", "sum", "cover"]
 
-FILE_NAME = re.compile(r"^(?P<model>.+)_S[0-9]_(?P<variable>[A-Za-z]+)\.nc4?$")
+FILE_NAME = re.compile(
+    r"^(?P<model>.+)_S[0-9]_(?:(?:monthly|annual|yearly)_)?(?P<variable>[A-Za-z]+)(?:\.nc4?)?$",
+    re.IGNORECASE,
+)
 
 TIMES = ("time", "time_counter")
 
@@ -232,7 +235,8 @@ def read_trendy(
     Parameters
     ----------
     files
-        ``<model>_S3_<variable>.nc``, or several of them that follow one another.
+        ``<model>_S3_<variable>.nc`` or ``<model>_S3_Monthly_<variable>.nc``, or several of them
+        that follow one another.
     variable
         As the protocol names it, or ``nbe``.
     months

@@ -283,10 +283,7 @@ def find_variable(dataset: netCDF4.Dataset, name: str, file: Path) -> NativeVari
         raise InputError(file, name, f"the dimensions {' and '.join(horizontal)}", found)
     units = getattr(variable, "units", None)
     east = _degrees(longitude, file)
-    bounds = [
-        None if found is None else _degrees(found, file)
-        for found in (find_bounds(dataset, axis.name) for axis in (latitude, longitude))
-    ]
+    bounds = [_read_degree_bounds(dataset, axis.name, file) for axis in (latitude, longitude)]
     if east.size > 2 and abs(abs(float(east[-1]) - float(east[0])) - 360) < CYCLIC_TOLERANCE:
         east = east[:-1]
         bounds[1] = None if bounds[1] is None else bounds[1][:-1]
@@ -605,6 +602,18 @@ def _open_variable(
         size = count * math.prod(chunks) * variable.dtype.itemsize
         variable.set_var_chunk_cache(min(size, CHUNK_CACHE), 10 * count + 1, 1.0)
     return dataset, variable
+
+
+def _read_degree_bounds(dataset: netCDF4.Dataset, name: str, file: Path) -> np.ndarray | None:
+    """Bounds of latitudes or longitudes; None where there are none, or where all are empty."""
+    variable = find_bounds(dataset, name)
+    if variable is None:
+        return None
+    values = np.ma.asarray(variable[:])
+    if np.ma.getmaskarray(values).all() or not np.ma.filled(values, 0).any():
+        logger.warning("%s: the bounds %s are empty and say nothing", file, variable.name)
+        return None
+    return _degrees(variable, file)
 
 
 def _degrees(variable: netCDF4.Variable, file: Path) -> np.ndarray:
