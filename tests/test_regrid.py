@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from differland.__main__ import main
 from differland.files import read_netcdf, write_netcdf
 from differland.grid import STUDY_GRID, Grid, regular_grid
+from differland.gridded import regrid_file
 from differland.regrid import Regridder
 
 
@@ -607,3 +608,40 @@ def test_cdo_gives_the_same(name, resolution, tmp_path):
     theirs, ours = read_netcdf(tmp_path / "cdo.nc")["x"], read_netcdf(tmp_path / "out.nc")["x"]
     np.testing.assert_array_equal(np.isnan(ours), np.isnan(theirs))
     np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+@pytest.mark.parametrize("west", [0.0, -180.0])
+@pytest.mark.parametrize("with_bounds", [True, False])
+def test_a_last_column_that_repeats_the_first_is_left_out(tmp_path, west, with_bounds):
+    lat, lon = np.arange(-80, 81, 40.0), west + np.arange(0, 361, 40.0)
+    values = np.cos(np.deg2rad(lat))[:, None] + np.sin(np.deg2rad(lon))
+    axes = {
+        "lat": ("lat", lat, {"units": "degrees_north"}),
+        "lon": ("lon", lon, {"units": "degrees_east"}),
+    }
+    dataset = xr.Dataset({"v": (("lat", "lon"), values)}, axes)
+    if with_bounds:
+        dataset["lon"].attrs["bounds"] = "lon_bnds"
+        dataset["lon_bnds"] = (("lon", "bnds"), np.stack([lon - 20, lon + 20], axis=1))
+    once = dataset.isel(lon=slice(None, -1))
+    for name, file in (("twice", dataset), ("once", once)):
+        file.to_netcdf(tmp_path / f"{name}.nc")
+        regrid_file(tmp_path / f"{name}.nc", tmp_path / f"{name}_out.nc", regular_grid(10))
+    twice, single = (read_netcdf(tmp_path / f"{name}_out.nc") for name in ("twice", "once"))
+    xr.testing.assert_equal(twice["v"], single["v"])
+    assert np.isfinite(twice["v"]).any()
+
+
+def test_types_that_a_file_defines_are_left_out(tmp_path, caplog):
+    path = tmp_path / "in.nc"
+    raw_file(GRIDS["from 0"])[["lai"]].to_netcdf(path)
+    with netCDF4.Dataset(path, "a") as dataset:
+        kinds = dataset.createEnumType(np.uint8, "kinds", {"sea": 0, "land": 1})
+        dataset.createVariable("kind", kinds, ("lat", "lon"), fill_value=1)
+        pair = dataset.createCompoundType(np.dtype([("a", "f4"), ("b", "f4")]), "pair")
+        dataset.createDimension("one", 1)
+        dataset.createVariable("pairs", pair, ("one",))
+    regrid_file(path, tmp_path / "out.nc", regular_grid(10))
+    assert {"lai"} == set(read_netcdf(tmp_path / "out.nc").data_vars) - {"lat_bnds", "lon_bnds"}
+    assert "kind is left out" in caplog.text
+    assert "pairs is left out" in caplog.text

@@ -17,7 +17,7 @@ from differland.classic import check_whole
 from differland.datasets.archives import Source
 from differland.errors import InputError
 from differland.grid import Grid
-from differland.gridded import AXES
+from differland.gridded import AXES, CYCLIC_TOLERANCE
 
 logger = logging.getLogger(__name__)
 
@@ -37,9 +37,6 @@ CALENDARS = {"standard", "gregorian", "proleptic_gregorian"}
 
 MONTHS_SINCE = re.compile(r"^months? since (\d{1,4})-(\d{1,2})-\d{1,2}\b")
 """Units that CF leaves undefined, except in a calendar of 30 days a month."""
-
-CYCLIC_TOLERANCE = 1e-3
-"""Degrees by which a last column that repeats the first may miss the full circle."""
 
 OPEN_FILES = 4
 """Variables that are kept open, so that bands of one field share decompressed chunks."""

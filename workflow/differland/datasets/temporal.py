@@ -44,6 +44,9 @@ STATISTICS = {
 SELF_TELLING = frozenset({"mn2t", "mx2t"})
 """Extremes since the last output, both labelled as maxima by the centre: their names tell."""
 
+NO_STEP = frozenset({"", "none", "unknown"})
+"""Labels that say nothing, such as those of ERA5-Land."""
+
 STREAMS = {
     "moda": "monthly mean",
     "edmo": "monthly mean",
@@ -281,7 +284,7 @@ def _contradiction_in_attributes(variable: netCDF4.Variable, role: Role) -> str 
     if stream and stream in STREAMS:
         return None if STREAMS[stream] == role else f"GRIB_stream {stream!r}"
     step = str(getattr(variable, "GRIB_stepType", ""))
-    if not step or step == "unknown" or variable.name in SELF_TELLING:
+    if step.lower() in NO_STEP or variable.name in SELF_TELLING:
         return None
     statistic = _statistic(step)
     # Daily statistics keep the label of the hours that they were made of.
