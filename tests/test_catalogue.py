@@ -165,6 +165,7 @@ def test_the_table_of_datasets_names_source_and_choices(raw: dict):
     assert row["configuration key"] == "raw.products.gleam"
     assert "E (mm month-1)" in row["variables"]
     assert row["choices"] == "units: stated"
+    assert row["seen of it"] == "genuine files (4.2a)"
 
 
 def test_files_lie_anywhere_in_the_folder_or_where_the_pattern_says(tmp_path: Path):

@@ -40,6 +40,8 @@ class Product:
         Of the file, and in the configuration (``raw.products``; a comparison has its own section).
     title, role, provider, version, access, licence, citation, format, grid
         What it is, what it is used for, and where it is to be had.
+    seen
+        What of the real product its reader was tried on or written after.
     doi
         Without the address; None if there is none.
     first_year, last_year
@@ -66,6 +68,7 @@ class Product:
     citation: str
     format: str
     grid: str
+    seen: str
     first_year: int | None
     last_year: int | None
     kind: Literal["static", "yearly", "table", "comparison"]
@@ -168,6 +171,7 @@ def tabulate(
             "doi": product.doi or "",
             "licence": product.licence,
             "grid": product.grid,
+            "seen of it": product.seen,
             "years": f"{min(years[name])}-{max(years[name])}" if years.get(name) else "",
             "variables": "; ".join(
                 f"{native} ({facts.units})" for native, facts in product.variables.items()
