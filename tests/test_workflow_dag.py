@@ -457,7 +457,7 @@ def test_missing_raw_files_are_told_by_product(tmp_path: Path) -> None:
     for words in (
         "data/raw/gleam: product gleam: expected a file **/E_2010_GLEAM_v4*_MO.nc for 2010",
         "get it from Ghent University",
-        "data/raw/noaa_co2: product noaa_co2: expected a file co2_mm_gl*.csv",
+        "data/raw/noaa_co2: product noaa_co2: expected a file **/co2_mm_gl*.csv",
         "10.15138/9N0H-ZH07",
     ):
         assert words in output

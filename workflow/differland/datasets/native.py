@@ -129,13 +129,19 @@ class TimeBounds:
         """Middles of the steps."""
         return Times(self.name, self.units, self.numbers.mean(axis=1))
 
-    def lengths(self, calendar: str) -> np.ndarray:
-        """Days from the start to the end of each step; a counted month has 30."""
+    def lengths(self, file: Source, calendar: str) -> np.ndarray:
+        """Days from the start to the end of each step; a counted month has 30.
+
+        Raises
+        ------
+        InputError
+            The units are none.
+        """
         lengths = self.numbers[:, 1] - self.numbers[:, 0]
         if MONTHS_SINCE.match(self.units.lower()):
             return lengths * 30
-        first = np.asarray(netCDF4.num2date([0.0, 1.0], self.units, calendar), dtype=object)
-        return lengths * ((first[1] - first[0]).total_seconds() / 86400)
+        first, second = Times(self.name, self.units, np.arange(2.0)).dates(file, calendar)
+        return lengths * ((second - first).total_seconds() / 86400)
 
 
 @dataclass(frozen=True, eq=False)

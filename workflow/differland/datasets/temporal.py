@@ -189,7 +189,7 @@ def check_lengths(
     bounds = read_time_bounds(dataset, time, file)
     if bounds is None:
         return
-    days = bounds.lengths(read_calendar(dataset, time, file))
+    days = bounds.lengths(file, read_calendar(dataset, time, file))
     low, high = LENGTHS[period]
     wrong = np.flatnonzero((days < low) | (days > high))
     if wrong.size:
