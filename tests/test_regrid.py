@@ -1,8 +1,11 @@
 """Regridding: hand-derived numbers, what is conserved, what is missing, and whole files."""
 
+import fcntl
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import netCDF4
@@ -645,3 +648,15 @@ def test_types_that_a_file_defines_are_left_out(tmp_path, caplog):
     assert {"lai"} == set(read_netcdf(tmp_path / "out.nc").data_vars) - {"lat_bnds", "lon_bnds"}
     assert "kind is left out" in caplog.text
     assert "pairs is left out" in caplog.text
+
+
+def test_a_file_on_which_no_lock_can_be_had_is_read(tmp_path):
+    path = tmp_path / "in.nc"
+    raw_file(GRIDS["from 0"])[["lai"]].to_netcdf(path)
+    command = [sys.executable, "-m", "differland", "regrid", str(path), str(tmp_path / "out.nc")]
+    environment = {key: os.environ[key] for key in os.environ if key != "HDF5_USE_FILE_LOCKING"}
+    environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[1] / "workflow")
+    with path.open("rb+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        subprocess.run([*command, "--resolution", "10"], env=environment, check=True)
+    assert (tmp_path / "out.nc").exists()

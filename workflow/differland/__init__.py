@@ -1,5 +1,11 @@
 """DifferLand: learn the ecological parameters of a land carbon model through the model itself."""
 
+import os
+
+# Shared file systems often know no locks. Files here are written by one process and then never
+# changed. The library of HDF5 looks at this when it is loaded.
+os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
+
 __version__ = "0.1.0"
 
 MODEL_VERSION = 1
