@@ -414,6 +414,11 @@ FACTS = (
         ),
         ("ICOS_DE-Hai_FLUXNET_BIF_1996-2024_v1.3_r1.csv", FACTS.replace("\n", "\r\n").encode()),
         ("sites.csv", b"site_id;lat;lon;IGBP\nDE-Hai;51,08;10,45;DBF\n"),
+        (
+            "fluxnet_snapshot_2026.csv",
+            b"data_hub,site_id,site_name,location_lat,location_long,igbp\n"
+            b'EUF,DE-Hai,"Hainich, old",51.08,10.45,DBF\n',
+        ),
     ],
 )
 def test_tables_of_sites_as_networks_and_users_write_them(tmp_path, name, content):

@@ -64,12 +64,22 @@ BESIDE = re.compile(
 instruments, descriptions."""
 
 SITE_TABLES = (
-    re.compile(r"^(?!.*(_SITEINFO_|[-_]BIF|_FLUXNET)).*(sites|meta).*\.(csv|xlsx)$", re.IGNORECASE),
+    re.compile(
+        r"^(?!.*(_SITEINFO_|[-_]BIF|_FLUXNET)).*(sites|meta|snapshot).*\.(csv|xlsx)$", re.IGNORECASE
+    ),
     re.compile(r"_SITEINFO_L2\.csv$", re.IGNORECASE),
     re.compile(r"[-_]BIF_.*\.(csv|xlsx)$", re.IGNORECASE),
     ozflux.SUMMARY_NAME,
 )
 """Names of tables of sites: those that users make, and those of the networks."""
+
+SITE_COLUMNS = {
+    "site": ("site_id", "site"),
+    "latitude": ("lat", "latitude", "location_lat"),
+    "longitude": ("lon", "long", "longitude", "location_long"),
+    "igbp": ("igbp",),
+}
+"""Names, in lower case, of the columns of tables with a row for each site."""
 
 RECORDS_PER_DAY = {"HH": 48, "HR": 24}
 
@@ -317,9 +327,9 @@ def read_sites(files: Iterable[Source]) -> pd.DataFrame:
     ----------
     files
         Tables of two kinds, told by their columns. One row per site: ``site_id``, ``lat``,
-        ``lon`` and ``IGBP``. Or those of the networks (``*_SITEINFO_L2.csv``, ``*_BIF_*``):
-        ``SITE_ID``, ``GROUP_ID``, ``VARIABLE`` and ``DATAVALUE``, of which the first location of a
-        site counts. Both may be spreadsheets, for which `openpyxl` must be installed, in Latin-1,
+        ``lon`` and ``IGBP``, or as `SITE_COLUMNS` has them. Or those of the networks
+        (``*_SITEINFO_L2.csv``, ``*_BIF_*``): ``SITE_ID``, ``GROUP_ID``, ``VARIABLE`` and
+        ``DATAVALUE``, of which the first location of a site counts. Both may be spreadsheets, for which `openpyxl` must be installed, in Latin-1
         or with semicolons. Tables with other columns are passed over, and named in the log.
         Also summaries of OzFlux, which tell where their site is but not what grows there. Where
         files share a site, the first that tells a thing counts.
@@ -653,10 +663,8 @@ def _read_sites_of(source: Source) -> pd.DataFrame:
     table = _read_table_of_sites(source)
     if {"SITE_ID", "GROUP_ID", "VARIABLE", "DATAVALUE"} <= set(table):
         sites = _sites_of_badm(table)
-    elif {"site_id", "lat", "lon", "IGBP"} <= set(table):
-        sites = table.set_index("site_id").rename(
-            columns={"lat": "latitude", "lon": "longitude", "IGBP": "igbp"}
-        )
+    elif (columns := _columns_of_sites(table)) is not None:
+        sites = table[columns].set_axis(list(SITE_COLUMNS), axis=1).set_index("site")
     else:
         expected = "columns site_id, lat, lon, IGBP or SITE_ID, GROUP_ID, VARIABLE, DATAVALUE"
         found = ", ".join(map(str, table.columns))
@@ -671,6 +679,16 @@ def _read_sites_of(source: Source) -> pd.DataFrame:
         sites = sites.assign(**{name: degrees})
     igbp = sites["igbp"].fillna("").astype(str).str.strip()
     return sites.assign(igbp=igbp).rename_axis("site")
+
+
+def _columns_of_sites(table: pd.DataFrame) -> list[str] | None:
+    """Columns of a table that are `SITE_COLUMNS`, in that order; None if one is absent."""
+    there = {str(column).strip().lower(): column for column in table.columns[::-1]}
+    found = [
+        next((there[name] for name in names if name in there), None)
+        for names in SITE_COLUMNS.values()
+    ]
+    return None if None in found else [str(column) for column in found]
 
 
 def _read_table_of_sites(source: Source) -> pd.DataFrame:
