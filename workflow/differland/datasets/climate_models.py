@@ -1,5 +1,6 @@
 """Climate models of CMIP6 (Eyring et al., 2016, doi:10.5194/gmd-9-1937-2016), for projections."""
 
+import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
+from differland.datasets.archives import is_litter
 from differland.datasets.catalogue import read_catalogue
 from differland.datasets.fields import Field, check_range, check_units
 from differland.datasets.native import (
@@ -24,6 +26,8 @@ from differland.datasets.native import (
 )
 from differland.datasets.temporal import read_monthly
 from differland.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 Variable = Literal["tas", "pr"]
 
@@ -311,6 +315,8 @@ def find_cmip6(
             for file in sorted(folder.glob(glob), key=lambda path: path.name):
                 name = FILE_NAME.match(file.name)
                 if name is None:
+                    if not is_litter(file.name):
+                        logger.warning("%s is not read: its name is none of CMIP6", file)
                     continue
                 held = set(range(int(name["first"][:4]), int(name["last"][:4]) + 1)) & needed
                 if held:

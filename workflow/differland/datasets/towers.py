@@ -329,10 +329,10 @@ def read_sites(files: Iterable[Source]) -> pd.DataFrame:
         Tables of two kinds, told by their columns. One row per site: ``site_id``, ``lat``,
         ``lon`` and ``IGBP``, or as `SITE_COLUMNS` has them. Or those of the networks
         (``*_SITEINFO_L2.csv``, ``*_BIF_*``): ``SITE_ID``, ``GROUP_ID``, ``VARIABLE`` and
-        ``DATAVALUE``, of which the first location of a site counts. Both may be spreadsheets, for which `openpyxl` must be installed, in Latin-1
-        or with semicolons. Tables with other columns are passed over, and named in the log.
-        Also summaries of OzFlux, which tell where their site is but not what grows there. Where
-        files share a site, the first that tells a thing counts.
+        ``DATAVALUE``, of which the first location of a site counts. Both may be spreadsheets, for
+        which `openpyxl` must be installed, in Latin-1 or with semicolons. Tables with other columns
+        are passed over, and named in the log. Also summaries of OzFlux, which tell where their site
+        is but not what grows there. Where files share a site, the first that tells a thing counts.
 
     Returns
     -------
