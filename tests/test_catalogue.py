@@ -165,6 +165,7 @@ def test_the_table_of_datasets_names_source_and_choices(raw: dict):
     assert row["configuration key"] == "raw.products.gleam"
     assert "E (mm month-1)" in row["variables"]
     assert row["choices"] == "units: stated"
+    assert row["seen of it"] == "genuine files (4.2a)"
 
 
 def test_files_lie_anywhere_in_the_folder_or_where_the_pattern_says(tmp_path: Path):
@@ -177,3 +178,24 @@ def test_files_lie_anywhere_in_the_folder_or_where_the_pattern_says(tmp_path: Pa
     assert find_files(product, "evaporation", tmp_path, [2020, 2021]) == files
     chosen = find_files(product, "evaporation", tmp_path, [2021], "*/b/E_{year}*.nc")
     assert chosen == [tmp_path / names[3]]
+
+
+def test_files_that_no_reader_takes_are_told_by_product(raw: dict):
+    folder = Path(raw["folder"])
+    touch(
+        folder / "gleam",
+        *(f"monthly/E_{year}_GLEAM_v4.2a_MO.nc" for year in (2019, 2020, 2021)),
+        "E_2020_GLEAM_v4.2a.nc",
+        "._E_2020_GLEAM_v4.2a_MO.nc",
+    )
+    touch(folder / "modis_lai", *(f"lai_8-day_0.05_{year}.nc" for year in (2020, 2021)))
+    assert sources.unread_files(raw) == {
+        "gleam": ["E_2020_GLEAM_v4.2a.nc", "monthly/E_2019_GLEAM_v4.2a_MO.nc"]
+    }
+
+
+def test_hidden_copies_are_no_files_of_a_product(tmp_path: Path):
+    product = read_catalogue()["noaa_co2"]
+    (file, _) = touch(tmp_path, "co2_mm_gl.csv", "._co2_mm_gl.csv")
+    for pattern in (None, "*.csv", "**/*.csv"):
+        assert find_files(product, "table", tmp_path, [], pattern) == [file]

@@ -225,3 +225,22 @@ def test_curvilinear_grid(tmp_path):
         dataset.createVariable("tas", "f4", ("time", "j", "i"))
     with pytest.raises(InputError, match=r"xESMF.*time 12, j 4, i 5, and latitude along j and i"):
         list(read_cmip6([file], "tas", PERIOD))
+
+
+def test_scenarios_go_before_runs_of_the_past_that_go_on(tmp_path):
+    past = write(tmp_path, first="201401", last="201612", experiment="historical")
+    late = write(tmp_path, first="201501", last="201712")
+    months = pd.period_range("2014-06", "2017-06", freq="M")
+    for files in ([past, late], [late, past]):
+        fields = list(read_cmip6(files, "tas", months))
+        assert [field.month for field in fields] == list(months)
+        scenario = [field.month.year for field in fields if field.file == late]
+        assert (scenario[0], len(scenario)) == (2015, 30)
+
+
+def test_daily_values_are_no_monthly_ones(tmp_path):
+    file = write(tmp_path)
+    with netCDF4.Dataset(file, "a") as dataset:
+        dataset.frequency = "day"
+    with pytest.raises(InputError, match="tas: expected values that are each a monthly mean"):
+        list(read_cmip6([file], "tas", PERIOD))

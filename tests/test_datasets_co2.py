@@ -80,3 +80,16 @@ def test_binary_or_empty_file(tmp_path: Path) -> None:
 def test_absent(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         read_co2(tmp_path / "co2.csv", MONTHS)
+
+
+@pytest.mark.parametrize("uncertainties", [True, False])
+def test_the_table_as_text(tmp_path: Path, uncertainties: bool) -> None:
+    lines = ["# text, with commas", "#  year month  decimal  average  trend"]
+    for month in (1, 2, 3):
+        numbers = [f"{370 + month:.2f}", "0.10", f"{370:.2f}", "0.06"]
+        used = numbers if uncertainties else numbers[::2]
+        lines.append(f"  2001 {month:5d}  2001.{month:03d}   " + "   ".join(used))
+    file = tmp_path / "co2_mm_gl.txt"
+    file.write_text("\n".join(lines) + "\n")
+    assert read_co2(file, MONTHS).to_list() == [371, 372, 373]
+    assert read_co2(file, MONTHS, "trend").to_list() == [370, 370, 370]

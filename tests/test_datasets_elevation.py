@@ -292,3 +292,19 @@ def test_geotiff_of_another_shape_is_refused(tmp_path):
     write_geotiff(tmp_path / "gt30w020n90.tif", np.zeros((50, 41)), -20, 90)
     with pytest.raises(InputError, match="expected 50 x 40 degrees of square pixels"):
         read_elevation(tmp_path, region=EUROPE)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "W020N90.DEM",
+        "w020n90.dem",
+        "below/W020N90.DEM",
+        "my_gt30w020n90.dem",
+        "gt30w020n90_dem.dem",
+    ],
+)
+def test_names_of_other_archives(tmp_path, name):
+    write_raw(tmp_path / name, tile("gt30w020n90", 7))
+    (tmp_path / "._W020N90.DEM").write_bytes(b"x")
+    assert (read_elevation(tmp_path, region=EUROPE).whole()[:50, 160:200] == 7).all()

@@ -162,6 +162,11 @@ def test_missing_value_that_is_not_declared(tmp_path: Path) -> None:
     assert np.isnan(fields(file, missing_value=-999)[0].whole()[2, 2])
 
 
+def test_stamps_at_the_end_of_the_last_day_are_those_of_the_month(tmp_path: Path) -> None:
+    months = fields(write(tmp_path, days=list(np.cumsum(DAYS))))
+    assert [str(field.month) for field in months] == [f"2005-{m:02d}" for m in range(1, 13)]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -170,7 +175,7 @@ def test_missing_value_that_is_not_declared(tmp_path: Path) -> None:
         ({"units": None}, "no units"),
         ({"days": [30, 58, 89]}, "the 12 months of 2005, found 3"),
         ({"days": [*(np.cumsum(DAYS) - 1)[:-1], 333]}, "2005-11, 2005-11"),
-        ({"days": list(np.cumsum(DAYS))}, "2006-01"),
+        ({"days": list(np.cumsum(DAYS) + 14)}, "2006-01"),
     ],
 )
 def test_refused(tmp_path: Path, changes: dict, message: str) -> None:

@@ -400,3 +400,18 @@ def test_cams_cut_file(tmp_path):
     file.write_bytes(file.read_bytes()[:30_000])
     with pytest.raises(InputError, match="complete NetCDF file"):
         list(read_cams([file]))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "z_cams_l_lsce_201502_v15r4_ra_sfc_mm_co2flux.nc",
+        "cams73_v20r2_co2_flux_surface_mm_201502.nc",
+        "inversion_CO2_flux_201502.nc",
+        "201502_co2_flux_v3.nc",
+    ],
+)
+def test_the_date_stands_before_or_after_the_species(tmp_path, name):
+    (field,) = read_cams([write_cams(tmp_path, name)])
+    assert field.month == pd.Period("2015-02", "M")
+    assert value_at(field, -5.0, -67.0) == pytest.approx(-1.0)

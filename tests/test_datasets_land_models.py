@@ -290,3 +290,43 @@ def test_unstructured_grid(tmp_path):
         dataset.createVariable("gpp", "f4", ("time", "ncells"))
     with pytest.raises(InputError, match=r"xESMF.*the dimensions time 12, ncells 20"):
         list(read_trendy(file, "gpp", MONTHS))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "YIBs_S3_Monthly_nbp.nc",
+        "CLM5.0_S3_nbp.nc",
+        "YIBs_S3_Monthly_nbp",
+        "ORCHIDEE-CNP_S3_nbp.nc4",
+    ],
+)
+def test_names_of_models(tmp_path, name):
+    file = write(tmp_path, "nbp", 2 * PER_SECOND, name=name)
+    assert (
+        len(list(read_trendy(file, "nbp", pd.period_range("2001-01", "2001-12", freq="M")))) == 12
+    )
+
+
+@pytest.mark.parametrize("with_bounds", [True, False])
+def test_models_that_stamp_the_end_of_a_month(tmp_path, with_bounds):
+    """As starts the steps would be February to January."""
+    ends = np.array([31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365])
+    edges = np.concatenate([[0], ends, 365 + ends])
+    file = write(
+        tmp_path,
+        "nbp",
+        2 * PER_SECOND,
+        steps=24,
+        times=edges[1:],
+        time_units="days since 2000-01-01",
+    )
+    if with_bounds:
+        with netCDF4.Dataset(file, "a") as dataset:
+            dataset.createDimension("bnds", 2)
+            dataset["time"].bounds = "time_bounds"
+            pairs = np.stack([edges[:-1], edges[1:]], axis=1)
+            dataset.createVariable("time_bounds", "f8", ("time", "bnds"))[:] = pairs
+    fields = list(read_trendy(file, "nbp", pd.period_range("2000-01", "2001-12", freq="M")))
+    assert at_forest(fields[0]) == pytest.approx(2, rel=1e-5)
+    assert at_forest(fields[23]) == pytest.approx(2 * 3.3, rel=1e-5)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from differland.datasets.archives import Member
 from differland.datasets.native import (
     check_rectilinear,
     find_variable,
@@ -173,13 +174,13 @@ def test_files_in_archives(tmp_path: Path, kind: str) -> None:
     for name, part in (("whole.zip", content), ("cut.zip", content[:4000])):
         with zipfile.ZipFile(tmp_path / name, "w") as archive:
             archive.writestr("a.nc", part)
-    member = zipfile.Path(tmp_path / "whole.zip", "a.nc")
+    member = Member(tmp_path / "whole.zip", ("a.nc",))
     with open_netcdf(member) as dataset:
         assert (dataset["v"][:] == 7).all()
     with pytest.raises(InputError, match=r"cut.zip/a.nc: file: expected a complete NetCDF file"):
-        open_netcdf(zipfile.Path(tmp_path / "cut.zip", "a.nc"))
-    with pytest.raises(InputError, match="no such file"):
-        open_netcdf(zipfile.Path(tmp_path / "whole.zip", "b.nc"))
+        open_netcdf(Member(tmp_path / "cut.zip", ("a.nc",)))
+    with pytest.raises(InputError, match=r"whole\.zip/b\.nc: file: expected"):
+        open_netcdf(Member(tmp_path / "whole.zip", ("b.nc",)))
 
 
 @pytest.mark.parametrize(
@@ -213,3 +214,66 @@ def test_other_grids_are_told(
     file = write(tmp_path)
     with open_netcdf(file) as dataset:
         check_rectilinear(dataset, "v", file)
+
+
+@pytest.mark.parametrize("units", ["degrees_north", "degrees_N", None])
+@pytest.mark.parametrize(
+    ("north", "east", "attributes"),
+    [
+        ("lat_FULL", "lon_FULL", {}),
+        ("y", "x", {"units": ("degrees_north", "degrees_east")}),
+        ("rows", "columns", {"standard_name": ("latitude", "longitude")}),
+        ("j", "i", {"axis": ("Y", "X")}),
+        ("nav_lat", "nav_lon", {}),
+    ],
+)
+def test_coordinates_under_other_names(
+    tmp_path: Path, north: str, east: str, attributes: dict, units: str | None
+) -> None:
+    file = tmp_path / "a.nc"
+    with netCDF4.Dataset(file, "w") as dataset:
+        for number, (name, values) in enumerate(((north, [10.0, 9, 8]), (east, [0.0, 1]))):
+            dataset.createDimension(name, len(values))
+            axis = dataset.createVariable(name, "f8", (name,))
+            axis[:] = values
+            axis.setncatts({key: pair[number] for key, pair in attributes.items()})
+            if units is not None and "units" not in attributes:
+                axis.units = (
+                    units if number == 0 else units.replace("north", "east").replace("_N", "_E")
+                )
+        # Another grid of the same file.
+        for name in ("lat_2", "lon_2"):
+            dataset.createDimension(name, 5)
+            dataset.createVariable(name, "f8", (name,))[:] = range(5)
+        dataset.createVariable("v", "f4", (north, east))[:] = np.arange(6).reshape(3, 2)
+    with open_netcdf(file) as dataset:
+        variable = find_variable(dataset, "v", file)
+    assert variable.grid.latitude.tolist() == [10, 9, 8]
+    assert variable.grid.longitude.tolist() == [0, 1]
+    assert variable.read(slice(0, 1)).tolist() == [[0, 1]]
+
+
+@pytest.mark.parametrize("attribute", [True, False])
+def test_bounds_of_latitudes_and_longitudes_decide(tmp_path: Path, attribute: bool) -> None:
+    """Rows of a reduced polar spacing, as FGOALS-g3 has them, and a column that comes twice."""
+    edges = np.array([-90, -87.22, -82.67, -78.9, -75.5, 0, 90])
+    file = tmp_path / "a.nc"
+    with netCDF4.Dataset(file, "w") as dataset:
+        dataset.createDimension("bnds", 2)
+        for name, values, sides in (
+            ("lat", [-90, -84.82, -80.72, -77.22, -70, 45], edges),
+            ("lon", [0.0, 120, 240, 360], np.array([-60.0, 60, 180, 300, 420])),
+        ):
+            dataset.createDimension(name, len(values))
+            dataset.createVariable(name, "f8", (name,))[:] = values
+            dataset.createVariable(f"{name}_bnds", "f8", (name, "bnds"))[:] = np.stack(
+                [sides[:-1], sides[1:]], axis=1
+            )
+            if attribute:
+                dataset[name].bounds = f"{name}_bnds"
+        dataset.createVariable("v", "f4", ("lat", "lon"))[:] = 1
+    with open_netcdf(file) as dataset:
+        grid = find_variable(dataset, "v", file).grid
+    assert grid.latitude_edges.tolist() == edges.tolist()
+    assert grid.longitude_edges.tolist() == [-60, 60, 180, 300]
+    assert grid.cyclic

@@ -289,6 +289,7 @@ def write_grib(
     messages: list[tuple[str, str, int, np.ndarray]],
     grid: str = "regular_ll",
     latitude: np.ndarray = NORTH,
+    means: str = "moda",
 ) -> Path:
     """Messages of a variable, a date, hours of forecast and values, as in the store's archive."""
     eccodes = pytest.importorskip("eccodes")
@@ -311,6 +312,7 @@ def write_grib(
                     "jScansPositively": int(latitude[0] < latitude[-1]),
                 }
             keys |= {"stepRange": hours_ahead, "paramId": PARAMETERS[name]}
+            keys["stream"] = means
             for key, value in keys.items():
                 eccodes.codes_set(message, key, value)
             if grid == "regular_ll":
@@ -369,6 +371,16 @@ def test_grib_from_the_south_and_in_an_archive(tmp_path: Path) -> None:
     assert field.grid.longitude[column] == pytest.approx(EAST[1])
 
 
+def test_grib_of_hours_is_no_grib_of_means(tmp_path: Path) -> None:
+    warm = np.full((NORTH.size, EAST.size), 283.15)
+    file = write_grib(tmp_path / "a.grib", [("t2m", "2005-01-01T12:00", 0, warm)], means="oper")
+    with pytest.raises(InputError, match="each a monthly mean, found GRIB_stepType 'instant'"):
+        list(read_monthly_means([file], "t_mean", tmp_path / "scratch"))
+    file = write_grib(tmp_path / "b.grib", [("t2m", "2005-01-01T12:00", 0, warm)], means="mnth")
+    with pytest.raises(InputError, match="each a monthly mean, found GRIB_stream 'mnth'"):
+        list(read_monthly_means([file], "t_mean", tmp_path / "scratch"))
+
+
 def test_grib_that_breaks_off_or_is_on_another_grid(tmp_path: Path) -> None:
     warm = np.full((NORTH.size, EAST.size), 283.15)
     file = write_grib(tmp_path / "a.grib", [("t2m", "2005-01-01", 0, warm)])
@@ -395,11 +407,15 @@ def test_grib_that_breaks_off_or_is_on_another_grid(tmp_path: Path) -> None:
         ("cell_methods", "time: maximum", {"t_min", "t_mean"}),
         ("cell_methods", "area: mean time: minimum (interval: 1 hour)", {"t_max", "t_mean"}),
         ("cell_methods", "valid_time: mean", {"t_min", "t_max"}),
-        ("cell_methods", "time: point", set()),
+        ("cell_methods", "area: time: mean", {"t_min", "t_max"}),
+        ("cell_methods", "time: point", {"t_min", "t_max", "t_mean"}),
+        ("cell_methods", "time: sum", {"t_min", "t_max", "t_mean"}),
         ("GRIB_stepType", "max", {"t_min", "t_mean"}),
         ("GRIB_stepType", "min", {"t_max", "t_mean"}),
-        ("GRIB_stepType", "avgua", set()),
-        ("GRIB_stepType", "instant", set()),
+        ("GRIB_stepType", "avgua", {"t_min", "t_max"}),
+        ("GRIB_stepType", "accum", {"t_min", "t_max", "t_mean"}),
+        # Daily statistics keep the label of the hours that they were made of.
+        ("GRIB_stepType", "instant", {"t_mean"}),
     ],
 )
 def test_files_that_say_their_statistic(
@@ -418,7 +434,7 @@ def test_files_that_say_their_statistic(
     for name, read in readers.items():
         if name in refused:
             with pytest.raises(
-                InputError, match=r"t2m: expected the (minimum|maximum|mean) over time, found"
+                InputError, match=rf"t2m: expected values that are each a .*, found {attribute}"
             ):
                 list(read())
         else:

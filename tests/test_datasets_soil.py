@@ -182,7 +182,9 @@ def test_rows_are_read_alone(folder):
 
 def test_missing_file_is_named(folder):
     (folder / "S_CLAY.nc4").unlink()
-    with pytest.raises(InputError, match=r"S_CLAY\.nc4: file: expected .*no such file"):
+    with pytest.raises(
+        InputError, match=r"S_CLAY\.nc4: expected one file of this layer, found none"
+    ):
         read_soil(folder)
 
 
@@ -277,3 +279,11 @@ def test_order_of_dimensions_does_not_matter(folder):
     found = named(read_soil(folder))["sand"].whole()
     assert found.shape == (36, 72)
     assert found[20, [7, 8]] == pytest.approx([0.3 * 30 + 0.7 * 40, 34])
+
+
+def test_layers_lie_anywhere_in_the_folder(folder):
+    (folder / "data").mkdir()
+    for file in list(folder.glob("*.nc4")):
+        file.rename(folder / "data" / file.name)
+    (folder / "data" / "._T_SILT.nc4").write_bytes(b"x")
+    assert {field.name for field in read_soil(folder)} >= {"silt", "clay"}

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from differland.datasets.archives import list_files
 from differland.datasets.towers import (
     find_tower_files,
-    list_files,
     plant_cover,
     put_on_cells,
     read_sites,

@@ -8,7 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from differland.datasets.towers import plant_cover, put_on_cells, read_sites, read_towers
+from differland.datasets.towers import (
+    find_site_tables,
+    plant_cover,
+    put_on_cells,
+    read_sites,
+    read_towers,
+)
 from differland.errors import InputError
 from differland.grid import Grid
 
@@ -318,3 +324,126 @@ def test_damaged_archive(tmp_path, network):
     archive.write_bytes(content)
     with pytest.raises(InputError, match=r"site\.zip"):
         read_towers(tmp_path, PERIOD)
+
+
+SHUTTLE = ("AMF", "ICOS", "EUF", "TERN", "JPF", "KOF", "FLX", "SAEON", "CNF", "NEW")
+
+
+def test_all_networks_of_the_present_distribution_are_read(tmp_path, caplog):
+    text = table().to_csv()
+    for number, hub in enumerate(SHUTTLE):
+        stem = f"{hub}_XX-T{number:02d}_FLUXNET"
+        name = f"{stem}_FLUXMET_MM_2010-2011_v1.3_r1.csv"
+        if number % 2:
+            (tmp_path / name).write_text(text)
+            continue
+        with zipfile.ZipFile(tmp_path / f"{stem}_2010-2011_v1.3_r1.zip", "w") as archive:
+            archive.writestr(f"folder/{name}", text)
+            archive.writestr(
+                f"{stem}_ERA5_MM_1981-2025_v1.3_r1.csv", "TIMESTAMP,TA_ERA\n198101,1\n"
+            )
+            archive.writestr(f"{stem}_BIFVARINFO_MM_2010-2011_v1.3_r1.csv", "x")
+            archive.writestr(f"{stem}_FLUXMET_DD_2010-2011_v1.3_r1.csv", "x")
+    towers = read_towers(tmp_path, PERIOD)
+    networks = towers.groupby("site")["network"].first()
+    assert networks.to_dict() == {
+        f"XX-T{number:02d}": {"AMF": "AmeriFlux", "FLX": "FLUXNET"}.get(hub, hub)
+        for number, hub in enumerate(SHUTTLE)
+    }
+    assert len(towers) == 24 * len(SHUTTLE)
+    assert "not read" not in caplog.text
+
+
+def test_weather_in_the_archives_of_fluxnet2015_is_left_alone(tmp_path):
+    stem = "FLX_DE-Hai_FLUXNET2015"
+    with zipfile.ZipFile(tmp_path / f"{stem}_FULLSET_2010-2011_1-4.zip", "w") as archive:
+        archive.writestr(f"{stem}_FULLSET_MM_2010-2011_1-4.csv", table().to_csv())
+        for other in ("ERAI_MM_1989-2014", "AUXMETEO_2010-2011", "AUXNEE_2010-2011"):
+            archive.writestr(f"{stem}_{other}_1-4.csv", "TIMESTAMP,TA_ERA\n198901,1\n")
+    assert len(read_towers(tmp_path, PERIOD)) == 24
+
+
+def test_archives_of_archives_capitals_and_second_downloads(tmp_path):
+    inner = tmp_path / "inner"
+    name = "FLX_{}_FLUXNET2015_SUBSET_MM_2010-2011_1-4{}"
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr(name.format("AA-One", ".csv"), table().to_csv())
+    with zipfile.ZipFile(tmp_path / "download.zip", "w") as archive:
+        archive.write(inner, "FLX_AA-One_FLUXNET2015_SUBSET_2010-2011_1-4.zip")
+    inner.unlink()
+    (tmp_path / name.format("AA-Two", ".CSV")).write_text(table().to_csv())
+    for copy in (".csv", " (1).csv"):
+        (tmp_path / name.format("AA-Tre", copy)).write_text(table().to_csv())
+    towers = read_towers(tmp_path, PERIOD)
+    assert towers.groupby("site").size().to_dict() == {"AA-One": 24, "AA-Tre": 24, "AA-Two": 24}
+
+
+def test_files_that_nobody_reads_are_named_and_counted(tmp_path, caplog):
+    write(tmp_path, "ICOS", table())
+    (tmp_path / "EUF_ES-LJu_FLUXES_2010.csv").write_text("x")
+    (tmp_path / "notes.docx").write_text("x")
+    (tmp_path / "._notes.docx").write_text("x")
+    with zipfile.ZipFile(tmp_path / "site.zip", "w") as archive:
+        archive.writestr("AA-One_MM.csv", "x")
+    read_towers(tmp_path, PERIOD)
+    (message,) = [record.message for record in caplog.records if "not read" in record.message]
+    assert "3 files are not read" in message
+    for name in ("EUF_ES-LJu_FLUXES_2010.csv", "site.zip/AA-One_MM.csv", "notes.docx"):
+        assert name in message
+
+
+FACTS = (
+    "SITE_ID,GROUP_ID,VARIABLE_GROUP,VARIABLE,DATAVALUE\n"
+    "DE-Hai,1,GRP_LOCATION,LOCATION_LAT,51.08\n"
+    "DE-Hai,1,GRP_LOCATION,LOCATION_LONG,10.45\n"
+    "DE-Hai,2,GRP_IGBP,IGBP,DBF\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("AMF_AA-Flx_FLUXNET-BIF_CCBY4_20231211.csv", FACTS.encode()),
+        (
+            "FLX_AA-Flx_BIF_LATEST.csv",
+            (FACTS + "DE-Hai,3,GRP_TEAM,TEAM_MEMBER_NAME,J\xfcrgen\n").encode("latin-1"),
+        ),
+        (
+            "ICOSETC_DE-Hai_SITEINFO_L2.csv",
+            (FACTS + 'DE-Hai,3,GRP_SITE,SITE_DESC,beech, "oak, and a\nroad, to it\n').encode(),
+        ),
+        ("ICOS_DE-Hai_FLUXNET_BIF_1996-2024_v1.3_r1.csv", FACTS.replace("\n", "\r\n").encode()),
+        ("sites.csv", b"site_id;lat;lon;IGBP\nDE-Hai;51,08;10,45;DBF\n"),
+        (
+            "fluxnet_snapshot_2026.csv",
+            b"data_hub,site_id,site_name,location_lat,location_long,igbp\n"
+            b'EUF,DE-Hai,"Hainich, old",51.08,10.45,DBF\n',
+        ),
+    ],
+)
+def test_tables_of_sites_as_networks_and_users_write_them(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    (tmp_path / f"._{name}").write_bytes(b"\x00\x05\xff")
+    tables = find_site_tables(tmp_path)
+    assert [table.name for table in tables] == [name]
+    assert read_sites(tables).loc["DE-Hai"].to_list() == [51.08, 10.45, "DBF"]
+
+
+def test_a_table_that_is_none_of_sites_is_named(tmp_path, caplog):
+    (tmp_path / "sites.csv").write_text("site_id,lat,lon,IGBP\nDE-Hai,51.08,10.45,DBF\n")
+    (tmp_path / "notes_on_sites.csv").write_text("site,remark\nDE-Hai,fine\n")
+    assert list(read_sites(find_site_tables(tmp_path)).index) == ["DE-Hai"]
+    assert "1 files are not read" in caplog.text
+    assert "notes_on_sites.csv" in caplog.text
+
+
+def test_towers_without_a_place_are_named(caplog):
+    months = pd.period_range("2010-01", "2010-03", freq="M")
+    towers = pd.DataFrame(
+        {"site": ["US-Tst"] * 3 + ["DE-Tst"] * 3, "month": [*months, *months]}
+        | dict.fromkeys(("gpp_site", "reco_site", "et_site"), 1.0)
+    )
+    sites = pd.DataFrame({"latitude": 40.1, "longitude": -88.3, "igbp": "CRO"}, ["DE-Tst"])
+    assert put_on_cells(towers, sites, months)["site"].values.tolist() == ["DE-Tst"]
+    assert "1 of 2 towers are left out" in caplog.text
+    assert "US-Tst" in caplog.text

@@ -74,6 +74,16 @@ BAD = {
     "infinite observation": (put("lai", (2, 2), np.inf), "lai", "1 infinite"),
     "negative LAI": (put("lai", (2, 2), -3.0), "lai", "-3 to"),
     "t_max below t_min": (put("t_max", (4, 7), -80.0), "t_max", "cell 4, month 7"),
+    "means taken for extremes": (
+        lambda d: d.assign(t_max=d["t_min"].assign_attrs(d["t_max"].attrs)),
+        "t_max",
+        "the same values in whole years",
+    ),
+    "means taken for extremes in one year": (
+        lambda d: d.assign(t_max=d["t_max"].where(d["time"].dt.year != 2002, d["t_min"])),
+        "t_max",
+        "cells and years, the first at cell 0, year 2",
+    ),
     "a gap": (lambda d: d.isel(time=[*range(10), *range(11, 48)]), "time", "2001-12"),
     "days": (months(lambda t: pd.date_range(t[0], periods=len(t), freq="D")), "time", "2001-01"),
     "a month twice": (lambda d: d.isel(time=[0, 0, *range(1, 47)]), "time", "2001-01"),

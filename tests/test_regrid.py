@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from differland.__main__ import main
 from differland.files import read_netcdf, write_netcdf
 from differland.grid import STUDY_GRID, Grid, regular_grid
+from differland.gridded import regrid_file
 from differland.regrid import Regridder
 
 
@@ -612,28 +613,50 @@ def test_cdo_gives_the_same(name, resolution, tmp_path):
     np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
 
-def test_files_are_read_and_written_where_no_lock_can_be_had(tmp_path: Path) -> None:
-    """As on many shared file systems; here, another process holds the lock."""
-    source = tmp_path / "in.nc"
-    latitudes, longitudes = np.arange(-87.5, 90, 5), np.arange(2.5, 360, 5)
-    xr.Dataset(
-        {"x": (("lat", "lon"), np.ones((latitudes.size, longitudes.size)))},
-        {
-            "lat": ("lat", latitudes, {"units": "degrees_north"}),
-            "lon": ("lon", longitudes, {"units": "degrees_east"}),
-        },
-    ).to_netcdf(source)
-    environment = {
-        name: value for name, value in os.environ.items() if name != "HDF5_USE_FILE_LOCKING"
+@pytest.mark.parametrize("west", [0.0, -180.0])
+@pytest.mark.parametrize("with_bounds", [True, False])
+def test_a_last_column_that_repeats_the_first_is_left_out(tmp_path, west, with_bounds):
+    lat, lon = np.arange(-80, 81, 40.0), west + np.arange(0, 361, 40.0)
+    values = np.cos(np.deg2rad(lat))[:, None] + np.sin(np.deg2rad(lon))
+    axes = {
+        "lat": ("lat", lat, {"units": "degrees_north"}),
+        "lon": ("lon", lon, {"units": "degrees_east"}),
     }
-    with source.open("rb+") as held:
+    dataset = xr.Dataset({"v": (("lat", "lon"), values)}, axes)
+    if with_bounds:
+        dataset["lon"].attrs["bounds"] = "lon_bnds"
+        dataset["lon_bnds"] = (("lon", "bnds"), np.stack([lon - 20, lon + 20], axis=1))
+    once = dataset.isel(lon=slice(None, -1))
+    for name, file in (("twice", dataset), ("once", once)):
+        file.to_netcdf(tmp_path / f"{name}.nc")
+        regrid_file(tmp_path / f"{name}.nc", tmp_path / f"{name}_out.nc", regular_grid(10))
+    twice, single = (read_netcdf(tmp_path / f"{name}_out.nc") for name in ("twice", "once"))
+    xr.testing.assert_equal(twice["v"], single["v"])
+    assert np.isfinite(twice["v"]).any()
+
+
+def test_types_that_a_file_defines_are_left_out(tmp_path, caplog):
+    path = tmp_path / "in.nc"
+    raw_file(GRIDS["from 0"])[["lai"]].to_netcdf(path)
+    with netCDF4.Dataset(path, "a") as dataset:
+        kinds = dataset.createEnumType(np.uint8, "kinds", {"sea": 0, "land": 1})
+        dataset.createVariable("kind", kinds, ("lat", "lon"), fill_value=1)
+        pair = dataset.createCompoundType(np.dtype([("a", "f4"), ("b", "f4")]), "pair")
+        dataset.createDimension("one", 1)
+        dataset.createVariable("pairs", pair, ("one",))
+    regrid_file(path, tmp_path / "out.nc", regular_grid(10))
+    assert {"lai"} == set(read_netcdf(tmp_path / "out.nc").data_vars) - {"lat_bnds", "lon_bnds"}
+    assert "kind is left out" in caplog.text
+    assert "pairs is left out" in caplog.text
+
+
+def test_a_file_on_which_no_lock_can_be_had_is_read(tmp_path):
+    path = tmp_path / "in.nc"
+    raw_file(GRIDS["from 0"])[["lai"]].to_netcdf(path)
+    command = [sys.executable, "-m", "differland", "regrid", str(path), str(tmp_path / "out.nc")]
+    environment = {key: os.environ[key] for key in os.environ if key != "HDF5_USE_FILE_LOCKING"}
+    environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[1] / "workflow")
+    with path.open("rb+") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        subprocess.run(
-            [
-                *(sys.executable, "-m", "differland", "regrid", str(source)),
-                *(str(tmp_path / "out.nc"), "--resolution", "10"),
-            ],
-            env=environment | {"PYTHONPATH": os.pathsep.join(sys.path)},
-            check=True,
-        )
-    assert (tmp_path / "out.nc").is_file()
+        subprocess.run([*command, "--resolution", "10"], env=environment, check=True)
+    assert (tmp_path / "out.nc").exists()

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from differland.datasets.archives import list_files
 from differland.datasets.biomass import (
     herbaceous_biomass,
     herbaceous_fraction,
@@ -42,7 +43,6 @@ from differland.datasets.reanalysis import (
 )
 from differland.datasets.soil import read_soil, read_soil_organic_carbon
 from differland.datasets.towers import (
-    list_files,
     put_on_cells,
     read_sites,
     read_towers,

@@ -145,7 +145,9 @@ def test_every_computing_rule_is_complete(name: str) -> None:
         else rf'f?"{name}(?:\{{REGRIDDING\}})?"'
     )
     for name_of, request in (("mem_mb", "memory"), ("runtime", "runtime")):
-        assert re.search(rf"{name_of}={request}\({costs}(?:, setups=len\(block\))?\)", block), f"{name}: {name_of}"
+        assert re.search(rf"{name_of}={request}\({costs}(?:, setups=len\(block\))?\)", block), (
+            f"{name}: {name_of}"
+        )
     environment = re.search(r'envs/(\w+\.yaml)"', block)
     assert environment and (REPOSITORY / "envs" / environment[1]).is_file()
 
@@ -567,7 +569,7 @@ def test_missing_raw_files_are_told_by_product(tmp_path: Path) -> None:
     for words in (
         "data/raw/gleam: product gleam: expected a file **/E_2010_GLEAM_v4*_MO.nc for 2010",
         "get it from Ghent University",
-        "data/raw/noaa_co2: product noaa_co2: expected a file co2_mm_gl*.csv",
+        "data/raw/noaa_co2: product noaa_co2: expected a file **/co2_mm_gl*.csv",
         "10.15138/9N0H-ZH07",
     ):
         assert words in output

@@ -14,10 +14,18 @@ import pandas as pd
 import xarray as xr
 from tqdm import tqdm
 
+from differland.datasets.archives import log_unread
 from differland.datasets.biomass import herbaceous_biomass, herbaceous_fraction
 from differland.datasets.co2 import read_co2
 from differland.datasets.land_cover import vegetated_land
-from differland.datasets.towers import FLUXES, put_on_cells, representative_sites, select_sites
+from differland.datasets.sources import unread_files
+from differland.datasets.towers import (
+    FLUXES,
+    leave_out_unplaced,
+    put_on_cells,
+    representative_sites,
+    select_sites,
+)
 from differland.datasets.water_storage import recentred
 from differland.driver import MONTHS_PER_YEAR, PATCH_DIMENSION
 from differland.errors import InputError
@@ -85,6 +93,8 @@ def assemble_driver(
         A gridded file is not on the grid or lacks a variable; no cell is left; a tower that is to
         be left out is unknown.
     """
+    for product, paths in unread_files(raw).items():
+        log_unread(f"raw.products.{product}", paths)
     months = pd.period_range(f"{raw['first_year']}-01", f"{raw['last_year']}-12", freq="M")
     static = _read_static(files.static, target)
     forcing = _forcing_files(files.yearly)
@@ -233,9 +243,10 @@ class _Towers:
         table = pd.read_csv(towers)
         table["month"] = pd.PeriodIndex(table["month"], freq="M")
         self.sites = pd.read_csv(sites, index_col="site", keep_default_na=False)
-        self.table = select_sites(
+        table = select_sites(
             table, settings["minimum_months"], settings["simultaneous"], settings["excluded"]
         )
+        self.table = leave_out_unplaced(table, self.sites)
         self.cover = {name: static[name] for name in PREDICTOR_GROUPS["PFT"]}
         self.domain = domain
         self.thresholds = {
@@ -264,7 +275,8 @@ class _Towers:
         """Fluxes of the representative sites in cells of the driver, and the cells' positions."""
         domain = self.domain
         sites = representative_sites(self.sites, self.cover, threshold, domain.target)
-        dataset = put_on_cells(self.table, sites, domain.months, domain.target)
+        representative = self.table[self.table["site"].isin(sites.index)]
+        dataset = put_on_cells(representative, sites, domain.months, domain.target)
         position = np.full(domain.target.shape, -1)
         position[domain.kept] = np.arange(domain.shape[0])
         cell = position[dataset["row"].to_numpy(), dataset["column"].to_numpy()]

@@ -83,9 +83,9 @@ def read_driver(path: Path | str, in_patches: bool = True) -> xr.Dataset:
     ------
     InputError
         The file is unreadable; a coordinate or forcing variable is absent, has wrong
-        dimensions or units, holds NaN or values outside its range; t_max is below t_min; the
-        months are not consecutive or do not fill calendar years; a cell lies outside the
-        list of patches, or a patch has no cell.
+        dimensions or units, holds NaN or values outside its range; t_max is below t_min, or
+        equal to it throughout a year; the months are not consecutive or do not fill calendar
+        years; a cell lies outside the list of patches, or a patch has no cell.
     """
     raw = read_netcdf(path)
     if not in_patches:
@@ -389,6 +389,18 @@ def _check_temperatures(driver: xr.Dataset, path: Path | str) -> None:
             "t_max >= t_min in every cell and month",
             f"{int(below.sum())} below, the first at cell {cell}, month {time}: "
             f"{float(driver['t_max'][cell, time]):g} < {float(driver['t_min'][cell, time]):g} degC",
+        )
+    same = (driver["t_max"].to_numpy() == driver["t_min"].to_numpy()).reshape(
+        driver.sizes["cell"], -1, MONTHS_PER_YEAR
+    )
+    if (whole := same.all(axis=2)).any():
+        cell, year = np.argwhere(whole)[0]
+        raise InputError(
+            path,
+            "t_max",
+            "means of daily maxima above t_min, those of daily minima",
+            f"the same values in whole years, {int(whole.sum())} of {whole.size} cells and years, "
+            f"the first at cell {cell}, year {year + 1}: means taken for extremes?",
         )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import differland
+from differland.classic import check_whole
 from differland.errors import InputError
 
 if TYPE_CHECKING:
@@ -147,6 +148,7 @@ def read_netcdf(
 
     if not Path(path).is_file():
         raise InputError(path, "file", "a NetCDF file", "no such file")
+    check_whole(path)
     try:
         with xr.open_dataset(
             path, engine="netcdf4", decode_times=decode_times, decode_timedelta=False

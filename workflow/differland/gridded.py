@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 import differland
+from differland.classic import check_whole
 from differland.errors import InputError
 from differland.files import atomic_path
 from differland.grid import Grid
@@ -48,6 +49,9 @@ AXES = {
 UNDIRECTED_DEGREES = {"degrees", "degree", "deg"}
 """Units that do for an axis which its name or axis attribute tells."""
 
+CYCLIC_TOLERANCE = 1e-3
+"""Degrees by which a last column that repeats the first may miss the full circle."""
+
 PACKING = {"_FillValue", "missing_value", "scale_factor", "add_offset", "_Unsigned"}
 RANGES = {"valid_range", "valid_min", "valid_max", "actual_range"}
 
@@ -74,7 +78,7 @@ class HorizontalAxes:
     bounds
         Names of the variables that hold the bounds; None where there are none.
     grid
-        The grid.
+        The grid. A last column that repeats the first is left out.
     """
 
     latitude: str
@@ -116,12 +120,12 @@ def find_horizontal_axes(dataset: netCDF4.Dataset, file: object) -> HorizontalAx
     latitude_bounds, longitude_bounds = (
         None if name is None else _read_coordinates(dataset[name], file) for name in bounds
     )
+    east = _read_coordinates(longitude, file)
+    if east.size > 2 and abs(abs(float(east[-1]) - float(east[0])) - 360) < CYCLIC_TOLERANCE:
+        east = east[:-1]
+        longitude_bounds = None if longitude_bounds is None else longitude_bounds[:-1]
     grid = Grid.from_coordinates(
-        _read_coordinates(latitude, file),
-        _read_coordinates(longitude, file),
-        file,
-        latitude_bounds,
-        longitude_bounds,
+        _read_coordinates(latitude, file), east, file, latitude_bounds, longitude_bounds
     )
     return HorizontalAxes(
         latitude.name,
@@ -170,6 +174,7 @@ def regrid_file(
         raise InputError("regrid", "minimum coverage", "0 to 1", f"{minimum_coverage:g}")
     if not Path(source).is_file():
         raise InputError(source, "file", "a NetCDF file", "no such file")
+    check_whole(source)
     try:
         dataset = netCDF4.Dataset(source)
     except OSError as error:
@@ -228,9 +233,9 @@ def _find_axis(dataset: netCDF4.Dataset, kind: str, file: object) -> str:
         if found:
             break
     else:
-        raise InputError(
-            file, kind, "a coordinate variable", f"only {', '.join(dataset.variables)}"
-        )
+        groups = f" beside the groups {', '.join(dataset.groups)}" if dataset.groups else ""
+        there = f"only {', '.join(dataset.variables)}" if dataset.variables else "no variable"
+        raise InputError(file, kind, "a coordinate variable", f"{there}{groups}")
     if len(found) > 1:
         names = ", ".join(variable.name for variable in found)
         raise InputError(file, kind, "one horizontal grid", f"the coordinates {names}")
@@ -289,11 +294,17 @@ def _gridded_variables(dataset: netCDF4.Dataset, axes: HorizontalAxes) -> list[s
     for name, variable in dataset.variables.items():
         if not set(axes.dimensions) <= set(variable.dimensions):
             continue
-        if np.dtype(variable.dtype).kind not in "fiu" or "flag_meanings" in variable.ncattrs():
+        if not _holds_numbers(variable) or "flag_meanings" in variable.ncattrs():
             logger.warning("%s is left out: it holds flags or text, no quantity", name)
         else:
             names.append(name)
     return names
+
+
+def _holds_numbers(variable: netCDF4.Variable) -> bool:
+    """Whether a variable is of a type of numbers: no text, and none that a file defines itself."""
+    plain = isinstance(variable.datatype, np.dtype)
+    return plain and np.dtype(variable.dtype).kind in "fiu"
 
 
 def _write_attributes(dataset: netCDF4.Dataset, output: netCDF4.Dataset) -> None:
@@ -363,6 +374,9 @@ def _copy_others(
             continue
         if set(axes.dimensions) & set(variable.dimensions):
             logger.warning("%s is left out: it has one horizontal axis only", name)
+            continue
+        if variable.dtype is not str and not isinstance(variable.datatype, np.dtype):
+            logger.warning("%s is left out: the file defines its type itself", name)
             continue
         _create_dimensions(variable, output, variable.dimensions)
         variable.set_auto_maskandscale(False)
@@ -443,9 +457,11 @@ def _regrid_variable(
             index[dimension] = slice(start, min(start + step, source.shape[dimension]))
         for band in bands:
             index[horizontal[0]] = band.source
+            index[horizontal[1]] = slice(axes.grid.shape[1])
             values = np.moveaxis(_read(source, tuple(index), file), horizontal, (-2, -1))
             result = band.regridder.apply(values, minimum_coverage, quantity)
             index[horizontal[0]] = band.target
+            index[horizontal[1]] = slice(None)
             destination[tuple(index)] = np.moveaxis(result, (-2, -1), horizontal)
             bar.update()
     bar.close()

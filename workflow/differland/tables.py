@@ -78,8 +78,8 @@ class PublishedVariable:
     published_units, factor, offset
         Its units there; times `factor`, plus `offset`, it has the units of ``name``.
     within_patch
-        Whether a patch-level variable is ``constant`` over the cells of a patch, or their
-        ``mean`` is what counts; empty for all others.
+        ``mean`` for patch-level variables, of which the mean over the valid cells of a patch
+        counts; empty for all others.
     required
         Whether the published driver cannot be without it.
     """
@@ -89,7 +89,7 @@ class PublishedVariable:
     published_units: str
     factor: float
     offset: float
-    within_patch: Literal["", "constant", "mean"]
+    within_patch: Literal["", "mean"]
     required: bool
 
 

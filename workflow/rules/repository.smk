@@ -61,9 +61,3 @@ os.environ.setdefault(
 )
 # Also programs that compile within a second: a study has hundreds of jobs, each with some of them.
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
-
-# Shared file systems often know no locks. Files here are written by one process and then never changed.
-os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
-
-# On a GPU that others use too, JAX must not take most of its memory at once.
-os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")

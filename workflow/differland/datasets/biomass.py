@@ -23,10 +23,11 @@ from differland.datasets.native import (
     check_year,
     find_variable,
     match_name,
+    months_of_year,
     open_netcdf,
-    read_months,
     time_dimension,
 )
+from differland.datasets.temporal import read_monthly
 from differland.errors import InputError
 from differland.grid import Grid
 
@@ -38,7 +39,7 @@ GRAM_PER_SQUARE_METRE = 100.0
 WOODY_RANGE = (0.0, 1e5)
 """Carbon in woody plants, gC m-2."""
 
-FLUXCOM_NAME = re.compile(r"^GPP\..*\.monthly\.(\d{4})\.nc$")
+FLUXCOM_NAME = re.compile(r"(?<![A-Za-z0-9])GPP\..*\.monthly\.(\d{4})\.nc$")
 FLUXCOM_UNITS = dict.fromkeys(
     (
         "gC m-2 d-1",
@@ -171,7 +172,9 @@ def read_gpp_climatology(
         with open_netcdf(file) as dataset:
             native = find_variable(dataset, variable, file)
             time = time_dimension(native)
-            check_year(file, time, read_months(dataset, time, file), year)
+            held = months_of_year(year)
+            months = read_monthly(dataset, variable, time, file, "monthly mean", held)
+            check_year(file, time, months, year)
         factor = check_units(file, variable, native.units, FLUXCOM_UNITS)
         layers[year] = (native, time, factor)
     if not layers:

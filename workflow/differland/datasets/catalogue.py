@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import jsonschema
 
+from differland.datasets.archives import is_litter
 from differland.errors import InputError
 from differland.schemas import read_yaml
 from differland.tables import RESOURCES
@@ -39,6 +40,8 @@ class Product:
         Of the file, and in the configuration (``raw.products``; a comparison has its own section).
     title, role, provider, version, access, licence, citation, format, grid
         What it is, what it is used for, and where it is to be had.
+    seen
+        What of the real product its reader was tried on or written after.
     doi
         Without the address; None if there is none.
     first_year, last_year
@@ -65,6 +68,7 @@ class Product:
     citation: str
     format: str
     grid: str
+    seen: str
     first_year: int | None
     last_year: int | None
     kind: Literal["static", "yearly", "table", "comparison"]
@@ -95,7 +99,7 @@ def read_catalogue() -> Mapping[str, Product]:
 def find_files(
     product: Product, role: str, folder: Path, years: Iterable[int], pattern: str | None = None
 ) -> list[Path]:
-    """Find the files of a product, all that its pattern promises.
+    """Find the files of a product, all that its pattern promises; hidden ones are no files.
 
     Parameters
     ----------
@@ -129,7 +133,11 @@ def find_files(
             paths = [Path(parent, name) for name in matching for parent in names[name]]
         else:
             paths = list(folder.glob(glob))
-        matches = sorted(path for path in paths if path.is_file())
+        matches = sorted(
+            path
+            for path in paths
+            if path.is_file() and not is_litter(path.relative_to(folder).as_posix())
+        )
         if not matches:
             expected = f"a file {glob}{period} of {product.title} (get it from {product.where})"
             there = "no such folder" if not folder.is_dir() else "none"
@@ -163,6 +171,7 @@ def tabulate(
             "doi": product.doi or "",
             "licence": product.licence,
             "grid": product.grid,
+            "seen of it": product.seen,
             "years": f"{min(years[name])}-{max(years[name])}" if years.get(name) else "",
             "variables": "; ".join(
                 f"{native} ({facts.units})" for native, facts in product.variables.items()

@@ -1,5 +1,6 @@
 """Climate models of CMIP6 (Eyring et al., 2016, doi:10.5194/gmd-9-1937-2016), for projections."""
 
+import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
+from differland.datasets.archives import is_litter
 from differland.datasets.catalogue import read_catalogue
 from differland.datasets.fields import Field, check_range, check_units
 from differland.datasets.native import (
@@ -20,10 +22,12 @@ from differland.datasets.native import (
     month_length,
     open_netcdf,
     read_calendar,
-    read_months,
     time_dimension,
 )
+from differland.datasets.temporal import read_monthly
 from differland.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 Variable = Literal["tas", "pr"]
 
@@ -311,6 +315,8 @@ def find_cmip6(
             for file in sorted(folder.glob(glob), key=lambda path: path.name):
                 name = FILE_NAME.match(file.name)
                 if name is None:
+                    if not is_litter(file.name):
+                        logger.warning("%s is not read: its name is none of CMIP6", file)
                     continue
                 held = set(range(int(name["first"][:4]), int(name["last"][:4]) + 1)) & needed
                 if held:
@@ -370,6 +376,10 @@ def _find_months(
         for step, month in enumerate(steps):
             if month in found:
                 other = found[month][0].variable.file
+                if (kept := _of_two_experiments(file, other, month)) is not None:
+                    if kept == file:
+                        found[month] = chunk, step
+                    continue
                 raise InputError(file, chunk.time, "each month once", f"{month} also in {other}")
             found[month] = chunk, step
     missing = [month for month in months if month not in found]
@@ -378,6 +388,17 @@ def _find_months(
         shown = f"{len(missing)} months without a file, such as {missing[0]}"
         raise InputError(listed[0], "time", expected, shown)
     return {month: found[month] for month in months}
+
+
+def _of_two_experiments(file: Path, other: Path, month: pd.Period) -> Path | None:
+    """The scenario's of two files with a month of it; None if neither or both are a scenario's.
+
+    Some models run the past on beyond the year in which scenarios begin.
+    """
+    historical = [f"_{HISTORICAL}_" in path.name for path in (file, other)]
+    if month.year <= LAST_HISTORICAL_YEAR or historical[0] == historical[1]:
+        return None
+    return other if historical[0] else file
 
 
 def _open_chunk(
@@ -389,8 +410,8 @@ def _open_chunk(
         native = find_variable(dataset, variable, file)
         time = time_dimension(native)
         calendar = read_calendar(dataset, time, file)
-        months = read_months(dataset, time, file)
-    named = pd.period_range(f"{first[:4]}-{first[4:]}", f"{last[:4]}-{last[4:]}", freq="M")
+        named = pd.period_range(f"{first[:4]}-{first[4:]}", f"{last[:4]}-{last[4:]}", freq="M")
+        months = read_monthly(dataset, variable, time, file, "monthly mean", list(named))
     if months != list(named):
         expected = f"the {len(named)} months from {named[0]} to {named[-1]}, as the file is named"
         shown = f"{len(months)} from {months[0]} to {months[-1]}" if months else "none"

@@ -11,6 +11,12 @@ from differland.errors import InputError
 
 MISSING = -99.99
 
+TEXT_COLUMNS = {
+    5: ["year", "month", "decimal", "average", "trend"],
+    7: ["year", "month", "decimal", "average", "average_unc", "trend", "trend_unc"],
+}
+"""Names of the columns of the table as text, by their count."""
+
 
 def read_co2(
     file: Path | str,
@@ -23,7 +29,7 @@ def read_co2(
     ----------
     file
         ``co2_mm_gl.csv``: comments, a header, one row per month. Uncertainties may be missing,
-        as in older files.
+        as in older files. Or ``co2_mm_gl.txt``: the same with blanks, its header a comment.
     months
         The months that are needed.
     column
@@ -44,7 +50,7 @@ def read_co2(
     if not file.is_file():
         raise InputError(file, "file", "a table of monthly CO2", "no such file")
     try:
-        table = pd.read_csv(file, comment="#", skipinitialspace=True)
+        table = _read_table(file)
     except (ValueError, UnicodeDecodeError) as error:
         raise InputError(file, "file", "comma-separated values", str(error)) from error
     for name in ("year", "month", column):
@@ -77,3 +83,13 @@ def read_co2(
         expected = f"every month from {months[0]} to {months[-1]}"
         raise InputError(file, column, expected, f"{len(absent)} without a value: {absent[0]}, ...")
     return series
+
+
+def _read_table(file: Path) -> pd.DataFrame:
+    """Table with commas and a header, or with blanks and none."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
+    names = TEXT_COLUMNS.get(len(first.split()))
+    if "," in first or names is None:
+        return pd.read_csv(file, comment="#", skipinitialspace=True)
+    return pd.read_csv(file, comment="#", sep=r"\s+", names=names)

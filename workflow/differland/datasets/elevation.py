@@ -12,6 +12,7 @@ import rasterio
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
+from differland.datasets.archives import is_litter
 from differland.datasets.fields import Field, check_range, check_shape
 from differland.errors import InputError
 from differland.grid import STUDY_GRID, Grid, regular_grid
@@ -19,11 +20,11 @@ from differland.grid import STUDY_GRID, Grid, regular_grid
 Ocean = Literal["missing", "zero"]
 
 FILE_NAME = re.compile(
-    r"gt30(?P<east_west>[ew])(?P<longitude>\d{3})(?P<north_south>[ns])(?P<latitude>\d{2})"
-    r"\.(?P<format>dem|tif)",
+    r"(?:^|.*[^a-z0-9])(?:gt30)?(?P<east_west>[ew])(?P<longitude>\d{3})(?P<north_south>[ns])(?P<latitude>\d{2})"
+    r"(?:_dem)?\.(?P<format>dem|tif)",
     re.IGNORECASE,
 )
-"""Tiles are named after their upper left corner."""
+"""Tiles are named after their upper left corner, in older archives without ``gt30``."""
 
 OCEAN = -9999
 
@@ -64,7 +65,8 @@ def read_elevation(folder: Path, ocean: Ocean = "missing", region: Grid = STUDY_
     ----------
     folder
         Holds the tiles, itself or in folders of their own: ``gt30w020n90.dem`` (raw, with or
-        without its ``.hdr``) or ``gt30w020n90.tif``, in upper or lower case.
+        without its ``.hdr``) or ``gt30w020n90.tif``, in upper or lower case; older archives have
+        ``W020N90.DEM``.
     ocean
         Whether the ocean is left out of the mean of a cell (``missing``), or counts with 0 m
         (``zero``). It matters on coasts; the paper does not say.
@@ -105,7 +107,7 @@ def find_tiles(folder: Path, region: Grid) -> list[Tile]:
     """
     found: dict[tuple[int, int], list[Path]] = {}
     for file in sorted(folder.rglob("*")):
-        if match := FILE_NAME.fullmatch(file.name):
+        if (match := FILE_NAME.fullmatch(file.name)) and not is_litter(file.name):
             north = int(match["latitude"]) * (1 if match["north_south"] in "nN" else -1)
             west = int(match["longitude"]) * (1 if match["east_west"] in "eE" else -1)
             found.setdefault((north, west), []).append(file)

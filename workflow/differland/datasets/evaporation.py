@@ -14,13 +14,14 @@ from differland.datasets.native import (
     check_year,
     find_variable,
     match_name,
+    months_of_year,
     open_netcdf,
-    read_months,
     time_dimension,
 )
+from differland.datasets.temporal import read_monthly
 from differland.errors import InputError
 
-FILE_NAME = re.compile(r"^E_(\d{4})_GLEAM_v4.*_MO\.nc$")
+FILE_NAME = re.compile(r"(?<![A-Za-z0-9])E_(\d{4})_GLEAM_v4.*_MO\.nc$")
 
 TOTALS = ("mm", "mm/month", "mm month-1", "mm.month-1", "mm month^-1")
 RATES = ("mm/day", "mm day-1", "mm.day-1", "mm/d", "mm d-1", "mm day^-1")
@@ -57,7 +58,8 @@ def read_gleam(
     Raises
     ------
     InputError
-        A file breaks off, lacks the variable or a month, states other units or none, or its
+        A file breaks off, lacks the variable or a month, says that its values are no monthly ones
+        (:mod:`differland.datasets.temporal`), states other units or none, or its
         values contradict its units: too large for rates, or too small, over the whole globe, for
         totals.
     """
@@ -66,7 +68,8 @@ def read_gleam(
         with open_netcdf(file) as dataset:
             variable = find_variable(dataset, "E", file)
             dimension = time_dimension(variable)
-            months = read_months(dataset, dimension, file)
+            held = months_of_year(year)
+            months = read_monthly(dataset, "E", dimension, file, "monthly total", held)
         check_year(file, dimension, months, year)
         found = variable.units if units == "stated" else units
         check_units(file, "E", found, dict.fromkeys(TOTALS + RATES, 1.0))

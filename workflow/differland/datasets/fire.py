@@ -17,16 +17,17 @@ from differland.datasets.native import (
     check_year,
     find_variable,
     match_name,
+    months_of_year,
     open_netcdf,
-    read_months,
     time_dimension,
 )
+from differland.datasets.temporal import check_meaning, read_monthly
 from differland.errors import InputError
 from differland.grid import Grid, regular_grid
 
-GFED_AREA_NAME = re.compile(r"^BA(\d{4})(0[1-9]|1[0-2])\.nc$")
-GFED_EMISSION_NAME = re.compile(r"^GFED5_Beta_monthly_(\d{4})\.nc$")
-MODIS_AREA_NAME = re.compile(r"^MCD64CMQ\.A(\d{4})(\d{3})\.")
+GFED_AREA_NAME = re.compile(r"(?<![A-Za-z0-9])BA(\d{4})(0[1-9]|1[0-2])\.nc$")
+GFED_EMISSION_NAME = re.compile(r"(?<![A-Za-z0-9])GFED5_Beta_monthly_(\d{4})\.nc$")
+MODIS_AREA_NAME = re.compile(r"(?<![A-Za-z0-9])MCD64CMQ\.A(\d{4})(\d{3})\.")
 
 BURNABLE_VARIABLES = ("BurableArea", "BurnableArea")
 """As the provider spells it, and as it would be spelled."""
@@ -204,7 +205,7 @@ def read_gfed_burned_area(
         with open_netcdf(file) as dataset:
             variable = find_variable(dataset, "Total", file).single_layer()
             dimension = time_dimension(variable)
-            months = read_months(dataset, dimension, file)
+            months = read_monthly(dataset, "Total", dimension, file, "monthly total")
         if months != [month]:
             raise InputError(file, dimension, str(month), ", ".join(map(str, months)))
         if variable.units is not None:
@@ -486,7 +487,9 @@ def _emission_months(
     """Months of the steps: dates, or numbers of months from 0 or 1."""
     variable = dataset.variables.get(dimension)
     if variable is not None and " since " in str(getattr(variable, "units", "")):
-        return read_months(dataset, dimension, file)
+        held = months_of_year(year)
+        return read_monthly(dataset, "C", dimension, file, "monthly total", held)
+    check_meaning(dataset, "C", file, "monthly total")
     size = len(dataset.dimensions[dimension])
     numbers = list(range(1, size + 1)) if variable is None else np.ma.getdata(variable[:]).tolist()
     first = 1 if 0 not in numbers else 0

@@ -11,6 +11,7 @@ import rasterio
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
+from differland.datasets.archives import is_litter
 from differland.datasets.fields import Field, check_range, check_shape, check_units
 from differland.datasets.native import find_variable, open_netcdf
 from differland.errors import InputError
@@ -33,7 +34,7 @@ AGE_WITHOUT_FOREST = 1.0
 
 HEIGHT_FILE_NAME = re.compile(
     r"ETH_GlobalCanopyHeight_10m_2020_"
-    r"(?P<north_south>[NS])(?P<latitude>\d{2})(?P<east_west>[EW])(?P<longitude>\d{3})_Map\.tif"
+    r"(?P<north_south>[NS])(?P<latitude>\d{2})(?P<east_west>[EW])(?P<longitude>\d{3})_Map\.tif$"
 )
 """Tiles are named after their lower left corner."""
 
@@ -87,7 +88,11 @@ def read_forest_age(
         The file is missing, there twice or cut off, lacks the layer, or has other units or
         dimensions than expected. Ages are checked when they are read.
     """
-    files = [file for file in sorted(folder.glob("*.nc")) if AGE_FILE_NAME.fullmatch(file.name)]
+    files = [
+        file
+        for file in sorted(folder.rglob("*.nc"))
+        if AGE_FILE_NAME.fullmatch(file.name) and not is_litter(file.name)
+    ]
     if len(files) != 1:
         names = ", ".join(file.name for file in files)
         raise InputError(folder, "files", "one *BGIForestAgeMPIBGC1.0.0.nc", names or "none")
@@ -329,8 +334,8 @@ def _find_tiles(folder: Path, target: Grid) -> list[_Tile]:
     found: dict[str, Path] = {}
     tiles = []
     for file in sorted(folder.rglob("*.tif")):
-        match = HEIGHT_FILE_NAME.fullmatch(file.name)
-        if match is None:
+        match = HEIGHT_FILE_NAME.search(file.name)
+        if match is None or is_litter(file.name):
             continue
         if file.name in found:
             raise InputError(folder, file.name, "one file", f"{found[file.name]} and {file}")

@@ -1,5 +1,6 @@
 """GRIB files of the Climate Data Store, turned into the NetCDF files that it gives out as well."""
 
+import contextlib
 import importlib
 import os
 from datetime import UTC, datetime
@@ -97,7 +98,11 @@ def _append(
     if dataset is None:
         dataset = netCDF4.Dataset(folder / f"{name}_{step}.nc", "w")
         made[name, step] = dataset
-        _define(dataset, name, step, units, south_or_north, east)
+        _define(dataset, name, units, south_or_north, east)
+        dataset[name].GRIB_stepType = step
+        # Only ECMWF's own section of a message has one.
+        with contextlib.suppress(eccodes.KeyValueNotFoundError):
+            dataset[name].GRIB_stream = str(eccodes.codes_get(message, "stream"))
     same = dataset["latitude"].shape[0], dataset["longitude"].shape[0]
     if same != shape or not (
         np.array_equal(dataset["latitude"][:], south_or_north)
@@ -118,7 +123,6 @@ def _append(
 def _define(
     dataset: netCDF4.Dataset,
     name: str,
-    step: str,
     units: str,
     latitude: np.ndarray,
     longitude: np.ndarray,
@@ -143,4 +147,4 @@ def _define(
         complevel=1,
         chunksizes=(1, latitude.size, longitude.size),
     )
-    variable.units, variable.GRIB_stepType = units, step
+    variable.units = units

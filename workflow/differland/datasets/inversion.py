@@ -17,20 +17,21 @@ from differland.datasets.native import (
     find_variable,
     match_name,
     open_netcdf,
-    read_months,
 )
+from differland.datasets.temporal import check_meaning, read_monthly
 from differland.errors import InputError
 from differland.grid import Grid
+from differland.gridded import AXES
 
 Release = Literal["V3", "2020"]
 
-YEARLY_NAME = re.compile(r"^CMS_?Flux_?NBE_(\d{4})_v3\.nc4?$", re.IGNORECASE)
-FIRE_NAME = re.compile(r"^CMS_?Flux_?Fire_(\d{4})_v\d+\.nc4?$", re.IGNORECASE)
+YEARLY_NAME = re.compile(r"(?<![A-Za-z0-9])CMS_?Flux_?NBE_(\d{4})_v3\.nc4?$", re.IGNORECASE)
+FIRE_NAME = re.compile(r"(?<![A-Za-z0-9])CMS_?Flux_?Fire_(\d{4})_v\d+\.nc4?$", re.IGNORECASE)
 CAMS_NAME = re.compile(
-    r"^(?P<start>z_cams_l_[a-z0-9]+_|cams73_[a-z0-9]+_co2_flux_[a-z]+_mm_)"
-    r"(?P<year>\d{4})(?P<month>0[1-9]|1[0-2])"
-    r"(?P<end>(?:_[A-Za-z0-9]+_ra_sfc_mm_co2_?flux)?)\.nc$"
+    r"^(?!.*_(?:dm|hm|ym|3h|inst)_)(?P<start>.*?)(?<!\d)(?P<year>(?:19|20)\d{2})(?P<month>0[1-9]|1[0-2])(?!\d)(?P<end>.*)\.nc$"
 )
+"""The date may stand before or after the species; what stands around it tells the release. Files of
+days, hours and years are none of months."""
 
 ROWS, COLUMNS = 46, 72
 """Boxes of GEOS-Chem, 4 x 5 degrees: half a box off the patches of the study, both ways."""
@@ -252,6 +253,7 @@ def read_cams(
         seen[month] = file
         with open_netcdf(file) as dataset:
             native = find_variable(dataset, CAMS_VARIABLE, file).single_layer()
+            check_meaning(dataset, CAMS_VARIABLE, file, "monthly total")
             land = find_variable(dataset, LAND_FRACTION, file).single_layer() if land_only else None
         factor = check_units(file, native.name, native.units, CAMS_UNITS) / month.days_in_month
         read = partial(_read_land, native, land, factor, missing_value)
@@ -310,7 +312,7 @@ def _find_boxes(
     if latitude is None or longitude is None:
         expected = "coordinates that tell where the boxes lie"
         raise InputError(file, "lat, lon", expected, f"only {', '.join(dataset.variables)}")
-    _check_times(dataset, time, months, file)
+    _check_times(dataset, name, time, months, file)
     units = getattr(variable, "units", None)
     native = NativeVariable(
         file,
@@ -325,21 +327,27 @@ def _find_boxes(
     return native, time
 
 
-def _check_times(dataset: netCDF4.Dataset, name: str, months: pd.PeriodIndex, file: Path) -> None:
+def _check_times(
+    dataset: netCDF4.Dataset, name: str, time: str, months: pd.PeriodIndex, file: Path
+) -> None:
     """Refuse other months than those of the layout, where the file tells its months."""
-    time = dataset.variables.get(name)
-    if time is None or " since " not in str(getattr(time, "units", "")):
+    coordinate = dataset.variables.get(time)
+    if coordinate is None or " since " not in str(getattr(coordinate, "units", "")):
+        check_meaning(dataset, name, file, "monthly mean")
         return
-    found = read_months(dataset, name, file)
+    found = read_monthly(dataset, name, time, file, "monthly mean", list(months))
     if found != list(months):
         expected = f"the {len(months)} months from {months[0]} to {months[-1]}, in order"
-        raise InputError(file, name, expected, ", ".join(map(str, found)))
+        raise InputError(file, time, expected, ", ".join(map(str, found)))
 
 
 def _read_centres(dataset: netCDF4.Dataset, kind: str, size: int, file: Path) -> np.ndarray | None:
     """Read a coordinate, which may be spread over both dimensions."""
     for variable in dataset.variables.values():
-        if variable.name.lower() in COORDINATES[kind] and size in variable.shape:
+        named = variable.name.lower() in COORDINATES[kind]
+        told = str(getattr(variable, "standard_name", "")) == kind
+        directed = str(getattr(variable, "units", "")).strip().lower() in AXES[kind].units
+        if (named or told or directed) and size in variable.shape and 1 <= variable.ndim <= 2:
             values = np.ma.filled(np.ma.asarray(variable[:]).astype(np.float64), np.nan)
             axis = variable.shape.index(size)
             spread = np.moveaxis(values, axis, 0).reshape(size, -1)

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
+from differland.datasets.archives import is_litter
 from differland.datasets.fields import Field, check_units
 from differland.datasets.hdf4 import open_hdf4
 from differland.errors import InputError
 from differland.grid import Grid
 from differland.tables import PREDICTOR_GROUPS, RESOURCES
 
-FILE_NAME = re.compile(r"MCD12C1\.A(?P<year>\d{4})001\.061\.\d+\.hdf")
+FILE_NAME = re.compile(r"MCD12C1\.A(?P<year>\d{4})001\.061\.\d+\.hdf$")
 
 VARIABLE = "Land_Cover_Type_1_Percent"
 
@@ -117,8 +118,8 @@ def find_years(folder: Path, years: Sequence[int]) -> list[Path]:
     if not years:
         raise InputError(folder, "years", "at least one year", "none")
     found: dict[int, list[Path]] = {}
-    for file in sorted(folder.glob("*.hdf")):
-        if match := FILE_NAME.fullmatch(file.name):
+    for file in sorted(folder.rglob("*.hdf")):
+        if (match := FILE_NAME.search(file.name)) and not is_litter(file.name):
             found.setdefault(int(match["year"]), []).append(file)
     for year in years:
         files = found.get(year, [])

@@ -28,6 +28,7 @@ from differland.datasets.native import (
     open_netcdf,
     read_months,
 )
+from differland.datasets.temporal import check_lengths, check_meaning
 from differland.errors import InputError
 from differland.grid import STUDY_GRID, Grid, cell_numbers
 from differland.regrid import Regridder
@@ -35,7 +36,10 @@ from differland.regrid import Regridder
 Variable = Literal["gpp", "ra", "rh", "nbp", "nbe", "cVeg", "lai", "evapotrans", "fFire"]
 Layers = Literal["refuse", "sum", "cover"]
 
-FILE_NAME = re.compile(r"^(?P<model>.+)_S[0-9]_(?P<variable>[A-Za-z]+)\.nc4?$")
+FILE_NAME = re.compile(
+    r"^(?P<model>.+)_S[0-9]_(?:(?:monthly|annual|yearly)_)?(?P<variable>[A-Za-z]+)(?:\.nc4?)?$",
+    re.IGNORECASE,
+)
 
 TIMES = ("time", "time_counter")
 
@@ -231,7 +235,8 @@ def read_trendy(
     Parameters
     ----------
     files
-        ``<model>_S3_<variable>.nc``, or several of them that follow one another.
+        ``<model>_S3_<variable>.nc`` or ``<model>_S3_Monthly_<variable>.nc``, or several of them
+        that follow one another.
     variable
         As the protocol names it, or ``nbe``.
     months
@@ -461,7 +466,7 @@ def _open_series(
             raise InputError(file, name, expected, f"beside them {variable.sizes}{hint}")
         steps = variable.sizes[times[0]]
         if first_year is None:
-            periods = _stated_periods(dataset, times[0], quantity, file)
+            periods = _stated_periods(dataset, name, times[0], quantity, file)
         else:
             periods = _counted_periods(steps, first_year, months, quantity, file)
     factor = check_units(
@@ -472,17 +477,21 @@ def _open_series(
 
 
 def _stated_periods(
-    dataset: netCDF4.Dataset, time: str, quantity: Quantity, file: Path
+    dataset: netCDF4.Dataset, name: str, time: str, quantity: Quantity, file: Path
 ) -> list[pd.Period]:
     """Months of the steps, or years where there is one a year."""
+    check_meaning(dataset, name, file, "monthly state" if quantity.yearly else "monthly mean")
     try:
-        months = read_months(dataset, time, file)
+        # Runs are of whole years; some models stamp the end of a month.
+        months = read_months(dataset, time, file, "whole years")
     except InputError as error:
         expected = f"{error.expected}, or the choice of the first year"
         raise InputError(file, time, expected, error.found) from error
     years = [month.year for month in months]
     if quantity.yearly and len(months) > 1 and np.all(np.diff(years) == 1):
+        check_lengths(dataset, time, file, "year")
         return [pd.Period(str(year), "Y") for year in years]
+    check_lengths(dataset, time, file, "month")
     ordinals = [month.ordinal for month in months]
     gaps = np.flatnonzero(np.diff(ordinals) != 1)
     if gaps.size:

@@ -64,7 +64,7 @@ VOD_UNITS = dict.fromkeys(("1", "-", "", "unitless", "dimensionless", "none"), 1
 VOD_RANGE = (0.0, 10.0)
 
 YEAR = re.compile(r"(?<!\d)(20\d\d)(?!\d)")
-VOD_NAME = re.compile(r"^GLAB_VOD_(\d{4})\.nc$")
+VOD_NAME = re.compile(r"(?<![A-Za-z0-9])GLAB_VOD_(\d{4})\.nc$")
 
 CarbonLayer = Literal["total", "above-ground"]
 

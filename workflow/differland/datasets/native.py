@@ -1,47 +1,147 @@
 """Providers' NetCDF files: opened, checked, and read band by band."""
 
+import logging
 import math
 import re
-import zipfile
-import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from io import BytesIO
 from pathlib import Path
+from typing import Literal
 
 import netCDF4
 import numpy as np
 import pandas as pd
-from scipy.io import netcdf_file
 
+from differland.classic import check_whole
+from differland.datasets.archives import Source
 from differland.errors import InputError
 from differland.grid import Grid
+from differland.gridded import AXES, CYCLIC_TOLERANCE
 
-Source = Path | zipfile.Path
-"""A file, in a folder or in an archive."""
+logger = logging.getLogger(__name__)
 
 COORDINATES = {"latitude": ("lat", "latitude"), "longitude": ("lon", "longitude")}
 """Names of the horizontal coordinates in lower case. Providers often leave out their units."""
 
+OTHER_NAMES = {
+    "latitude": re.compile(r"(nav_|rlat_|g\d_)?lat(itude)?s?(_|\d|$)", re.IGNORECASE),
+    "longitude": re.compile(r"(nav_|rlon_|g\d_)?lon(gitude)?s?(_|\d|$)", re.IGNORECASE),
+}
+"""Other names of coordinates, such as ``lat_FULL``, where nothing else tells them."""
+
 SPREAD_LATITUDES = (*COORDINATES["latitude"], "nav_lat", "clat", "tlat", "xlat")
 """Names that latitudes have on curvilinear and unstructured grids, beside the common ones."""
-
-CLASSIC = {"NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET"}
 
 CALENDARS = {"standard", "gregorian", "proleptic_gregorian"}
 
 MONTHS_SINCE = re.compile(r"^months? since (\d{1,4})-(\d{1,2})-\d{1,2}\b")
 """Units that CF leaves undefined, except in a calendar of 30 days a month."""
 
-CYCLIC_TOLERANCE = 1e-3
-"""Degrees by which a last column that repeats the first may miss the full circle."""
-
 OPEN_FILES = 4
 """Variables that are kept open, so that bands of one field share decompressed chunks."""
 
 CHUNK_CACHE = 128 * 2**20
 """Bytes of decompressed chunks that are kept of each open variable."""
+
+
+@dataclass(frozen=True, eq=False)
+class Times:
+    """Numbers of a coordinate of time.
+
+    Attributes
+    ----------
+    name
+        Of the variable that has them.
+    units
+        Time since a date.
+    numbers
+        Shape (steps,).
+    """
+
+    name: str
+    units: str
+    numbers: np.ndarray
+
+    def dates(self, file: Source, calendar: str, python: bool = False) -> np.ndarray:
+        """Dates, those of Python or of any calendar.
+
+        Raises
+        ------
+        InputError
+            The units are none.
+        """
+        try:
+            dates = netCDF4.num2date(
+                self.numbers,
+                self.units,
+                calendar,
+                only_use_cftime_datetimes=not python,
+                only_use_python_datetimes=python,
+            )
+        except (ValueError, OverflowError) as error:
+            expected = f"units of time since a date in the calendar {calendar}"
+            raise InputError(file, self.name, expected, f"{self.units} ({error})") from error
+        return np.atleast_1d(np.asarray(dates))
+
+    def months(self, file: Source, calendar: str) -> tuple[list[pd.Period], bool]:
+        """Months, and whether all times are at 00 h of a first day.
+
+        Raises
+        ------
+        InputError
+            The units are none.
+        """
+        counted = MONTHS_SINCE.match(self.units.lower())
+        if counted is not None:
+            origin = 12 * int(counted[1]) + int(counted[2]) - 1
+            # Halves of a month are its middle; rounding must not push its start into the one
+            # before.
+            steps = np.floor(self.numbers.astype(np.float64) + 1e-4)
+            return [_month(*divmod(origin + int(step), 12)) for step in steps], False
+        dates = self.dates(file, calendar)
+        on_edges = all(
+            (date.day, date.hour, date.minute, date.second) == (1, 0, 0, 0) for date in dates
+        )
+        return [_month(date.year, date.month - 1) for date in dates], on_edges
+
+
+@dataclass(frozen=True, eq=False)
+class TimeBounds:
+    """Starts and ends of the steps of a coordinate of time.
+
+    Attributes
+    ----------
+    name
+        Of the variable that has them.
+    units
+        Time since a date.
+    numbers
+        Shape (steps, 2), the start first.
+    """
+
+    name: str
+    units: str
+    numbers: np.ndarray
+
+    @property
+    def middle(self) -> Times:
+        """Middles of the steps."""
+        return Times(self.name, self.units, self.numbers.mean(axis=1))
+
+    def lengths(self, file: Source, calendar: str) -> np.ndarray:
+        """Days from the start to the end of each step; a counted month has 30.
+
+        Raises
+        ------
+        InputError
+            The units are none.
+        """
+        lengths = self.numbers[:, 1] - self.numbers[:, 0]
+        if MONTHS_SINCE.match(self.units.lower()):
+            return lengths * 30
+        first, second = Times(self.name, self.units, np.arange(2.0)).dates(file, calendar)
+        return lengths * ((second - first).total_seconds() / 86400)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,14 +247,11 @@ def open_netcdf(file: Source) -> netCDF4.Dataset:
     Raises
     ------
     InputError
-        It is absent, no NetCDF file, or breaks off.
+        It is absent, no NetCDF file, or breaks off, or its archive does.
     """
     if not file.is_file():
         raise InputError(file, "file", "a NetCDF file", "no such file")
-    try:
-        content = None if isinstance(file, Path) else file.read_bytes()
-    except (OSError, zipfile.BadZipFile, EOFError, zlib.error) as error:
-        raise InputError(file, "file", "a complete archive", str(error)) from error
+    content = None if isinstance(file, Path) else file.read_bytes()
     size = file.stat().st_size if isinstance(file, Path) else len(content or b"")
     try:
         # Without cycles of references a file is closed as soon as nobody holds it.
@@ -162,13 +259,12 @@ def open_netcdf(file: Source) -> netCDF4.Dataset:
     except (OSError, RuntimeError) as error:
         found = f"{size} bytes that cannot be read ({error})"
         raise InputError(file, "file", "a complete NetCDF file", found) from error
-    if dataset.data_model in CLASSIC:
-        _check_classic_size(file, content)
+    check_whole(file, content)
     return dataset
 
 
 def find_variable(dataset: netCDF4.Dataset, name: str, file: Path) -> NativeVariable:
-    """Find a variable and its grid.
+    """Find a variable and its grid, of the bounds of its coordinates where there are any.
 
     Raises
     ------
@@ -181,19 +277,23 @@ def find_variable(dataset: netCDF4.Dataset, name: str, file: Path) -> NativeVari
     variable = dataset[name]
     if variable.dtype is str or np.dtype(variable.dtype).kind not in "fiu":
         raise InputError(file, name, "numbers", f"values of type {variable.dtype}")
-    latitude, longitude = (_find_coordinate(dataset, kind, file) for kind in COORDINATES)
+    latitude, longitude = (
+        find_coordinate(dataset, kind, file, variable.dimensions) for kind in COORDINATES
+    )
     horizontal = (latitude.dimensions[0], longitude.dimensions[0])
     if not set(horizontal) <= set(variable.dimensions):
         found = f"the dimensions {', '.join(variable.dimensions)}"
         raise InputError(file, name, f"the dimensions {' and '.join(horizontal)}", found)
     units = getattr(variable, "units", None)
     east = _degrees(longitude, file)
+    bounds = [_read_degree_bounds(dataset, axis.name, file) for axis in (latitude, longitude)]
     if east.size > 2 and abs(abs(float(east[-1]) - float(east[0])) - 360) < CYCLIC_TOLERANCE:
         east = east[:-1]
+        bounds[1] = None if bounds[1] is None else bounds[1][:-1]
     return NativeVariable(
         file,
         name,
-        Grid.from_coordinates(_degrees(latitude, file), east, file),
+        Grid.from_coordinates(_degrees(latitude, file), east, file, *bounds),
         horizontal,
         {
             dimension: size
@@ -204,6 +304,55 @@ def find_variable(dataset: netCDF4.Dataset, name: str, file: Path) -> NativeVari
         np.dtype(variable.dtype),
         frozenset(variable.ncattrs()),
     )
+
+
+def find_coordinate(
+    dataset: netCDF4.Dataset, kind: str, file: Source, along: Collection[str]
+) -> netCDF4.Variable:
+    """Find the latitudes or longitudes of a variable: by the common names, else as CF has it.
+
+    Parameters
+    ----------
+    dataset
+        An open file.
+    kind
+        ``latitude`` or ``longitude``.
+    file
+        Its path, for messages.
+    along
+        Dimensions of the variable.
+
+    Raises
+    ------
+    InputError
+        There is none or several, or not in one dimension, or not in degrees.
+    """
+    candidates = [variable for variable in dataset.variables.values() if variable.ndim == 1]
+    # A file may have several grids; a variable may lack one of the axes.
+    own = [variable for variable in candidates if variable.dimensions[0] in along]
+    marks = AXES[kind]
+    criteria: tuple[Callable[[netCDF4.Variable], bool], ...] = (
+        lambda variable: variable.name.lower() in COORDINATES[kind],
+        lambda variable: str(getattr(variable, "standard_name", "")) == kind,
+        lambda variable: str(getattr(variable, "units", "")).strip().lower() in marks.units,
+        lambda variable: str(getattr(variable, "axis", "")) == marks.axis,
+        lambda variable: OTHER_NAMES[kind].match(variable.name) is not None,
+    )
+    choices = (list(filter(test, some)) for some in (own, candidates) for test in criteria)
+    found = next((choice for choice in choices if choice), [])
+    # A coordinate variable, which has its dimension's name, goes before an auxiliary one.
+    found = [v for v in found if v.dimensions == (v.name,)] or found
+    if len(found) != 1:
+        expected = (
+            f"one coordinate in one dimension, named {' or '.join(COORDINATES[kind])} or with "
+            f"{kind} as standard_name or in its units"
+        )
+        names = ", ".join(f"{v.name}({', '.join(v.dimensions)})" for v in found)
+        raise InputError(file, kind, expected, names or f"only {', '.join(dataset.variables)}")
+    units = str(getattr(found[0], "units", "degrees")).strip().lower()
+    if not units.startswith("deg"):
+        raise InputError(file, found[0].name, "degrees", f"units {units}")
+    return found[0]
 
 
 def time_dimension(variable: NativeVariable, names: Iterable[str] = ("time",)) -> str:
@@ -230,8 +379,19 @@ def time_dimension(variable: NativeVariable, names: Iterable[str] = ("time",)) -
     return found[0]
 
 
-def read_dates(dataset: netCDF4.Dataset, name: str, file: Source) -> pd.DatetimeIndex:
+def read_dates(
+    dataset: netCDF4.Dataset, name: str, file: Source, by_bounds: bool = True
+) -> pd.DatetimeIndex:
     """Decode a coordinate of time to the instant.
+
+    Parameters
+    ----------
+    dataset, name
+        The coordinate.
+    file
+        Its file, for messages.
+    by_bounds
+        Whether the middle of its bounds counts where it has any.
 
     Raises
     ------
@@ -242,13 +402,31 @@ def read_dates(dataset: netCDF4.Dataset, name: str, file: Source) -> pd.Datetime
     calendar = read_calendar(dataset, name, file)
     if calendar not in CALENDARS:
         raise InputError(file, name, "the Gregorian calendar", f"calendar {calendar}")
-    return pd.DatetimeIndex(_decode(dataset, name, file, calendar, True))
+    bounds = read_time_bounds(dataset, name, file) if by_bounds else None
+    times = _times(dataset, name, file) if bounds is None else bounds.middle
+    return pd.DatetimeIndex(times.dates(file, calendar, python=True))
 
 
-def read_months(dataset: netCDF4.Dataset, name: str, file: Source) -> list[pd.Period]:
+def read_months(
+    dataset: netCDF4.Dataset,
+    name: str,
+    file: Source,
+    held: Sequence[pd.Period] | Literal["whole years"] | None = None,
+) -> list[pd.Period]:
     """Decode a coordinate of time to the month, in whatever calendar of CF it counts.
 
-    Counts of months are understood, whole or not.
+    Counts of months are understood, whole or not. Bounds decide where there are any. Without them
+    a stamp at 00 h of a first day is the start of its month, or the end of the one before.
+
+    Parameters
+    ----------
+    dataset, name
+        The coordinate.
+    file
+        Its file, for messages.
+    held
+        Months that the file is known to hold, by its name or by what its product promises: if it
+        holds them when such stamps are taken as ends, they are ends. Else they are starts.
 
     Raises
     ------
@@ -256,14 +434,60 @@ def read_months(dataset: netCDF4.Dataset, name: str, file: Source) -> list[pd.Pe
         It is absent, or states no units of time since a date.
     """
     calendar = read_calendar(dataset, name, file)
-    counted = MONTHS_SINCE.match(str(getattr(dataset[name], "units", "")).lower())
-    if counted is not None:
-        origin = 12 * int(counted[1]) + int(counted[2]) - 1
-        # Halves of a month are its middle; rounding must not push its start into the one before.
-        steps = np.floor(_read_times(dataset, name, file).astype(np.float64) + 1e-4)
-        return [_month(*divmod(origin + int(step), 12)) for step in steps]
-    dates = _decode(dataset, name, file, calendar, False)
-    return [_month(date.year, date.month - 1) for date in dates]
+    bounds = read_time_bounds(dataset, name, file)
+    times = _times(dataset, name, file) if bounds is None else bounds.middle
+    months, on_edges = times.months(file, calendar)
+    if bounds is not None or held is None or not on_edges:
+        return months
+    before = [month - 1 for month in months]
+    if held == "whole years":
+        # As starts they would begin in February.
+        ends = before[0].month == 1 and before[-1].month == 12
+    else:
+        ends = before == list(held)
+    return before if ends else months
+
+
+def read_time_bounds(dataset: netCDF4.Dataset, name: str, file: Source) -> TimeBounds | None:
+    """Read the bounds of a coordinate of time.
+
+    Returns
+    -------
+    None where it has none, or where all of them are empty, of which the log tells.
+
+    Raises
+    ------
+    InputError
+        The coordinate is absent, or its bounds have another shape or missing values.
+    """
+    read_calendar(dataset, name, file)
+    variable = find_bounds(dataset, name)
+    if variable is None:
+        return None
+    values = np.ma.asarray(variable[:])
+    count = dataset[name].size
+    if values.size != 2 * count or values.shape[-1] != 2:
+        raise InputError(file, variable.name, f"bounds of shape {(count, 2)}", f"{values.shape}")
+    if np.ma.is_masked(values):
+        raise InputError(file, variable.name, "bounds of every step", "missing values")
+    numbers = np.sort(np.ma.getdata(values).reshape(count, 2).astype(np.float64), axis=1)
+    if not (numbers[:, 1] > numbers[:, 0]).any():
+        logger.warning("%s: the bounds %s are empty and say nothing", file, variable.name)
+        return None
+    units = str(getattr(variable, "units", getattr(dataset[name], "units", "no units")))
+    return TimeBounds(variable.name, units, numbers)
+
+
+def find_bounds(dataset: netCDF4.Dataset, name: str) -> netCDF4.Variable | None:
+    """Find the bounds of a coordinate: those that it names, or that have the name of bounds."""
+    names = (
+        str(getattr(dataset[name], "bounds", "")),
+        *(pattern.format(name) for pattern in ("{}_bnds", "{}_bounds", "bounds_{}")),
+    )
+    for candidate in names:
+        if candidate in dataset.variables and candidate != name:
+            return dataset[candidate]
+    return None
 
 
 def read_calendar(dataset: netCDF4.Dataset, name: str, file: Source) -> str:
@@ -320,6 +544,11 @@ def check_rectilinear(dataset: netCDF4.Dataset, name: str, file: Path) -> None:
             )
 
 
+def months_of_year(year: int) -> list[pd.Period]:
+    """The 12 months of a year."""
+    return list(pd.period_range(f"{year}-01", f"{year}-12", freq="M"))
+
+
 def check_year(file: Path, name: str, months: Iterable[pd.Period], year: int) -> None:
     """Check that the steps of a file are the months of a year, in order.
 
@@ -329,7 +558,7 @@ def check_year(file: Path, name: str, months: Iterable[pd.Period], year: int) ->
         A month is missing, there twice, out of order, or of another year.
     """
     found = list(months)
-    if found != list(pd.period_range(f"{year}-01", f"{year}-12", freq="M")):
+    if found != months_of_year(year):
         shown = ", ".join(map(str, found))
         raise InputError(file, name, f"the 12 months of {year}", f"{len(found)}: {shown}")
 
@@ -353,32 +582,13 @@ def _month(year: int, index: int) -> pd.Period:
     return pd.Period(year=year, month=index + 1, freq="M")
 
 
-def _read_times(dataset: netCDF4.Dataset, name: str, file: Source) -> np.ndarray:
+def _times(dataset: netCDF4.Dataset, name: str, file: Source) -> Times:
     """Numbers of a coordinate of time, one of each step."""
     values = np.ma.asarray(dataset[name][:])
     if np.ma.is_masked(values):
         raise InputError(file, name, "a time of every step", "missing values")
-    return np.atleast_1d(np.ma.getdata(values))
-
-
-def _decode(
-    dataset: netCDF4.Dataset, name: str, file: Source, calendar: str, python: bool
-) -> np.ndarray:
-    """Dates of a coordinate of time: those of Python, or of any calendar."""
-    values = _read_times(dataset, name, file)
     units = str(getattr(dataset[name], "units", "no units"))
-    try:
-        dates = netCDF4.num2date(
-            values,
-            units,
-            calendar,
-            only_use_cftime_datetimes=not python,
-            only_use_python_datetimes=python,
-        )
-    except (ValueError, OverflowError) as error:
-        expected = f"units of time since a date in the calendar {calendar}"
-        raise InputError(file, name, expected, f"{units} ({error})") from error
-    return np.atleast_1d(np.asarray(dates))
+    return Times(name, units, np.atleast_1d(np.ma.getdata(values)))
 
 
 @lru_cache(maxsize=OPEN_FILES)
@@ -397,27 +607,16 @@ def _open_variable(
     return dataset, variable
 
 
-def _check_classic_size(file: Source, content: bytes | None) -> None:
-    """Check that a classic file is whole: the NetCDF library reads what is cut off as zeros."""
-    try:
-        # A file is mapped: none of its values are read.
-        with netcdf_file(file if content is None else BytesIO(content), mmap=content is None):
-            pass
-    except (ValueError, TypeError, IndexError) as error:
-        found = f"fewer bytes than its header says ({error})"
-        raise InputError(file, "file", "a complete NetCDF file", found) from error
-
-
-def _find_coordinate(dataset: netCDF4.Dataset, kind: str, file: Path) -> netCDF4.Variable:
-    found = [v for v in dataset.variables.values() if v.name.lower() in COORDINATES[kind]]
-    if len(found) != 1 or found[0].ndim != 1:
-        expected = f"one coordinate in one dimension named {' or '.join(COORDINATES[kind])}"
-        names = ", ".join(f"{v.name}({', '.join(v.dimensions)})" for v in found)
-        raise InputError(file, kind, expected, names or f"only {', '.join(dataset.variables)}")
-    units = str(getattr(found[0], "units", "degrees")).lower()
-    if not units.startswith("deg"):
-        raise InputError(file, found[0].name, "degrees", f"units {units}")
-    return found[0]
+def _read_degree_bounds(dataset: netCDF4.Dataset, name: str, file: Path) -> np.ndarray | None:
+    """Bounds of latitudes or longitudes; None where there are none, or where all are empty."""
+    variable = find_bounds(dataset, name)
+    if variable is None:
+        return None
+    values = np.ma.asarray(variable[:])
+    if np.ma.getmaskarray(values).all() or not np.ma.filled(values, 0).any():
+        logger.warning("%s: the bounds %s are empty and say nothing", file, variable.name)
+        return None
+    return _degrees(variable, file)
 
 
 def _degrees(variable: netCDF4.Variable, file: Path) -> np.ndarray:

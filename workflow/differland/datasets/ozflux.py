@@ -11,8 +11,9 @@ import netCDF4
 import numpy as np
 import pandas as pd
 
+from differland.datasets.archives import Source
 from differland.datasets.fields import check_units
-from differland.datasets.native import Source, open_netcdf, read_dates
+from differland.datasets.native import open_netcdf, read_dates
 from differland.errors import InputError
 
 SUMMARY_NAME = re.compile(r"^.+?_(?:L6_summary|summary_L6)(?:_\d+)*\.nc$", re.IGNORECASE)

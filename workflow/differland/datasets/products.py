@@ -183,7 +183,7 @@ def _read_land_cover(
 ) -> list[Field]:
     years = []
     for file in sources["land_cover"]:
-        match = LAND_COVER_NAME.fullmatch(file.name)
+        match = LAND_COVER_NAME.search(file.name)
         if match is None:
             expected = "a name such as MCD12C1.A2005001.061.2022171184230.hdf"
             raise InputError(file, "file name", expected, file.name)

@@ -5,10 +5,6 @@ Files of all layouts that the Climate Data Store has given out are read: the cla
 (``date``), archives of several files by type of step, and GRIB.
 """
 
-import re
-import shutil
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +14,7 @@ import netCDF4
 import numpy as np
 import pandas as pd
 
+from differland.datasets.archives import unpack
 from differland.datasets.fields import Field, check_range, check_units
 from differland.datasets.grib import grib_to_netcdf
 from differland.datasets.native import (
@@ -25,30 +22,29 @@ from differland.datasets.native import (
     find_variable,
     open_netcdf,
     read_dates,
+    read_time_bounds,
     time_dimension,
 )
+from differland.datasets.temporal import (
+    Role,
+    check_daily_stamps,
+    check_hourly_stamps,
+    check_lengths,
+    check_meaning,
+    check_monthly_stamps,
+    tells_statistic,
+)
 from differland.errors import InputError
-from differland.files import atomic_path
 
 ZERO_CELSIUS = 273.15
 
 TIMES = ("valid_time", "time", "date")
 
-MEMBERS = (".nc", ".grib", ".grb", ".grib2", ".grb2")
+MEMBERS = (".nc", ".nc4", ".grib", ".grb", ".grib2", ".grb2", ".zip")
 """Endings of the names of files in archives."""
 
 FINAL, PRELIMINARY = 1, 5
 """Numbers of ERA5 and of ERA5T along the ``expver`` dimension of old files."""
-
-STATISTICS = {
-    "min": "minimum",
-    "minimum": "minimum",
-    "max": "maximum",
-    "maximum": "maximum",
-    "avg": "mean",
-    "mean": "mean",
-}
-"""What ``GRIB_stepType`` and ``cell_methods`` say of a variable; other words tell nothing."""
 
 MonthlyMean = Literal["t_mean", "dewpoint_mean", "srad", "precipitation"]
 DailyExtreme = Literal["t_min", "t_max", "dewpoint_max"]
@@ -146,10 +142,11 @@ def read_monthly_means(
     ------
     InputError
         A file breaks off or is no NetCDF file, none has the variable, it says that it holds other
-        statistics, units or values are others than expected, or a file has a month twice.
+        statistics (see :mod:`differland.datasets.temporal`), such as single hours, units or values
+        are others than expected, or a file has a month twice.
     """
     quantity = MONTHLY_MEANS[name]
-    for series in _read_series(files, quantity, "mean", scratch):
+    for series in _read_series(files, quantity, "monthly mean", scratch):
         months = series.dates.to_period("M")
         if months.has_duplicates:
             found = f"{months[months.duplicated()][0]} more than once"
@@ -171,7 +168,8 @@ def read_daily_extremes(
     ----------
     files
         Of `source`. Daily statistics need not say in the file whether they are minima or maxima,
-        so these are to be the ones that `name` needs; a file that says otherwise is refused.
+        so these are to be the ones that `name` needs; a file that says otherwise, or whose name
+        does, is refused.
     name
         ``t_min``, ``t_max`` or ``dewpoint_max``.
     source
@@ -191,11 +189,11 @@ def read_daily_extremes(
         As :func:`read_monthly_means`; also a month without all its days, or hours, in one file.
     """
     combine: Callable[[Iterable[np.ndarray]], np.ndarray] = _mean_of_layers
-    statistic = "minimum" if name == "t_min" else "maximum"
+    role: Role = "daily minimum" if name == "t_min" else "daily maximum"
     if source == "hour of day":
         combine = _smallest_layer if name == "t_min" else _largest_layer
-        statistic = "mean"
-    for series in _read_series(files, DAILY_EXTREMES[name], statistic, scratch):
+        role = "monthly mean by hour of day"
+    for series in _read_series(files, DAILY_EXTREMES[name], role, scratch):
         months = series.dates.to_period("M")
         for month in months.unique():
             steps = np.flatnonzero(months == month)
@@ -373,7 +371,7 @@ def _largest_layer(layers: Iterable[np.ndarray]) -> np.ndarray:
 
 
 def _read_series(
-    files: Iterable[Path], quantity: Quantity, statistic: str, scratch: Path | None
+    files: Iterable[Path], quantity: Quantity, role: Role, scratch: Path | None
 ) -> Iterator[_Series]:
     names = " or ".join(quantity.variables)
     passed: list[tuple[Path, str]] = []
@@ -384,8 +382,12 @@ def _read_series(
                 here = [name for name in quantity.variables if name in dataset.variables]
                 if here:
                     found = True
-                    _check_statistic(dataset[here[0]], statistic, file)
-                    yield _open_series(dataset, file, member, here[0], quantity)
+                    names_of_file = [file.name, *_names_below(member, scratch)]
+                    check_meaning(dataset, here[0], file, role, names_of_file)
+                    series = _open_series(dataset, file, member, here[0], quantity, role)
+                    if not tells_statistic(dataset[here[0]], names_of_file):
+                        _check_stamps(dataset, series, role)
+                    yield series
                 else:
                     passed.append((file, ", ".join(dataset.variables)))
     if not found:
@@ -395,17 +397,27 @@ def _read_series(
         raise InputError(file, names, "a variable of this name", f"only {variables}")
 
 
-def _check_statistic(variable: netCDF4.Variable, needed: str, file: Path) -> None:
-    """Refuse a variable that says it holds another statistic over time than is needed."""
-    step = str(getattr(variable, "GRIB_stepType", ""))
-    words = re.findall(r"time: *(\w+)", str(getattr(variable, "cell_methods", "")).lower())
-    for word in (*words, step):
-        if STATISTICS.get(word, needed) != needed:
-            raise InputError(file, variable.name, f"the {needed} over time", f"the {word}")
+def _names_below(member: Path, scratch: Path | None) -> tuple[str, ...]:
+    """Names that a member has below the folder into which its archive was unpacked."""
+    if scratch is None or scratch not in member.parents:
+        return ()
+    return member.relative_to(scratch).parts[1:]
+
+
+def _check_stamps(dataset: netCDF4.Dataset, series: "_Series", role: Role) -> None:
+    """Refuse stamps that only hours have; bounds tell more than stamps where a file has them."""
+    if read_time_bounds(dataset, series.time, series.file) is not None:
+        return
+    if role == "monthly mean":
+        check_monthly_stamps(series.dates, series.time, series.file)
+    elif role == "monthly mean by hour of day":
+        check_hourly_stamps(series.dates, series.time, series.file)
+    else:
+        check_daily_stamps(series.dates, series.time, series.file)
 
 
 def _open_series(
-    dataset: netCDF4.Dataset, file: Path, member: Path, name: str, quantity: Quantity
+    dataset: netCDF4.Dataset, file: Path, member: Path, name: str, quantity: Quantity, role: Role
 ) -> _Series:
     variable = find_variable(dataset, name, member)
     factor = check_units(file, name, variable.units, quantity.conversions)
@@ -420,16 +432,19 @@ def _open_series(
             raise InputError(file, "expver", expected, f"{numbers}")
         versions = (numbers.index(FINAL), numbers.index(PRELIMINARY))
     time = time_dimension(replace(variable, sizes=sizes), TIMES)
-    return _Series(
-        file, variable, quantity, time, _read_times(dataset, time, file), factor, versions
-    )
+    dates = _read_times(dataset, time, file, role)
+    return _Series(file, variable, quantity, time, dates, factor, versions)
 
 
-def _read_times(dataset: netCDF4.Dataset, name: str, file: Path) -> pd.DatetimeIndex:
+def _read_times(dataset: netCDF4.Dataset, name: str, file: Path, role: Role) -> pd.DatetimeIndex:
     """Decode times; those of the layout of 2024 are written as digits, such as 20240601."""
     variable = dataset.variables.get(name)
     if name != "date" or variable is None or "units" in variable.ncattrs():
-        return read_dates(dataset, name, file)
+        by_hour = role == "monthly mean by hour of day"
+        if not by_hour:
+            period: Literal["day", "month"] = "month" if role == "monthly mean" else "day"
+            check_lengths(dataset, name, file, period)
+        return read_dates(dataset, name, file, by_bounds=not by_hour)
     numbers = np.ma.getdata(variable[:]).tolist()
     try:
         return pd.DatetimeIndex(pd.to_datetime([str(int(n)) for n in numbers], format="%Y%m%d"))
@@ -450,16 +465,4 @@ def _members(file: Path, scratch: Path | None) -> list[Path]:
     folder = scratch / f"{file.name}.{file.stat().st_mtime_ns}"
     if start == b"GRIB":
         return grib_to_netcdf(file, folder)
-    try:
-        with zipfile.ZipFile(file) as archive:
-            names = sorted(name for name in archive.namelist() if name.endswith(MEMBERS))
-            if not names:
-                found = ", ".join(archive.namelist())
-                raise InputError(file, "file", "NetCDF or GRIB files in the archive", found)
-            for name in names:
-                if not (folder / name).is_file():
-                    with atomic_path(folder / name) as temporary, temporary.open("wb") as output:
-                        shutil.copyfileobj(archive.open(name), output)
-    except (zipfile.BadZipFile, EOFError, OSError, zlib.error) as error:
-        raise InputError(file, "file", "a complete archive", str(error)) from error
-    return [part for name in names for part in _members(folder / name, folder)]
+    return [part for member in unpack(file, folder, MEMBERS) for part in _members(member, folder)]

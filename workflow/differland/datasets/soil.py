@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from differland.datasets.archives import is_litter
 from differland.datasets.fields import Field, check_range, check_units
 from differland.datasets.native import find_variable, open_netcdf
 from differland.errors import InputError
@@ -164,7 +165,7 @@ def _read_layers(
 ) -> Field:
     """Combine two layers: `variables` by the stems of their files, and weights, topsoil first."""
     topsoil, subsoil = (
-        _read_layer(folder / f"{stem}.nc4", variable, soil_property)
+        _read_layer(_find_layer(folder, stem), variable, soil_property)
         for stem, variable in variables.items()
     )
     if not (
@@ -180,6 +181,17 @@ def _read_layers(
         return np.where(np.isnan(lower), upper, both) if missing_subsoil == "topsoil" else both
 
     return replace(topsoil, read=read)
+
+
+def _find_layer(folder: Path, stem: str) -> Path:
+    """The one file of a layer, wherever it lies in the folder."""
+    found = [file for file in sorted(folder.rglob(f"*{stem}.nc4")) if not is_litter(file.name)]
+    # A name such as REF_T_BULK_DEN must not stand for T_BULK_DEN.
+    exact = [file for file in found if file.name == f"{stem}.nc4"] or found
+    if len(exact) != 1:
+        names = ", ".join(str(file.relative_to(folder)) for file in exact)
+        raise InputError(folder, f"{stem}.nc4", "one file of this layer", names or "none")
+    return exact[0]
 
 
 def _read_layer(file: Path, variable_name: str, soil_property: Property) -> Field:

@@ -1,9 +1,11 @@
 """Which raw files a study needs, by its configuration (section ``raw``)."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from differland.datasets.archives import is_litter
 from differland.datasets.catalogue import find_files, read_catalogue
 from differland.errors import InputError
 
@@ -118,6 +120,37 @@ def missing_files(raw: Raw) -> list[str]:
             more = f" (so in {len(errors)} of {len(years)} years)" if len(years) > 1 else ""
             lines.append(errors[0] + more)
     return lines
+
+
+def unread_files(raw: Raw) -> dict[str, list[str]]:
+    """Tell the files in the folders of the products that the study does not read, by product.
+
+    Flux towers are left out: their reader tells of its own. So are hidden files.
+    """
+    unread: dict[str, list[str]] = {}
+    catalogue = read_catalogue()
+    calibrating: set[Path] = set()
+    if raw["products"][BURNED_AREA] and raw["products"][BURNED_AREA_EXTENSION]:
+        with contextlib.suppress(InputError):
+            calibrating = {file for files in calibration_sources(raw).values() for file in files}
+    for name, settings in raw["products"].items():
+        if settings is None or "towers" in catalogue[name].files:
+            continue
+        yearly = catalogue[name].kind == "yearly"
+        years: Sequence[int | None] = product_years(name, raw) if yearly else [None]
+        read = set(calibrating)
+        for year in years:
+            with contextlib.suppress(InputError):
+                for files in product_sources(name, raw, year).values():
+                    read.update(files)
+        folder = product_folder(name, raw)
+        others = [
+            path.relative_to(folder).as_posix()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and path not in read
+        ]
+        unread[name] = [path for path in others if not is_litter(path)]
+    return {name: paths for name, paths in unread.items() if paths}
 
 
 def check_raw(raw: Raw, source: str) -> None:

@@ -1,13 +1,15 @@
 """Eddy-covariance towers: monthly files of the networks (paper, Observational constraints).
 
 Files of ONEFlux: FLUXNET2015 (and collections in its form, such as Warm Winter 2020), AmeriFlux
-FLUXNET, and the archives of the ICOS Ecosystem Thematic Centre. And those of OzFlux.
+FLUXNET, the archives of the ICOS Ecosystem Thematic Centre, and FLUXNET as all networks distribute
+it together since 2025. And those of OzFlux.
 """
 
+import csv
+import io
+import logging
 import re
-import zipfile
-import zlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,38 +19,67 @@ import pandas as pd
 import xarray as xr
 
 from differland.datasets import ozflux
+from differland.datasets.archives import BROKEN, Source, list_files, log_unread
 from differland.datasets.fields import check_range
 from differland.datasets.land_cover import read_classes
-from differland.datasets.native import Source
 from differland.errors import InputError
 from differland.grid import STUDY_GRID, Grid
 from differland.tables import OBSERVATIONS, RESOURCES
 
-Network = Literal["FLUXNET2015", "AmeriFlux", "ICOS", "OzFlux"]
+logger = logging.getLogger(__name__)
+
+Distribution = Literal["FLUXNET2015", "AmeriFlux", "ICOS", "OzFlux", "FLUXNET"]
 GapRule = Literal["monthly", "half-hourly"]
 LatentHeat = Literal["LE_F_MDS", "LE_CORR"]
 
-SITE = r"(?P<site>[A-Z]{2}-[A-Za-z0-9]{3})"
-STEP_AND_VERSION = (
-    r"(?P<step>MM|HH|HR)_(?P<first>\d{4})-(?P<last>\d{4})_(?P<version>[^.]+(?:\..+)?)"
+SITE_CODE = r"[A-Z]{2}-[A-Za-z0-9]{3}"
+SITE = rf"(?P<site>{SITE_CODE})"
+ONEFLUX_NAME = re.compile(
+    rf"^(?P<hub>[A-Za-z0-9]+)_{SITE}_FLUXNET(?P<release>2015)?_(?P<product>[A-Z0-9]+)_(?P<step>[A-Z]{{2}})_"
+    r"(?P<first>\d{4})-(?P<last>\d{4})_(?P<version>.+?)(?: ?\(\d+\))?\.(?i:csv)$"
 )
-FILE_NAMES: dict[Network, re.Pattern[str]] = {
-    "FLUXNET2015": re.compile(rf"^FLX_{SITE}_FLUXNET2015_[A-Z]+_{STEP_AND_VERSION}\.csv$"),
-    "AmeriFlux": re.compile(rf"^AMF_{SITE}_FLUXNET_[A-Z]+_{STEP_AND_VERSION}\.csv$"),
-    "ICOS": re.compile(rf"^ICOSETC_{SITE}_FLUXNET_(?P<step>MM|HH|HR)_L2\.csv$"),
-}
-"""Names of monthly, half-hourly and hourly files of ONEFlux."""
+"""Of a file of one site, such as ``FLX_DE-Hai_FLUXNET2015_FULLSET_MM_2000-2012_1-4.csv`` or
+``EUF_ES-LJu_FLUXNET_FLUXMET_MM_2004-2023_v1.3_r1.csv``; perhaps with the number of a download."""
 
-NETWORKS: tuple[Network, ...] = ("FLUXNET2015", "AmeriFlux", "ICOS", "OzFlux")
+ICOS_NAME = re.compile(rf"^ICOSETC_{SITE}_FLUXNET_(?P<step>[A-Z]{{2}})_L2\.(?i:csv)$")
+
+FLUXES_OF_SITES = {"FULLSET", "SUBSET", "FLUXMET"}
+"""Products whose files hold fluxes; others of the same names hold weather, or describe."""
+
+TOGETHER = "FLUXMET"
+"""Product of the distribution by all networks together."""
+
+HUBS = {"AMF": "AmeriFlux", "FLX": "FLUXNET"}
+"""Networks whose files begin otherwise than with their names."""
+
+DISTRIBUTIONS: tuple[Distribution, ...] = ("FLUXNET2015", "AmeriFlux", "ICOS", "OzFlux", "FLUXNET")
 """In the order of the age of their files."""
 
+BESIDE = re.compile(
+    rf"_{SITE_CODE}_FLUXNET(?:2015)?_(?:(?:ERAI|ERA5|AUXMETEO|AUXNEE|BIF|BIFVARINFO)_.+"
+    r"|(?:FULLSET|SUBSET|FLUXMET)_(?:DD|WW|YY)_.+|(?:DD|WW|YY)_L2)\.(?i:csv)$"
+    rf"|^ICOSETC_{SITE_CODE}_(?!FLUXNET_).+$|^README|^DATA.POLICY|\.(?i:pdf|md)$"
+)
+"""What the archives of the networks hold beside the files that are read: other steps, weather,
+instruments, descriptions."""
+
 SITE_TABLES = (
-    re.compile(r"^(?!.*_SITEINFO_).*(sites|meta).*\.csv$", re.IGNORECASE),
-    re.compile(r"_SITEINFO_L2\.csv$"),
-    re.compile(r"_BIF_.*\.(csv|xlsx)$"),
+    re.compile(
+        r"^(?!.*(_SITEINFO_|[-_]BIF|_FLUXNET)).*(sites|meta|snapshot).*\.(csv|xlsx)$", re.IGNORECASE
+    ),
+    re.compile(r"_SITEINFO_L2\.csv$", re.IGNORECASE),
+    re.compile(r"[-_]BIF_.*\.(csv|xlsx)$", re.IGNORECASE),
     ozflux.SUMMARY_NAME,
 )
 """Names of tables of sites: those that users make, and those of the networks."""
+
+SITE_COLUMNS = {
+    "site": ("site_id", "site"),
+    "latitude": ("lat", "latitude", "location_lat"),
+    "longitude": ("lon", "long", "longitude", "location_long"),
+    "igbp": ("igbp",),
+}
+"""Names, in lower case, of the columns of tables with a row for each site."""
 
 RECORDS_PER_DAY = {"HH": 48, "HR": 24}
 
@@ -97,7 +128,7 @@ class TowerFile:
     ----------
     source
         The file.
-    network, site
+    distribution, network, site
         Where it is from.
     step
         ``MM``, ``HH`` or ``HR``.
@@ -108,51 +139,38 @@ class TowerFile:
     """
 
     source: Source
-    network: Network
+    distribution: Distribution
+    network: str
     site: str
     step: str
     years: tuple[int, int] | None
     version: tuple[int, ...]
 
 
-def list_files(folder: Path) -> Iterator[Source]:
-    """Files of a folder and its subfolders, and those in their archives.
-
-    Raises
-    ------
-    InputError
-        The folder is absent, or an archive cannot be opened.
-    """
-    if not folder.is_dir():
-        raise InputError(folder, "folder", "files of flux towers", "no such folder")
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() == ".zip":
-            try:
-                yield from sorted(zipfile.Path(path).iterdir(), key=lambda member: member.name)
-            except (zipfile.BadZipFile, OSError) as error:
-                raise InputError(path, "file", "a complete archive", str(error)) from error
-        elif path.is_file():
-            yield path
-
-
 def find_tower_files(folder: Path) -> list[TowerFile]:
-    """Find the files of flux towers by their names; others are left alone.
+    """Find the files of flux towers by their names, and tell in the log which others there are.
 
     Raises
     ------
     InputError
         The folder is absent, or has no monthly file, or an archive cannot be opened.
     """
-    found = [
-        file
-        for source in list_files(folder)
-        if (file := _oneflux_file(source) or _ozflux_file(source)) is not None
-    ]
+    sources = list(list_files(folder))
+    files = {source: _oneflux_file(source) or _ozflux_file(source) for source in sources}
+    found = [file for file in files.values() if file is not None]
     if not any(file.step == "MM" for file in found):
         expected = (
-            "monthly files (FLX_*_MM_*.csv, AMF_*_MM_*.csv, ICOSETC_*_MM_L2.csv, *_L6_Summary.nc)"
+            "monthly files (<network>_<site>_FLUXNET*_MM_*.csv, ICOSETC_*_MM_L2.csv, "
+            "*_L6_Summary.nc)"
         )
-        raise InputError(folder, "folder", expected, "none")
+        there = f" among {len(sources)} files, such as {sources[0].name}" if sources else ""
+        raise InputError(folder, "folder", expected, f"none{there}")
+    others = [
+        source for source, file in files.items() if file is None and not _is_site_table(source)
+    ]
+    beside = [source for source in others if BESIDE.search(source.name)]
+    logger.info("%s: %d files beside those of fluxes are not needed", folder, len(beside))
+    log_unread(str(folder), [str(source) for source in others if source not in beside])
     return found
 
 
@@ -171,7 +189,7 @@ def read_towers(
     flux (for evapotranspiration) is gap-filled.
 
     Where several files have a month of a site, the newest counts: the one whose record ends last,
-    then the network whose files are younger, then the higher version.
+    then that of the younger distribution, then the higher version.
 
     Parameters
     ----------
@@ -210,7 +228,7 @@ def read_towers(
     files = find_tower_files(folder)
     _check_single(files)
     records = {
-        (file.network, file.site, file.years, file.version): file
+        (file.distribution, file.network, file.site, file.years, file.version): file
         for file in files
         if file.step in RECORDS_PER_DAY
     }
@@ -220,12 +238,12 @@ def read_towers(
             continue
         fluxes, quality = _read_monthly(file, latent_heat)
         rule: GapRule = "monthly"
-        if gap_rule == "half-hourly" or file.network == "OzFlux":
-            key = (file.network, file.site, file.years, file.version)
+        if gap_rule == "half-hourly" or file.distribution == "OzFlux":
+            key = (file.distribution, file.network, file.site, file.years, file.version)
             if key in records:
                 quality = _measured_shares(records[key]).reindex(fluxes.index)
                 rule = "half-hourly"
-            elif file.network == "OzFlux":
+            elif file.distribution == "OzFlux":
                 expected = "a file of half-hours of the same name, whose flags tell what is filled"
                 raise InputError(file.source, "file", expected, "none")
         there = fluxes.notna().any(axis=1)
@@ -237,7 +255,7 @@ def read_towers(
         )
         fluxes["et_site"] = fluxes["et_site"].where(enough[LATENT_HEAT_QUALITY])
         fluxes = fluxes[there].assign(network=file.network, gap_rule=rule, site=file.site)
-        age = (last, NETWORKS.index(file.network), file.version)
+        age = (last, DISTRIBUTIONS.index(file.distribution), file.version)
         tables.append((age, fluxes))
     tables.sort(key=lambda pair: pair[0])
     table = pd.concat([fluxes for _, fluxes in tables]).reset_index(names="month")
@@ -293,9 +311,13 @@ def find_site_tables(folder: Path) -> list[Source]:
     files = list(list_files(folder))
     tables = [file for pattern in SITE_TABLES for file in files if pattern.search(file.name)]
     if not tables:
-        expected = "tables of sites (*sites*.csv, *_SITEINFO_*.csv, *_BIF_*, *_L6_Summary.nc)"
+        expected = "tables of sites (*sites*.csv, *_SITEINFO_*.csv, *BIF_*, *_L6_Summary.nc)"
         raise InputError(folder, "folder", expected, "none")
     return tables
+
+
+def _is_site_table(source: Source) -> bool:
+    return any(pattern.search(source.name) for pattern in SITE_TABLES)
 
 
 def read_sites(files: Iterable[Source]) -> pd.DataFrame:
@@ -305,11 +327,12 @@ def read_sites(files: Iterable[Source]) -> pd.DataFrame:
     ----------
     files
         Tables of two kinds, told by their columns. One row per site: ``site_id``, ``lat``,
-        ``lon`` and ``IGBP``. Or those of the networks (``*_SITEINFO_L2.csv``, ``*_BIF_*``):
-        ``SITE_ID``, ``GROUP_ID``, ``VARIABLE`` and ``DATAVALUE``, of which the first location of a
-        site counts. The latter may be spreadsheets, for which `openpyxl` must be installed.
-        Also summaries of OzFlux, which tell where their site is but not what grows there. Where
-        files share a site, the first that tells a thing counts.
+        ``lon`` and ``IGBP``, or as `SITE_COLUMNS` has them. Or those of the networks
+        (``*_SITEINFO_L2.csv``, ``*_BIF_*``): ``SITE_ID``, ``GROUP_ID``, ``VARIABLE`` and
+        ``DATAVALUE``, of which the first location of a site counts. Both may be spreadsheets, for
+        which `openpyxl` must be installed, in Latin-1 or with semicolons. Tables with other columns
+        are passed over, and named in the log. Also summaries of OzFlux, which tell where their site
+        is but not what grows there. Where files share a site, the first that tells a thing counts.
 
     Returns
     -------
@@ -318,11 +341,19 @@ def read_sites(files: Iterable[Source]) -> pd.DataFrame:
     Raises
     ------
     InputError
-        A file cannot be read, lacks columns, or has a location that is none.
+        A file cannot be read or has a location that is none, or no file has the columns.
     """
-    tables = [_read_sites_of(file) for file in files]
+    tables, passed = [], []
+    for file in files:
+        try:
+            tables.append(_read_sites_of(file))
+        except _OtherColumnsError as error:
+            passed.append(error)
     if not tables:
+        if passed:
+            raise passed[0]
         raise InputError("sites", "files", "a table of sites", "none")
+    log_unread("tables of sites", [error.file for error in passed])
     table = pd.concat(tables)
     told = table["igbp"].where(table["igbp"] != "").groupby(level="site").first()
     table = table[~table.index.duplicated()].sort_index()
@@ -370,7 +401,7 @@ def representative_sites(
 ) -> pd.DataFrame:
     """Keep the sites whose plant type covers enough of their cell.
 
-    Sites of unknown type are left out.
+    Sites of unknown type are left out, and named in the log.
 
     Parameters
     ----------
@@ -387,7 +418,34 @@ def representative_sites(
     """
     if not 0 <= threshold <= 1:
         raise InputError("towers", "threshold", "a share from 0 to 1", f"{threshold:g}")
-    return sites[plant_cover(sites, cover, grid) >= threshold]
+    shares = plant_cover(sites, cover, grid)
+    unknown = sites.index[~sites["igbp"].isin(IGBP_CODES)]
+    if unknown.size:
+        names = ", ".join(unknown)
+        logger.warning("%d sites of unknown plant type are left out: %s", unknown.size, names)
+    return sites[shares >= threshold]
+
+
+def leave_out_unplaced(towers: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
+    """Leave out towers that no table of sites gives a place, and name them in the log.
+
+    Parameters
+    ----------
+    towers
+        From :func:`read_towers` or :func:`select_sites`.
+    sites
+        From :func:`read_sites`.
+    """
+    placed = towers["site"].isin(sites.index)
+    names = sorted(set(towers.loc[~placed, "site"]))
+    if names:
+        logger.warning(
+            "%d of %d towers are left out, since no table of sites tells their place: %s",
+            len(names),
+            towers["site"].nunique(),
+            ", ".join(names),
+        )
+    return towers[placed].reset_index(drop=True)
 
 
 def put_on_cells(
@@ -398,8 +456,8 @@ def put_on_cells(
     Parameters
     ----------
     towers
-        From :func:`read_towers` or :func:`select_sites`. Sites that are not among `sites` (such as
-        those that are not representative), or not on the grid, are left out.
+        From :func:`read_towers` or :func:`select_sites`. Sites that are not on the grid are left
+        out, and those that are not among `sites`; the log names the latter.
     sites
         From :func:`read_sites`.
     months
@@ -413,6 +471,7 @@ def put_on_cells(
     NaN where there is none. Only cells with sites are there: ``row`` and ``column`` tell where on
     the grid, ``lat`` and ``lon`` their centres, ``site`` the names of their sites.
     """
+    towers = leave_out_unplaced(towers, sites)
     rows, columns = _cells(sites, grid)
     located = sites.assign(row=rows, column=columns)[["row", "column"]]
     table = towers.merge(located[rows >= 0], left_on="site", right_index=True)
@@ -446,14 +505,25 @@ def put_on_cells(
 
 
 def _oneflux_file(source: Source) -> TowerFile | None:
-    for network, pattern in FILE_NAMES.items():
-        match = pattern.match(source.name)
-        if match is not None:
-            parts = match.groupdict()
-            years = (int(parts["first"]), int(parts["last"])) if "first" in parts else None
-            version = tuple(map(int, re.findall(r"\d+", parts.get("version", ""))))
-            return TowerFile(source, network, parts["site"], parts["step"], years, version)
-    return None
+    """A monthly, half-hourly or hourly file of fluxes of ONEFlux; None if it is none."""
+    icos = ICOS_NAME.match(source.name)
+    match = icos or ONEFLUX_NAME.match(source.name)
+    if match is None or match["step"] not in ("MM", *RECORDS_PER_DAY):
+        return None
+    if icos is not None:
+        return TowerFile(source, "ICOS", "ICOS", match["site"], match["step"], None, ())
+    product, hub = match["product"], match["hub"]
+    if product not in FLUXES_OF_SITES:
+        return None
+    distribution: Distribution = "AmeriFlux"
+    network = HUBS.get(hub, hub)
+    if match["release"]:
+        distribution = network = "FLUXNET2015"
+    elif product == TOGETHER:
+        distribution = "FLUXNET"
+    years = int(match["first"]), int(match["last"])
+    version = tuple(map(int, re.findall(r"\d+", match["version"])))
+    return TowerFile(source, distribution, network, match["site"], match["step"], years, version)
 
 
 def _ozflux_file(source: Source) -> TowerFile | None:
@@ -463,14 +533,17 @@ def _ozflux_file(source: Source) -> TowerFile | None:
     # Not the number of the level, L6.
     version = tuple(map(int, re.findall(r"(?<![Ll\d])\d+", source.name)))
     site = ozflux.read_site_name(source)
-    return TowerFile(source, "OzFlux", site, "MM" if summary else "HH", None, version)
+    return TowerFile(source, "OzFlux", "OzFlux", site, "MM" if summary else "HH", None, version)
 
 
 def _read_table(file: TowerFile, time: str, columns: list[str]) -> pd.DataFrame:
     """Numbers of a file, NaN where missing, by the text of their time."""
     source = file.source
     try:
-        with source.open("r", encoding="utf-8-sig") as stream:
+        with (
+            source.open("rb") as binary,
+            io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as stream,
+        ):
             header = stream.readline().strip().split(",")
             header = [name.strip().strip('"') for name in header]
             for name in (time, *columns):
@@ -486,9 +559,9 @@ def _read_table(file: TowerFile, time: str, columns: list[str]) -> pd.DataFrame:
                 dtype={time: str},
                 skipinitialspace=True,
             )
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError, zlib.error) as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    except (ValueError, *BROKEN) as error:
         raise InputError(source, "file", "comma-separated numbers", str(error)) from error
     if table.empty or table.iloc[-1].isna().any():
         raise InputError(source, "file", "complete rows", f"one cut off, after {len(table)} rows")
@@ -507,7 +580,7 @@ def _read_table(file: TowerFile, time: str, columns: list[str]) -> pd.DataFrame:
 def _read_monthly(file: TowerFile, latent_heat: LatentHeat) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Fluxes in our units and shares of good quality, by month."""
     evaporation = MEGAJOULES_PER_DAY / LATENT_HEAT_OF_VAPORISATION
-    if file.network == "OzFlux":
+    if file.distribution == "OzFlux":
         fluxes = ozflux.read_summary(file.source, evaporation)
         if latent_heat != "LE_F_MDS":
             fluxes["et_site"] = np.nan
@@ -550,7 +623,7 @@ def _check_single(files: Iterable[TowerFile]) -> None:
     """Refuse two files of OzFlux with one name, of which nobody can tell the newer."""
     seen: dict[tuple[str, str, tuple[int, ...]], TowerFile] = {}
     for file in files:
-        if file.network == "OzFlux":
+        if file.distribution == "OzFlux":
             other = seen.setdefault((file.site, file.step, file.version), file)
             if other is not file:
                 expected = f"one file of {file.site}, or numbers in the names that tell the newer"
@@ -559,7 +632,7 @@ def _check_single(files: Iterable[TowerFile]) -> None:
 
 def _measured_shares(file: TowerFile) -> pd.DataFrame:
     """Shares of the records of each month that were measured."""
-    if file.network == "OzFlux":
+    if file.distribution == "OzFlux":
         shares = ozflux.measured_shares(file.source)
         return shares.rename(columns={"carbon": NEE_QUALITY, "water": LATENT_HEAT_QUALITY})
     flags = _read_table(file, "TIMESTAMP_START", [NEE_QUALITY, LATENT_HEAT_QUALITY])
@@ -577,33 +650,25 @@ def _measured_shares(file: TowerFile) -> pd.DataFrame:
     return measured.div(np.asarray(records), axis=0)
 
 
+class _OtherColumnsError(InputError):
+    """A table is none of sites."""
+
+
 def _read_sites_of(source: Source) -> pd.DataFrame:
     """Sites of one file."""
     if ozflux.SUMMARY_NAME.match(source.name):
         latitude, longitude = ozflux.read_site_location(source)
         place = {"latitude": latitude, "longitude": longitude, "igbp": ""}
         return pd.DataFrame(place, pd.Index([ozflux.read_site_name(source)], name="site"))
-    try:
-        if Path(source.name).suffix.lower() in (".xlsx", ".xls"):
-            with source.open("rb") as stream:
-                table = pd.read_excel(stream)
-        else:
-            with source.open("r", encoding="utf-8-sig") as stream:
-                table = pd.read_csv(stream, skipinitialspace=True)
-    except ImportError as error:
-        expected = "openpyxl to be installed, or the table as CSV"
-        raise InputError(source, "file", expected, str(error)) from error
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError, zlib.error) as error:
-        raise InputError(source, "file", "a table of sites", str(error)) from error
+    table = _read_table_of_sites(source)
     if {"SITE_ID", "GROUP_ID", "VARIABLE", "DATAVALUE"} <= set(table):
         sites = _sites_of_badm(table)
-    elif {"site_id", "lat", "lon", "IGBP"} <= set(table):
-        sites = table.set_index("site_id").rename(
-            columns={"lat": "latitude", "lon": "longitude", "IGBP": "igbp"}
-        )
+    elif (columns := _columns_of_sites(table)) is not None:
+        sites = table[columns].set_axis(list(SITE_COLUMNS), axis=1).set_index("site")
     else:
         expected = "columns site_id, lat, lon, IGBP or SITE_ID, GROUP_ID, VARIABLE, DATAVALUE"
-        raise InputError(source, "columns", expected, ", ".join(map(str, table.columns)))
+        found = ", ".join(map(str, table.columns))
+        raise _OtherColumnsError(source, "columns", expected, found)
     sites = sites[["latitude", "longitude", "igbp"]]
     for name, limit in (("latitude", 90), ("longitude", 360)):
         degrees = pd.to_numeric(sites[name], errors="coerce")
@@ -614,6 +679,59 @@ def _read_sites_of(source: Source) -> pd.DataFrame:
         sites = sites.assign(**{name: degrees})
     igbp = sites["igbp"].fillna("").astype(str).str.strip()
     return sites.assign(igbp=igbp).rename_axis("site")
+
+
+def _columns_of_sites(table: pd.DataFrame) -> list[str] | None:
+    """Columns of a table that are `SITE_COLUMNS`, in that order; None if one is absent."""
+    there = {str(column).strip().lower(): column for column in table.columns[::-1]}
+    found = [
+        next((there[name] for name in names if name in there), None)
+        for names in SITE_COLUMNS.values()
+    ]
+    return None if None in found else [str(column) for column in found]
+
+
+def _read_table_of_sites(source: Source) -> pd.DataFrame:
+    """Read a spreadsheet, or a table as text."""
+    try:
+        content = source.read_bytes()
+        if Path(source.name).suffix.lower() in (".xlsx", ".xls"):
+            return pd.read_excel(io.BytesIO(content))
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = content.decode("latin-1")  # names of people; all that is read is ASCII
+        header = text.partition("\n")[0]
+        if "VARIABLE" in header and "DATAVALUE" in header:
+            return _facts_of_lines(text.splitlines())
+        separator, decimal = (";", ",") if header.count(";") > header.count(",") else (",", ".")
+        stream = io.StringIO(text)
+        return pd.read_csv(stream, sep=separator, decimal=decimal, skipinitialspace=True)
+    except ImportError as error:
+        expected = "openpyxl to be installed, or the table as CSV"
+        raise InputError(source, "file", expected, str(error)) from error
+    except InputError:
+        raise
+    except (ValueError, *BROKEN) as error:
+        raise InputError(source, "file", "a table of sites", str(error)) from error
+
+
+def _facts_of_lines(lines: list[str]) -> pd.DataFrame:
+    """Table of one fact a line, whose value comes last and may be free text with bare commas.
+
+    A line that is no fact of its own, such as the rest of a text in several lines, is left out.
+    """
+    separator = ";" if lines[0].count(";") > lines[0].count(",") else ","
+    header = [name.strip().strip('"') for name in lines[0].split(separator)]
+    value = header.index("DATAVALUE")
+    rows = []
+    for line in lines[1:]:
+        fields = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
+        surplus = len(fields) - len(header)
+        if surplus >= 0:
+            text = separator.join(fields[value : value + surplus + 1])
+            rows.append([*fields[:value], text, *fields[value + surplus + 1 :]])
+    return pd.DataFrame(rows, columns=header)
 
 
 def _sites_of_badm(table: pd.DataFrame) -> pd.DataFrame:

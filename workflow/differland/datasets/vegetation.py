@@ -20,7 +20,7 @@ from differland.datasets.native import (
 from differland.errors import InputError
 
 LCSPP_FILE_NAME = re.compile(r"(\d{4})(0[1-9]|1[0-2])([ab])\.nc$")
-LAI_FILE_NAME = re.compile(r"^lai_(8-day|monthly)_(?:[0-9.]+|[0-9]+s)_(\d{4})\.nc$")
+LAI_FILE_NAME = re.compile(r"(?<![A-Za-z0-9])lai_(8-day|monthly)_(?:[0-9.]+|[0-9]+s)_(\d{4})\.nc$")
 
 Layer = Literal["lcspp_clear_daily", "lcspp_all_daily", "lcspp_clear_inst"]
 

@@ -1,0 +1,309 @@
+"""What the values of a file stand for in time, and whether that is what their role needs.
+
+A file tells it in several places: ``cell_methods``, ``GRIB_stepType``, the stream in the name that
+the Climate Data Store gives to files and members of archives, the ``frequency`` of CMIP6, the
+bounds of its times, and its stamps. None of them has to be there; none of them may contradict.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+import netCDF4
+import numpy as np
+import pandas as pd
+
+from differland.datasets.archives import Source
+from differland.datasets.native import read_calendar, read_months, read_time_bounds
+from differland.errors import InputError
+
+Role = Literal[
+    "monthly mean",
+    "monthly total",
+    "monthly state",
+    "monthly mean by hour of day",
+    "daily minimum",
+    "daily maximum",
+]
+"""What the values are needed as. A state, such as a pool, may be given at an instant."""
+
+STATISTICS = {
+    "instant": "instant",
+    "point": "instant",
+    "accum": "sum",
+    "sum": "sum",
+    "min": "minimum",
+    "minimum": "minimum",
+    "max": "maximum",
+    "maximum": "maximum",
+    "mean": "mean",
+    "average": "mean",
+}
+"""What words of ``cell_methods`` and ``GRIB_stepType`` say; so do all that begin with ``avg``."""
+
+SELF_TELLING = frozenset({"mn2t", "mx2t"})
+"""Extremes since the last output, both labelled as maxima by the centre: their names tell."""
+
+NO_STEP = frozenset({"", "none", "unknown"})
+"""Labels that say nothing, such as those of ERA5-Land."""
+
+STREAMS = {
+    "moda": "monthly mean",
+    "edmo": "monthly mean",
+    "mnth": "monthly mean by hour of day",
+    "edmm": "monthly mean by hour of day",
+}
+"""Streams of ECMWF that hold means; all others hold hours."""
+
+STREAM_IN_NAME = re.compile(r"stream-([a-z]+)", re.IGNORECASE)
+STEP_IN_NAME = re.compile(r"stepType-([a-z]+)", re.IGNORECASE)
+DAILY_IN_NAME = re.compile(
+    r"daily[-_. ]?(mean|average|min(?:imum)?|max(?:imum)?|sum|spread|standard)(?![a-z])",
+    re.IGNORECASE,
+)
+"""How the store names files, and members of archives: ``data_stream-moda_stepType-avgua.nc``,
+``2m_temperature_0_daily-mean.nc``."""
+
+FREQUENCY = re.compile(r"^(?:fx|mon|yr|dec|day|\d?hr|subhr)")
+"""Beginnings of the frequencies of CMIP6."""
+
+LENGTHS = {"month": (27.0, 32.0), "year": (359.0, 367.0), "day": (0.95, 1.05)}
+"""Days of a period in the calendars of CF, from and to."""
+
+
+class Needs(NamedTuple):
+    """What a role admits.
+
+    Attributes
+    ----------
+    statistics
+        Of the values over their period.
+    period
+        That a value stands for.
+    frequencies
+        Of CMIP6, as the attribute of that name has them.
+    """
+
+    statistics: frozenset[str]
+    period: str
+    frequencies: tuple[str, ...]
+
+
+ROLES: dict[Role, Needs] = {
+    "monthly mean": Needs(frozenset({"mean"}), "month", ("mon",)),
+    "monthly total": Needs(frozenset({"mean", "sum"}), "month", ("mon",)),
+    "monthly state": Needs(frozenset({"mean", "instant"}), "month", ("mon", "monPt", "yr", "yrPt")),
+    "monthly mean by hour of day": Needs(frozenset({"mean"}), "month", ("1hrCM",)),
+    "daily minimum": Needs(frozenset({"minimum"}), "day", ("day",)),
+    "daily maximum": Needs(frozenset({"maximum"}), "day", ("day",)),
+}
+
+
+def check_meaning(
+    dataset: netCDF4.Dataset,
+    name: str,
+    file: Source,
+    role: Role,
+    file_names: Iterable[str] = (),
+) -> None:
+    """Refuse a variable that says it stands for something else in time than its role needs.
+
+    Parameters
+    ----------
+    dataset, name
+        The variable.
+    file
+        Its file, for messages.
+    role
+        What it is needed as.
+    file_names
+        Names that may tell: of the file, of the archive that it was in, of the member.
+
+    Raises
+    ------
+    InputError
+        The names, ``cell_methods``, ``GRIB_stepType`` or ``frequency`` say otherwise.
+    """
+    variable = dataset[name]
+    found = _contradiction_in_names(file_names, role)
+    found = found or _contradiction_in_attributes(variable, role)
+    frequency = str(getattr(dataset, "frequency", ""))
+    if FREQUENCY.match(frequency) and frequency not in ROLES[role].frequencies:
+        found = found or f"the frequency {frequency!r} of the file"
+    if found is not None:
+        raise InputError(file, name, f"values that are each a {role}", found)
+
+
+def read_monthly(
+    dataset: netCDF4.Dataset,
+    name: str,
+    time: str,
+    file: Source,
+    role: Role,
+    held: Sequence[pd.Period] | Literal["whole years"] | None = None,
+) -> list[pd.Period]:
+    """Months of a variable, after all checks of what its values stand for.
+
+    Parameters
+    ----------
+    dataset, name
+        The variable.
+    time
+        Its coordinate of time.
+    file, role
+        As of :func:`check_meaning`.
+    held
+        As of :func:`differland.datasets.native.read_months`.
+
+    Raises
+    ------
+    InputError
+        As :func:`check_meaning`, :func:`check_lengths` and
+        :func:`differland.datasets.native.read_months`.
+    """
+    check_meaning(dataset, name, file, role)
+    months = read_months(dataset, time, file, held)
+    check_lengths(dataset, time, file, "month")
+    return months
+
+
+def check_lengths(
+    dataset: netCDF4.Dataset, time: str, file: Source, period: Literal["day", "month", "year"]
+) -> None:
+    """Refuse times whose bounds are closer or farther apart than a period.
+
+    Parameters
+    ----------
+    dataset, time
+        The coordinate of time. Files without its bounds tell nothing.
+    file
+        Its file, for messages.
+    period
+        That every value stands for.
+
+    Raises
+    ------
+    InputError
+        A value stands for less or more time.
+    """
+    bounds = read_time_bounds(dataset, time, file)
+    if bounds is None:
+        return
+    days = bounds.lengths(file, read_calendar(dataset, time, file))
+    low, high = LENGTHS[period]
+    wrong = np.flatnonzero((days < low) | (days > high))
+    if wrong.size:
+        found = f"{wrong.size} of {days.size} others, such as {days[wrong[0]]:.4g} days"
+        raise InputError(file, bounds.name, f"bounds that are a {period} apart", found)
+
+
+def check_monthly_stamps(dates: pd.DatetimeIndex, name: str, file: Source) -> None:
+    """Refuse stamps of the reanalysis that are those of an hour, in files without bounds.
+
+    Its monthly means are stamped at 00 h on the first day, those of accumulations at 06 h. Those
+    that users make have the middle of the month, or its end.
+
+    Raises
+    ------
+    InputError
+        A stamp is none of these.
+    """
+    months = dates.to_period("M")
+    start, end = months.to_timestamp(), (months + 1).to_timestamp()
+    hours = (dates - start) / pd.Timedelta("1h")
+    middle = np.abs((dates - (start + (end - start) / 2)) / pd.Timedelta("1h")) <= 12
+    last_day = (end - dates) / pd.Timedelta("1h") <= 24
+    meant = np.asarray(np.isclose(hours, 0) | np.isclose(hours, 6)) | middle | last_day
+    if not meant.all():
+        stamp = dates[int(np.flatnonzero(~meant)[0])]
+        expected = "stamps of monthly means: 00 h (06 h for accumulations) of the first day"
+        raise InputError(file, name, expected, f"{stamp:%Y-%m-%d %H:%M}: that of an hour?")
+
+
+def check_daily_stamps(dates: pd.DatetimeIndex, name: str, file: Source) -> None:
+    """Refuse stamps of days that are those of an hour, in files that do not tell their statistic.
+
+    Raises
+    ------
+    InputError
+        A stamp is not at 00 h.
+    """
+    other = np.flatnonzero(dates != dates.normalize())
+    if other.size:
+        expected = "stamps of daily statistics, at 00 h"
+        found = f"{dates[int(other[0])]:%Y-%m-%d %H:%M}: that of an hour?"
+        raise InputError(file, name, expected, found)
+
+
+def check_hourly_stamps(dates: pd.DatetimeIndex, name: str, file: Source) -> None:
+    """Refuse stamps of means by hour of day that are not on the first day of a month.
+
+    Hour 0 may be stamped on the second day.
+
+    Raises
+    ------
+    InputError
+        A stamp is on another day.
+    """
+    hours = (dates - dates.to_period("M").to_timestamp()) / pd.Timedelta("1h")
+    other = np.flatnonzero(np.asarray(hours) > 24)
+    if other.size:
+        expected = "stamps of means by hour of day, on the first day of the month"
+        found = f"{dates[int(other[0])]:%Y-%m-%d %H:%M}: an hour of that day?"
+        raise InputError(file, name, expected, found)
+
+
+def tells_statistic(variable: netCDF4.Variable, file_names: Iterable[str] = ()) -> bool:
+    """Whether a file says, in its ``cell_methods`` or names, over what its values were taken."""
+    methods = {_statistic(word) for word in _cell_methods(variable)}
+    return bool(methods - {"instant"}) or any(map(DAILY_IN_NAME.search, file_names))
+
+
+def _contradiction_in_names(file_names: Iterable[str], role: Role) -> str | None:
+    for text in file_names:
+        stream, step = STREAM_IN_NAME.search(text), STEP_IN_NAME.search(text)
+        daily = DAILY_IN_NAME.search(text)
+        if stream is not None and STREAMS.get(stream[1].lower(), "hours") != role:
+            return f"the stream {stream[1]} ({text})"
+        if step is not None and _statistic(step[1]) not in ROLES[role].statistics:
+            return f"steps of type {step[1]} ({text})"
+        if daily is not None and _statistic(daily[1]) not in _daily_statistics(role):
+            return f"the {daily[0]} ({text})"
+    return None
+
+
+def _contradiction_in_attributes(variable: netCDF4.Variable, role: Role) -> str | None:
+    needs = ROLES[role]
+    words = _cell_methods(variable)
+    if words:
+        said = {_statistic(word) for word in words}
+        fits = bool(said & needs.statistics) if needs.period == "day" else said <= needs.statistics
+        if not fits:
+            return f"cell_methods {variable.cell_methods!r}"
+    stream = str(getattr(variable, "GRIB_stream", ""))
+    if stream and stream in STREAMS:
+        return None if STREAMS[stream] == role else f"GRIB_stream {stream!r}"
+    step = str(getattr(variable, "GRIB_stepType", ""))
+    if step.lower() in NO_STEP or variable.name in SELF_TELLING:
+        return None
+    statistic = _statistic(step)
+    # Daily statistics keep the label of the hours that they were made of.
+    inherited = needs.period == "day" and statistic == "instant"
+    fits = statistic in needs.statistics or inherited
+    return None if fits else f"GRIB_stepType {step!r}"
+
+
+def _cell_methods(variable: netCDF4.Variable) -> list[str]:
+    """Methods along time, such as those of ``area: time: mean``."""
+    text = str(getattr(variable, "cell_methods", "")).lower()
+    return re.findall(r"time(?:_counter)?: *(?:[a-z_]+: *)*([a-z_]+)", text)
+
+
+def _statistic(word: str) -> str:
+    word = word.lower()
+    return "mean" if word.startswith("avg") else STATISTICS.get(word, word)
+
+
+def _daily_statistics(role: Role) -> frozenset[str]:
+    needs = ROLES[role]
+    return needs.statistics if needs.period == "day" else frozenset()
