@@ -1,10 +1,10 @@
 from differland.ensemble import read_ensemble
-from differland.evaluation import evaluate_ensemble
+from differland.evaluation import evaluate_ensemble as evaluate
 from differland.files import read_netcdf, write_netcdf, write_text
 from differland.logs import record
 
 
-def evaluate_ensembles(
+def evaluate_ensemble(
     ensembles: list[str],
     members: str,
     driver: str,
@@ -16,9 +16,8 @@ def evaluate_ensembles(
     """Compare ensembles and their members with the observations, and keep their simulations."""
     files = read_netcdf(driver), read_netcdf(patches)
     for ensemble, (metrics, cells, sums, simulation) in zip(ensembles, outputs, strict=True):
-        result = evaluate_ensemble(
-            read_ensemble(ensemble, members), *files, observed_variables, spin_up_months
-        )
+        chosen = read_ensemble(ensemble, members)
+        result = evaluate(chosen, *files, observed_variables, spin_up_months)
         write_text(result.metrics.to_csv(index=False), metrics)
         write_netcdf(result.cells, cells)
         write_netcdf(result.patches, sums)
@@ -28,7 +27,7 @@ def evaluate_ensembles(
 if __name__ == "__main__":
     with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
         output = snakemake.output
-        evaluate_ensembles(
+        evaluate_ensemble(
             ensembles=snakemake.input.ensembles,
             members=snakemake.params.members,
             driver=snakemake.input.driver,

@@ -49,11 +49,17 @@ def test_needs_never_shrink_with_the_study(configuration, rule):
 
 
 def test_plan_adds_up(configuration):
-    jobs = {"train_1": 2, "train_2": 1, "plot_losses": 5, "all": 1}
-    shares = shares_of_jobs(jobs, configuration, PAPER, {"train_1": 20, "train_2": 5}, "train_gpu")
+    jobs = {"train_1": 2, "train_2": 1, "plot_losses": 5, "map_parameters_2": 1, "all": 1}
+    members = {"train_1": 20, "train_2": 5}
+    setups = {"map_parameters_1": ("map_parameters", 5), "map_parameters_2": ("map_parameters", 3)}
+    shares = shares_of_jobs(jobs, configuration, PAPER, members, setups, "train_gpu")
     assert [(share.rule, share.jobs, share.device) for share in shares] == [
         ("train_1", 2, "GPU"), ("train_2", 1, "GPU"), ("plot_losses", 5, "CPU"),
+        ("map_parameters_2", 1, "CPU"),
     ]  # fmt: skip
+    one = need_of("map_parameters", amounts(configuration, PAPER, 1))
+    assert shares[-1].need.seconds == 3 * one.seconds
+    assert shares[-1].need.memory_mb == one.memory_mb
     lines = list(plan_lines("mine", PAPER, shares))
     hours = shares[0].hours + shares[1].hours
     assert f"GPU: 3 jobs, {hours:.1f} hours, a guess in part" in lines

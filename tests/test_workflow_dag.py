@@ -413,7 +413,7 @@ with SnakemakeApi(OutputSettings()) as api:
     ], result.stderr
 
 
-@pytest.mark.parametrize(("option", "trained"), [("--until", [2, 1, 1]), ("--omit-from", [])])
+@pytest.mark.parametrize(("option", "trained"), [("--until", [2, 1]), ("--omit-from", [])])
 def test_train_is_a_name_whatever_the_number_of_members_per_job(
     paper: Path, option: str, trained: list[int]
 ) -> None:
@@ -421,7 +421,7 @@ def test_train_is_a_name_whatever_the_number_of_members_per_job(
     counts = jobs(snakemake(paper, *demo, "--dry-run", "--quiet", "rules", option, "train"))
     assert [count for name, count in counts.items() if name.startswith("train")] == trained
     assert counts["draw_patches"] == 1
-    assert not {"select_ensemble", "evaluate_ensemble", "all"} & set(counts)
+    assert not [name for name in counts if re.match("select_|evaluate_|all$", name)]
 
 
 @pytest.mark.parametrize("target", ["driver", "ensembles", "evaluation", "analysis", "traits"])
