@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import cartopy.crs as ccrs
 import jinja2
@@ -970,10 +971,13 @@ class TestCaptions:
         template = jinja2.Environment(
             undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
         ).from_string(caption.read_text(encoding="utf-8"))
-        text = template.render(snakemake=job)
-        # Snakemake adds where the names of categories lead to.
         rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
-        links = [f".. _{name}: #" for name in sorted(set(re.findall(r'category="(.+?)"', rules)))]
+        categories = sorted(set(re.findall(r'category="(.+?)"', rules)))
+        text = template.render(
+            snakemake=job, categories=[SimpleNamespace(name=name) for name in categories]
+        )
+        # Snakemake adds where the names of categories lead to.
+        links = [f".. _{name}: #" for name in categories]
         docutils.publish_parts(
             "\n".join([text, "", *links]),
             writer="html5",

@@ -195,14 +195,15 @@ def test_page_of_tables_stays_small_enough_for_browsers():
 def test_the_first_page_links_only_to_what_the_report_has(
     categories: list[str], configuration: dict
 ) -> None:
-    template = jinja2.Template((TEMPLATES / "workflow.rst").read_text(encoding="utf-8"))
+    text = (TEMPLATES / "workflow.rst").read_text(encoding="utf-8")
+    template = jinja2.Template(text, trim_blocks=True, lstrip_blocks=True)
     text = template.render(
         snakemake=SimpleNamespace(config=configuration),
         categories=[SimpleNamespace(name=name) for name in categories],
     )
     # As Snakemake adds them: one target for each category.
     links = "".join(f"\n.. _{name}: javascript:app.showCategory()" for name in categories)
-    page = publish_parts(f"{text}\n{links}\n", writer_name="html")["html_body"]
+    page = publish_parts(f"{text}\n{links}\n", writer="html")["html_body"]
     assert "system-message" not in page
     assert ("javascript:app.showCategory" in page) == ("01 Summary" in categories)
     assert "Categories 02 to 09 follow" in page

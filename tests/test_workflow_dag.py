@@ -652,6 +652,19 @@ def test_a_deleted_member_is_made_again_with_what_depends_on_it(study: tuple[Pat
 
 
 @pytest.mark.slow
+def test_a_deleted_intermediate_is_made_again_only_for_what_needs_it(
+    study: tuple[Path, Run],
+) -> None:
+    directory, run = study
+    packed = directory / "results/tiny/driver/training.h5"
+    held = packed.rename(packed.with_suffix(".held"))
+    assert jobs(run("--dry-run", "--", "evaluation")) == {}
+    more = jobs(run("--dry-run", "--config", "ensemble={seeds: 3}", "--", "ensembles"))
+    assert more["pack_training_data"] == 1
+    held.rename(packed)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("setting", "expected"),
     [

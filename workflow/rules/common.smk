@@ -247,3 +247,19 @@ def product_settings(wildcards):
 def window():
     """Where the study is, and how fields get there."""
     return {key: RAW[key] for key in ["window", "method", "minimum_coverage"]}
+
+
+def dry_run(config_file):
+    """A command that prints how many jobs of each rule are left."""
+    # A dry run of this workflow alone, with the Python that runs this one.
+    return [
+        *(
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--snakefile",
+            str(REPOSITORY / "Snakefile"),
+        ),
+        *("--directory", os.getcwd(), "--dry-run", "--quiet", "rules", "--nolock"),
+        *("--rerun-incomplete", "--configfile", config_file),
+    ]

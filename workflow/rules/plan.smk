@@ -1,20 +1,6 @@
 # What a study is going to cost, told before anything is submitted:   snakemake plan
 # Where it stands, told at any time, also while it runs:   snakemake status
 
-
-def dry_run(config_file):
-    """A command that prints how many jobs of each rule are left."""
-    # A dry run of this workflow alone, with the Python that runs this one.
-    return [
-        *(
-            *(sys.executable, "-m", "snakemake"),
-            *("--snakefile", str(REPOSITORY / "Snakefile")),
-        ),
-        *("--directory", os.getcwd(), "--dry-run", "--quiet", "rules", "--nolock"),
-        *("--rerun-incomplete", "--configfile", config_file),
-    ]
-
-
 HOW_PLANNED = {
     "size": SIZE,
     "blocks": {name: len(block) for name, block in zip(TRAINING, BLOCKS)},

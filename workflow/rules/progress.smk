@@ -12,11 +12,8 @@ from snakemake_interface_logger_plugins.common import LogEvent
 def expected_needs():
     """What jobs of each rule are expected to take, by the driver that is there now."""
     size = planning.study_size(config, Path(RESULTS, "driver", "driver.nc"))
-    shares = planning.shares_of_jobs(
-        {rule.name: 1 for rule in workflow.rules},
-        config,
-        **(HOW_PLANNED | {"size": size}),
-    )
+    each = {rule.name: 1 for rule in workflow.rules}
+    shares = planning.shares_of_jobs(each, config, **(HOW_PLANNED | {"size": size}))
     return {share.rule: share.need for share in shares}
 
 

@@ -29,8 +29,18 @@ TRUE_SENSITIVITIES: dict[str, dict[str, float]] = {
         "mean_annual_precipitation": 0.3,
         "mean_annual_temperature": 0.3,
     },
-    "leaf_lifespan": {"forest_age": 1.3, "elevation": -0.65},
-    "underlying_water_use_efficiency": {"sand": 0.8, "mean_annual_precipitation": -0.5},
+    "leaf_lifespan": {
+        "forest_age": 1.3,
+        "elevation": -0.65,
+        "gravel": 0.3,
+        "needleleaf_forest": 0.2,
+    },
+    "underlying_water_use_efficiency": {
+        "sand": 0.75,
+        "mean_annual_precipitation": -0.45,
+        "gravel": 0.2,
+        "grassland": 0.15,
+    },
     "wood_turnover_rate": {"forest_age": -0.2},
     "som_turnover_rate": {"clay": -0.2},
 }
