@@ -184,7 +184,7 @@ rule assemble_driver:
             product: {year: f"{RESULTS}/gridded/{product}/{year}.nc" for year in years}
             for product, years in YEARLY.items()
         },
-        raw={key: value for key, value in RAW.items() if key != "patterns"},
+        raw=RAW,
     message:
         "Assembling the driver from gridded products"
     script:
