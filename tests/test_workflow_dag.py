@@ -733,13 +733,13 @@ TOPICS = [
 
 
 def edges(diagram: str) -> set[tuple[str, str]]:
-    """Arrows of a mermaid diagram; rules of a topic are one, and so are training jobs."""
+    """Arrows of a mermaid diagram; rules of a topic are one, and so are those of one kind of job."""
     names = dict(re.findall(r"^\s*(id\d+)\[(\w+)\]$", diagram, re.MULTILINE))
     shown = {name: name for name in names.values()}
     for topic in TOPICS:
         text = (REPOSITORY / "workflow/rules" / f"{topic}.smk").read_text(encoding="utf-8")
         shown.update((name, topic) for name in re.findall(r"^rule (\w+):", text, re.MULTILINE))
-    shown.update((name, "train") for name in shown if re.fullmatch(r"train_\d+", name))
+    shown.update((name, kind[1]) for name in shown if (kind := re.fullmatch(r"(\w+)_\d+", name)))
     arrows = re.findall(r"^\s*(\w+) --> (\w+)$", diagram, re.MULTILINE)
     named = (tuple(names.get(end, end) for end in arrow) for arrow in arrows)
     found = {(shown.get(tail, tail), shown.get(head, head)) for tail, head in named}
