@@ -733,7 +733,7 @@ TOPICS = [
 
 
 def edges(diagram: str) -> set[tuple[str, str]]:
-    """Arrows of a mermaid diagram; rules of a topic are one, and so are those of one kind of job."""
+    """Arrows of a mermaid diagram; rules of a topic are one, and so are jobs of one kind."""
     names = dict(re.findall(r"^\s*(id\d+)\[(\w+)\]$", diagram, re.MULTILINE))
     shown = {name: name for name in names.values()}
     for topic in TOPICS:
