@@ -1,4 +1,4 @@
-"""What a script imports when it starts, through all modules of the library, told from the text."""
+"""What a script imports through all modules of the library, told from the text."""
 
 import ast
 from collections.abc import Iterator
@@ -8,18 +8,22 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 LIBRARY = ROOT / "workflow"
 
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
-def _at_start(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Statements that run when a module is imported, but those of type checkers and of `main`."""
-    for statement in body:
-        yield statement
-        if isinstance(statement, ast.If):
-            condition = ast.unparse(statement.test)
-            if condition != "TYPE_CHECKING" and "__main__" not in condition:
-                yield from _at_start(statement.body)
-            yield from _at_start(statement.orelse)
-        elif isinstance(statement, ast.ClassDef | ast.Try | ast.With):
-            yield from _at_start(statement.body)
+
+def _statements(tree: ast.AST, at_start: bool) -> Iterator[ast.AST]:
+    """All that runs, but what is for type checkers; at start also without functions and `main`."""
+    waiting = [tree]
+    while waiting:
+        for child in ast.iter_child_nodes(waiting.pop()):
+            if isinstance(child, ast.If):
+                condition = ast.unparse(child.test)
+                if condition == "TYPE_CHECKING" or (at_start and "__main__" in condition):
+                    continue
+            if not isinstance(child, ast.stmt) or (at_start and isinstance(child, FUNCTIONS)):
+                continue
+            yield child
+            waiting.append(child)
 
 
 def _module_file(name: str) -> Path | None:
@@ -27,19 +31,22 @@ def _module_file(name: str) -> Path | None:
     return next((p for p in (path.with_suffix(".py"), path / "__init__.py") if p.is_file()), None)
 
 
-def _imported(file: Path) -> Iterator[str]:
-    for statement in _at_start(ast.parse(file.read_text(encoding="utf-8")).body):
+@cache
+def _imported(file: Path, at_start: bool) -> tuple[str, ...]:
+    names: list[str] = []
+    for statement in _statements(ast.parse(file.read_text(encoding="utf-8")), at_start):
         if isinstance(statement, ast.Import):
-            yield from (alias.name for alias in statement.names)
+            names += [alias.name for alias in statement.names]
         elif isinstance(statement, ast.ImportFrom):
             assert statement.level == 0, f"{file}: relative import"
-            yield statement.module or ""
-            yield from (f"{statement.module}.{alias.name}" for alias in statement.names)
+            names += [str(statement.module)]
+            names += [f"{statement.module}.{alias.name}" for alias in statement.names]
+    return tuple(names)
 
 
 @cache
-def packages_at_start(file: Path) -> frozenset[str]:
-    """Top-level packages that a file imports, itself or through modules of the library."""
+def packages(file: Path, at_start: bool) -> frozenset[str]:
+    """Packages that a file imports, itself or through modules of the library: at start, or ever."""
     found: set[str] = set()
     seen: set[Path] = set()
     waiting = [file]
@@ -48,7 +55,7 @@ def packages_at_start(file: Path) -> frozenset[str]:
         if current in seen:
             continue
         seen.add(current)
-        for name in _imported(current):
+        for name in _imported(current, at_start):
             if name.split(".")[0] != "differland":
                 found.add(name.split(".")[0])
             elif (module := _module_file(name)) is not None:

@@ -1,6 +1,5 @@
 """The workflow as its user meets it: dry runs, single files, and what is run again."""
 
-import ast
 import re
 import resource
 import shlex
@@ -11,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import import_graph
 import pytest
 import yaml
 from snakemake.cli import parse_args
@@ -185,36 +185,13 @@ def test_environments_have_the_versions_of_the_constraints(file: Path) -> None:
     assert packages(file) <= {line.lower() for line in lines}
 
 
-def imports(path: Path) -> Iterator[str]:
-    """Names of modules that a file imports; a name imported from a package may be one."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
 IMPORTED_AS = {"mpl_toolkits": "matplotlib", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 
 
 def third_parties(script: Path) -> set[str]:
-    """Packages that a script needs, itself or through the library."""
-    found, seen, todo = set(), set(), [script]
-    while todo:
-        path = todo.pop()
-        if path in seen:
-            continue
-        seen.add(path)
-        for name in imports(path):
-            package, *rest = name.split(".")
-            if package == "differland":
-                base = REPOSITORY.joinpath("workflow", package, *rest)
-                candidates = (base.with_suffix(".py"), base / "__init__.py")
-                todo += [file for file in candidates if file.exists()]
-            elif package not in sys.stdlib_module_names:
-                found.add(IMPORTED_AS.get(package, package).lower())
-    return found
+    """Packages that a script needs at some time, itself or through the library."""
+    found = import_graph.packages(script, at_start=False) - sys.stdlib_module_names
+    return {IMPORTED_AS.get(package, package).lower() for package in found}
 
 
 @pytest.mark.parametrize("name", COMPUTING)
