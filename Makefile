@@ -22,7 +22,7 @@ demo: .venv/run
 	@echo "The report: results/demo/report.html"
 
 test: .venv/test
-	$(BIN)/python -m pytest -m "not slurm" --numprocesses auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not slurm" --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 20
 
 test-slurm: .venv/test
 	$(BIN)/python -m pytest -m slurm

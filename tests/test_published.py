@@ -694,6 +694,7 @@ def test_the_workflow_imports_and_uses_the_published_flags(tmp_path: Path) -> No
         "study": "imported",
         "driver": {"source": "published", "path": "zenodo", "vpd_units": "kPa"},
         "patches": {"flags": "published"},
+        "evaluation": {"spin_up_months": 12},
     }
     (tmp_path / "imported.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     snakefile = Path(__file__).resolve().parents[1] / "Snakefile"
