@@ -80,4 +80,4 @@ def test_no_package_brings_another_one_in(script: str, needed: set[str], without
 def test_the_regrid_command_needs_neither_jax_nor_xarray(tmp_path: Path):
     loaded = imported_by("-m", "differland", "regrid", "--help")
     assert "numpy" in loaded
-    assert not {"jax", "xarray", "pandas", "matplotlib"} & loaded
+    assert not {"jax", "xarray", "pandas", "matplotlib", "jsonschema"} & loaded

@@ -6,7 +6,6 @@ import logging
 import sys
 from pathlib import Path
 
-from differland.configuration import read_configuration
 from differland.errors import InputError
 from differland.files import write_netcdf
 from differland.grid import regular_grid
@@ -122,7 +121,7 @@ def main(arguments: list[str] | None = None) -> int:
                 options.totals,
             )
         elif options.command == "check":
-            print(f"{read_configuration(options.files)['study']}: can be planned")
+            _check(options.files)
         elif options.command == "planet":
             _write_planet(options)
         else:
@@ -131,6 +130,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _check(files: list[Path]) -> None:
+    # Here, so that other commands do without the schema.
+    from differland.configuration import read_configuration
+
+    print(f"{read_configuration(files)['study']}: can be planned")
 
 
 def _write_planet(options: argparse.Namespace) -> None:
