@@ -38,6 +38,8 @@ STUDY = {
     "training": {"epochs": 3, "members_per_job": 1, "permit_cpu": True},
     "evaluation": {"spin_up_months": 0, "setups_per_job": 1},
     "analysis": {"groups": []},
+    "projection": {"models": {}},
+    "carbon_cycle": {"trendy": {"models": {}}},
 }
 """The demo study, shortened."""
 
