@@ -92,3 +92,12 @@ def test_room_is_checked_before_work(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"file: folder: expected one that can be written to"):
         check_room(tmp_path / "file", 1000)
+
+
+def test_files_may_be_read_by_whom_the_mask_lets(tmp_path):
+    """Some writers make files for their owner alone."""
+    with atomic_path(tmp_path / "weights") as temporary:
+        temporary.touch(mode=0o600)
+    (tmp_path / "plain").touch()
+    modes = {(tmp_path / name).stat().st_mode for name in ("weights", "plain")}
+    assert len(modes) == 1

@@ -339,6 +339,17 @@ def test_what_is_run_again_is_the_same_from_another_folder(
     assert "CODE" not in {trigger.name for trigger in settings.rerun_triggers}
 
 
+def test_a_folder_of_ones_own_takes_the_triggers_by_a_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As README has it; without the link Snakemake would go by the scripts' times of change."""
+    (tmp_path / "Snakefile").touch()
+    monkeypatch.chdir(tmp_path)
+    assert "CODE" in {trigger.name for trigger in parse_args([])[1].rerun_triggers}
+    (tmp_path / "profiles").symlink_to(REPOSITORY / "workflow/profiles")
+    assert "CODE" not in {trigger.name for trigger in parse_args([])[1].rerun_triggers}
+
+
 def test_what_is_set_for_train_reaches_every_kind_of_training_job(paper: Path) -> None:
     program = f"""
 from pathlib import Path

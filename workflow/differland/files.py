@@ -37,6 +37,10 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     temporary = target.with_name(f".{target.stem}.{writer}{target.suffix}")
     try:
         yield temporary
+        # Some writers make files that only their owner may read; colleagues share results.
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
         # Without this a crash of the machine can leave a renamed but empty file.
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
