@@ -297,7 +297,13 @@ def start(folder: Path, cluster: Cluster, *arguments: str) -> subprocess.Popen[b
     words = on_slurm(folder, "--configfile", "study.yaml", *arguments)
     with (folder / "controller.log").open("w") as stream:
         return subprocess.Popen(
-            words, env=cluster.environment, cwd=folder, stdout=stream, stderr=stream
+            words,
+            env=cluster.environment,
+            cwd=folder,
+            stdout=stream,
+            stderr=stream,
+            # Shells let what they start in the background ignore interrupts, and so its children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
 
