@@ -28,12 +28,18 @@ ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = Path(os.environ.get("DIFFERLAND_REFERENCE", ROOT.parent / "shared"))
 
 
+COMPILING = ("test_kernel.py", "test_training.py", "test_evaluation.py")
+"""Files whose tests compile for minutes, and run nothing else."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put files first whose tests take long, so that none of them is left to the end."""
     long = {
         item.path: "slurm" if item.get_closest_marker("slurm") else "slow"
         for item in items
-        if item.get_closest_marker("slurm") or item.get_closest_marker("slow")
+        if item.get_closest_marker("slurm")
+        or item.get_closest_marker("slow")
+        or item.path.name in COMPILING
     }
     items.sort(key=lambda item: ["slurm", "slow", None].index(long.get(item.path)))
 
