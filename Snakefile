@@ -9,10 +9,10 @@ min_version("9.14")
 include: "workflow/rules/repository.smk"
 
 
-DEFAULTS = str(REPOSITORY / "config" / "config.yaml")
+from differland.configuration import DEFAULTS
 
 
-configfile: DEFAULTS
+configfile: str(DEFAULTS)
 
 
 include: "workflow/rules/configuration.smk"

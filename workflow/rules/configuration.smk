@@ -25,7 +25,7 @@ def layers():
     if merged != config:
         # A workflow that has this one as a module gave it something else.
         found = [config]
-    return found if replaced else [read_mapping(Path(DEFAULTS)), *found]
+    return found if replaced else [read_mapping(DEFAULTS), *found]
 
 
 try:

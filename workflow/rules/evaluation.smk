@@ -15,7 +15,7 @@ rule evaluation:
 
 
 for name, block in zip(SETUP_RULES["evaluate_ensemble"], SETUP_BLOCKS):
-    job = "{stage}/" + "..".join(dict.fromkeys([block[0], block[-1]]))
+    job = f"{{stage}}/{first_to_last(block)}"
 
     rule:
         name:
@@ -53,13 +53,13 @@ for name, block in zip(SETUP_RULES["evaluate_ensemble"], SETUP_BLOCKS):
             observed_variables=OBSERVED,
             spin_up_months=config["evaluation"]["spin_up_months"],
         message:
-            f"Evaluating {len(block)} setup(s): {job.replace('{', '{wildcards.')}"
+            f"Evaluating {len(block)} setup(s): {shown(job)}"
         script:
             "../../scripts/evaluate_ensemble.py"
 
 
 for name, block in zip(SETUP_RULES["map_parameters"], SETUP_BLOCKS):
-    job = "..".join(dict.fromkeys([block[0], block[-1]]))
+    job = first_to_last(block)
 
     rule:
         name:
@@ -85,7 +85,7 @@ for name, block in zip(SETUP_RULES["map_parameters"], SETUP_BLOCKS):
         params:
             members=members_root,
         message:
-            f"Mapping the parameters of {len(block)} setup(s): {job.replace('{', '{wildcards.')}"
+            f"Mapping the parameters of {len(block)} setup(s): {shown(job)}"
         script:
             "../../scripts/map_parameters.py"
 

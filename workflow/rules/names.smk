@@ -67,6 +67,16 @@ def spread_late_settings(name, parts):
         )
 
 
+def first_to_last(names):
+    """What the files of a job are called that does several things: the first and the last of them, or the only one."""
+    return "..".join(dict.fromkeys([names[0], names[-1]]))
+
+
+def shown(job):
+    """The wildcards of a job's name as messages have them."""
+    return job.replace("{", "{wildcards.")
+
+
 def names_of(name, blocks):
     """Names of the rules of a kind of job, one for each block of what its jobs do."""
     if len(blocks) == 1:

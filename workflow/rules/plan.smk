@@ -56,6 +56,6 @@ rule status:
         config_file=f"{RESULTS}/status.json",
         plan=HOW_PLANNED,
     message:
-        "Looking where study {config[study]} stands"
+        f"Looking where study {config['study']} stands"
     script:
         "../../scripts/status.py"

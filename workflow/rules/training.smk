@@ -62,12 +62,10 @@ for name, block in zip(TRAINING, BLOCKS):
     job = "/".join(
         [
             "{stage}",
-            "..".join(dict.fromkeys([block[0][0], block[-1][0]])),
-            "..".join(dict.fromkeys([block[0][1], block[-1][1]])),
+            first_to_last([setup for setup, _ in block]),
+            first_to_last([seed for _, seed in block]),
         ]
     )
-
-    shown = job.replace("{", "{wildcards.")
 
     rule:
         name:
@@ -97,13 +95,13 @@ for name, block in zip(TRAINING, BLOCKS):
                 setups.experiment_of(setup.format(**wildcards))
             ],
         message:
-            f"Training {len(block)} member(s): {shown}"
+            f"Training {len(block)} member(s): {shown(job)}"
         script:
             "../../scripts/train.py"
 
 
 for name, block in zip(SETUP_RULES["select_ensemble"], SETUP_BLOCKS):
-    job = "{stage}/" + "..".join(dict.fromkeys([block[0], block[-1]]))
+    job = f"{{stage}}/{first_to_last(block)}"
 
     rule:
         name:
@@ -125,6 +123,6 @@ for name, block in zip(SETUP_RULES["select_ensemble"], SETUP_BLOCKS):
         params:
             size=config["ensemble"]["select"],
         message:
-            f"Selecting the best members of {len(block)} setup(s): {job.replace('{', '{wildcards.')}"
+            f"Selecting the best members of {len(block)} setup(s): {shown(job)}"
         script:
             "../../scripts/select_ensemble.py"

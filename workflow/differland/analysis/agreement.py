@@ -83,6 +83,10 @@ def compare_components(first: xr.Dataset, second: xr.Dataset) -> pd.DataFrame:
     InputError
         The numbers of components or cells differ.
     """
+    # Here, since figures read this module and compare nothing anew.
+    from scipy.linalg import subspace_angles
+    from scipy.optimize import linear_sum_assignment
+
     for dimension in ("component", "cell"):
         sizes = [dataset.sizes[dimension] for dataset in (first, second)]
         if sizes[0] != sizes[1]:
@@ -96,10 +100,6 @@ def compare_components(first: xr.Dataset, second: xr.Dataset) -> pd.DataFrame:
         dataset["scores"].transpose("component", "cell").to_numpy().astype(np.float64)
         for dataset in (first, second)
     )
-    # Here, since figures read this module and compare nothing anew.
-    from scipy.linalg import subspace_angles
-    from scipy.optimize import linear_sum_assignment
-
     similarity = congruence(axes, others)
     own, matched = linear_sum_assignment(-np.abs(similarity))
     ratio, other_ratio = (

@@ -122,6 +122,7 @@ class Loop(CompiledLoop):
         self.onward = trace(month, given, stays=[1, 4])
         self.kept: Kept = jax.tree.map(lambda _: scalar, self.onward.results[1])
         self.forward_target = _target("forward", self._write_forward)
+        self.backward_target: str | None = None
         if differentiable:
             # Totals are apart: their cotangents stay the same over the months.
             self.back = trace(
@@ -302,7 +303,7 @@ class Loop(CompiledLoop):
         self, inputs: Inputs, before: Sequence[Array], cotangents: Kept
     ) -> tuple[Parameters, Pools]:
         """Cotangents of parameters and initial pools."""
-        if not hasattr(self, "backward_target"):
+        if self.backward_target is None:
             raise TypeError("this loop was made without a gradient (differentiable=False)")
         parameters, initial, *_ = inputs
         one = jax.ShapeDtypeStruct(initial.labile.shape, self.dtype)
