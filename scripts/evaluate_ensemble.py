@@ -17,6 +17,7 @@ def evaluate_ensemble(
     files = read_netcdf(driver), read_netcdf(patches)
     for ensemble, (metrics, cells, sums, simulation) in zip(ensembles, outputs, strict=True):
         chosen = read_ensemble(ensemble, members)
+        chosen.check_trained_on(*files)
         result = evaluate(chosen, *files, observed_variables, spin_up_months)
         write_text(result.metrics.to_csv(index=False), metrics)
         write_netcdf(result.cells, cells)

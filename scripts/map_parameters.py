@@ -9,7 +9,9 @@ def map_parameters(
     """Write the parameters and traits of every selected member in every cell."""
     files = read_netcdf(driver), read_netcdf(patches)
     for ensemble, path in zip(ensembles, parameters, strict=True):
-        write_netcdf(read_ensemble(ensemble, members).parameters(*files), path)
+        chosen = read_ensemble(ensemble, members)
+        chosen.check_trained_on(*files)
+        write_netcdf(chosen.parameters(*files), path)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
-import json
 from pathlib import Path
 
 import pandas as pd
 
 from differland.figures import losses, style
+from differland.files import read_json
 from differland.logs import record
 
 
 def plot_losses(tables: list[Path], ensembles: list[Path], png: str, pdf: str) -> None:
     """Draw the loss curves of all members of a setup, both stages."""
-    selections = {path.parent.name: json.loads(path.read_text()) for path in ensembles}
+    selections = {path.parent.name: read_json(path) for path in ensembles}
     curves: dict[str, dict[str, pd.DataFrame]] = {stage: {} for stage in selections}
     for path in tables:
         stage, _, seed, _ = path.parts[-4:]

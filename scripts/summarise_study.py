@@ -5,7 +5,7 @@ import pandas as pd
 import xarray as xr
 
 from differland import reporting
-from differland.files import read_netcdf, write_text
+from differland.files import read_netcdf, verify, write_text
 from differland.logs import record
 
 
@@ -18,6 +18,7 @@ def summarise_study(
     page: str,
 ) -> None:
     """Write the page that a reader sees first."""
+    verify(files["driver"])
     study = reporting.Study(
         config=config,
         compared=compared,

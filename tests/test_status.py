@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from differland.errors import InputError
+from differland.files import save_arrays
 from differland.logs import failure, record
-from differland.members import save_arrays
 from differland.planning import Need, Share
 from differland.status import Wanted, status_lines
 

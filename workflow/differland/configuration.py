@@ -1,6 +1,7 @@
 """The configuration of a study: checked as a whole before anything runs, listed as jobs need it."""
 
 import difflib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import cache
@@ -150,6 +151,12 @@ def read_text_values(config: Configuration) -> dict[str, Any]:
 def seeds(config: Configuration) -> list[str]:
     """Seeds of one ensemble as file names have them: 01, 02, ..."""
     return [f"{seed:02d}" for seed in range(1, config["ensemble"]["seeds"] + 1)]
+
+
+def fewest_members(config: Configuration) -> int:
+    """Members without which a setup has failed: ``ensemble.minimum``, or half of those selected."""
+    ensemble = config["ensemble"]
+    return int(ensemble["minimum"] or math.ceil(ensemble["select"] / 2))
 
 
 def observed_variables(config: Configuration) -> dict[str, str]:
@@ -387,6 +394,13 @@ def _check_ensemble(config: Configuration, source: str) -> None:
             "ensemble.select",
             f"at most the number of members, ensemble.seeds = {ensemble['seeds']}",
             str(ensemble["select"]),
+        )
+    if (ensemble["minimum"] or 0) > ensemble["select"]:
+        raise InputError(
+            source,
+            "ensemble.minimum",
+            f"at most the members that are selected, ensemble.select = {ensemble['select']}",
+            str(ensemble["minimum"]),
         )
     patches = config["patches"]
     held_out = patches["test_fraction"] + patches["development_fraction"]

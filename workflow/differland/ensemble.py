@@ -1,6 +1,6 @@
 """The ensemble: the best members of a setup, and what they say together."""
 
-import json
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -15,11 +15,13 @@ from jaxtyping import Array, Float
 
 from differland.driver import predictor_matrix
 from differland.errors import InputError
+from differland.files import digest_of_dataset, read_json
 from differland.members import Member, read_member
 from differland.minibatches import ModelSettings
 from differland.model.carbon import allocate
 from differland.model.parameters import Parameters, Pools
 from differland.network import Weights, predict
+from differland.records import MADE_OF, WEIGHTS_DIGEST, check_made_of_same
 from differland.tables import PARAMETERS, PREDICTORS, TRAITS
 
 CELL_COORDINATES = ("lat", "lon", "site")
@@ -66,6 +68,7 @@ class Ensemble:
                         f"{first.record[key]} as in member {first.seed}",
                         f"{member.record[key]}",
                     )
+        check_made_of_same([member.complete_record for member in self.members])
 
     @property
     def setup(self) -> str:
@@ -76,6 +79,38 @@ class Ensemble:
     def stage(self) -> str:
         """``develop`` or ``final``."""
         return self.members[0].stage
+
+    def check_trained_on(self, driver: xr.Dataset, patches: xr.Dataset) -> None:
+        """Refuse a driver or patches that the members were not trained on.
+
+        Parameters
+        ----------
+        driver, patches
+            As their files have them, with all variables.
+
+        Raises
+        ------
+        InputError
+            Values differ from those that the training data were packed of.
+        """
+        made_of = self.members[0].record.get(MADE_OF) or {}
+        for name, dataset in (("driver", driver), ("patches", patches)):
+            found = digest_of_dataset(dataset)
+            if made_of.get(name, found) != found:
+                raise InputError(
+                    dataset.encoding.get("source", name),
+                    "values",
+                    f"those that {self.stage}/{self.setup} was trained on (digest {made_of[name]})",
+                    f"digest {found}: restore the file, or train again",
+                )
+
+    def provenance(self, driver: xr.Dataset) -> dict[str, str]:
+        """Attributes of what is made of these members and a driver: digests of both."""
+        digests = " ".join(member.weights_digest for member in self.members)
+        return {
+            "members_digest": hashlib.sha256(digests.encode()).hexdigest(),
+            "driver_digest": digest_of_dataset(driver),
+        }
 
     @property
     def seeds(self) -> list[str]:
@@ -199,7 +234,12 @@ class Ensemble:
         }
         result = xr.Dataset(
             coords={"member": self.seeds, **cell_coordinates(driver, patches)},
-            attrs={"setup": self.setup, "stage": self.stage, "title": "Ecological parameters"},
+            attrs={
+                "setup": self.setup,
+                "stage": self.stage,
+                "title": "Ecological parameters",
+                **self.provenance(driver),
+            },
         )
         rows: Mapping[str, Any] = {**PARAMETERS, **TRAITS}
         for name, array in {**traits(parameters), **values}.items():
@@ -243,11 +283,18 @@ def read_ensemble(selection: Path | str, members: Path | str) -> Ensemble:
     Raises
     ------
     InputError
-        The selection or a member is unreadable.
+        The selection or a member is unreadable, a member is not the one that was selected, or
+        members were trained on different data.
     """
-    try:
-        chosen = json.loads(Path(selection).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(selection, "file", "a complete JSON file", str(error)) from error
+    chosen = read_json(selection)
+    for key in ("stage", "setup", "selected"):
+        if key not in chosen:
+            raise InputError(selection, key, "a key of a selection", "no such key")
     root = Path(members) / chosen["stage"] / chosen["setup"]
-    return Ensemble([read_member(root / seed) for seed in chosen["selected"]])
+    read = [read_member(root / seed) for seed in chosen["selected"]]
+    for member in read:
+        told = chosen.get(WEIGHTS_DIGEST, {}).get(member.seed)
+        if told not in (None, member.weights_digest):
+            expected = f"weights of digest {told}, as when {selection} was made"
+            raise InputError(root / member.seed, "weights", expected, member.weights_digest)
+    return Ensemble(read)

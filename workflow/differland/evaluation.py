@@ -379,11 +379,16 @@ def evaluate_ensemble(
     metrics = pd.DataFrame(scores.rows(names, splits), columns=columns)
     metrics.insert(0, "setup", ensemble.setup)
     metrics.insert(0, "stage", ensemble.stage)
+    of_patches = None if patches is None else _patches_dataset(ensemble, patches, scores.points)
+    of_cells = _cells_dataset(ensemble, driver, patches, targets, cell_skill, mean_skill[:, 0])
+    made_of = ensemble.provenance(driver)
     return Evaluation(
         metrics=metrics,
-        cells=_cells_dataset(ensemble, driver, patches, targets, cell_skill, mean_skill[:, 0]),
-        patches=None if patches is None else _patches_dataset(ensemble, patches, scores.points),
-        simulation=_simulation_dataset(ensemble, driver, patches, mean, spread),
+        cells=of_cells.assign_attrs(made_of),
+        patches=None if of_patches is None else of_patches.assign_attrs(made_of),
+        simulation=_simulation_dataset(ensemble, driver, patches, mean, spread).assign_attrs(
+            made_of
+        ),
     )
 
 

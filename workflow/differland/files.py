@@ -1,16 +1,25 @@
-"""Files that are whole or absent: every file is written under a temporary name and renamed."""
+"""Files that are whole or absent, and whose bits are those that were written.
+
+Every file is written under a temporary name and renamed. NetCDF, HDF5, JSON and safetensors files
+carry a SHA-256 of their bytes, which is verified whenever they are read.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
+import logging
 import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import differland
 from differland.classic import check_whole
@@ -18,7 +27,26 @@ from differland.errors import InputError
 
 if TYPE_CHECKING:
     # Jobs that read and write text do without the half second that importing xarray takes.
+    import numpy as np
     import xarray as xr
+
+logger = logging.getLogger(__name__)
+
+CHECKSUM = "checksum"
+"""Key of the checksum in JSON files and in the header of safetensors files."""
+
+DIGITS = 64
+"""Hexadecimal digits of a SHA-256."""
+
+BLANK = "sha256 " + DIGITS * "0"
+"""Stands for the checksum of a safetensors file while it is worked out."""
+
+BYTES_AT_ONCE = 2**22
+"""Bytes of a file that are read in one go for its checksum."""
+
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+HDF5_END = {0: 40, 1: 44, 2: 28, 3: 28}
+"""Place of the address where an HDF5 file ends, by the version of its superblock."""
 
 KEPT = ("_FillValue",)
 """Choices in a variable's encoding that are kept when it is written."""
@@ -75,14 +103,211 @@ def check_room(folder: Path, needed: int) -> None:
         raise InputError(folder, "free space", f"at least {expected}", found)
 
 
+@dataclass(frozen=True)
+class _Seal:
+    """The last bytes of a file, which tell the SHA-256 of all bytes before them.
+
+    Attributes
+    ----------
+    before, after
+        What stands around the digits.
+    """
+
+    before: bytes
+    after: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.before) + DIGITS + len(self.after)
+
+    def of(self, digits: str) -> bytes:
+        return self.before + digits.encode() + self.after
+
+    def verify(self, file: BinaryIO, path: Path | str) -> None:
+        """Refuse a file whose bytes are not those that its seal is of, or whose seal breaks off."""
+        size = file.seek(0, io.SEEK_END)
+        body = max(size - self.size, 0)
+        file.seek(body)
+        end = file.read()
+        # One flipped bit must not make a seal look like none, nor may zeros in its place.
+        flipped = sum(a != b for a, b in zip(end, self.before, strict=False))
+        sealed = len(end) == self.size and flipped <= 1
+        beyond = size - _hdf5_end(file, size)
+        if not sealed and not 0 < beyond <= self.size:
+            logger.info("%s: has no checksum, so its bits cannot be verified", path)
+            return
+        found = _digits(file, body)
+        if end != self.of(found):
+            told = end[len(self.before) :].removesuffix(self.after)
+            expected = f"sha256 {told.decode('ascii', 'backslashreplace')} as written"
+            raise InputError(path, CHECKSUM, expected, f"sha256 {found}: the file is damaged")
+
+
+_JSON_SEAL = _Seal(f',\n  "{CHECKSUM}": "sha256 '.encode(), b'"\n}\n')
+_HDF5_SEAL = _Seal(f"\n{CHECKSUM} sha256 ".encode(), b"\n")
+
+
+def _digits(file: BinaryIO, size: int) -> str:
+    """SHA-256 of the first `size` bytes."""
+    digest = hashlib.sha256()
+    file.seek(0)
+    for start in range(0, size, BYTES_AT_ONCE):
+        digest.update(file.read(min(BYTES_AT_ONCE, size - start)))
+    return digest.hexdigest()
+
+
+def _hdf5_end(file: BinaryIO, size: int) -> int:
+    """Where an HDF5 file ends by its own account; `size` of a file of another format."""
+    file.seek(0)
+    head = file.read(64)
+    version = head[len(HDF5_SIGNATURE)] if len(head) == 64 else -1
+    if not head.startswith(HDF5_SIGNATURE) or version not in HDF5_END:
+        return size
+    return int.from_bytes(head[HDF5_END[version] :][:8], "little")
+
+
+def seal(path: Path | str) -> None:
+    """Put a checksum behind a NetCDF-4 or HDF5 file; libraries read such a file as before."""
+    with Path(path).open("r+b") as file:
+        digits = _digits(file, file.seek(0, io.SEEK_END))
+        file.write(_HDF5_SEAL.of(digits))
+
+
+def verify(path: Path | str) -> None:
+    """Check a NetCDF-4 or HDF5 file by its checksum.
+
+    Files of providers and of versions before checksums have none: a line in the log says so.
+
+    Raises
+    ------
+    InputError
+        Its bytes are not those that were written, or cannot be read.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            _HDF5_SEAL.verify(file, path)
+    except OSError as error:
+        raise InputError(path, "file", "a file that can be read", str(error)) from error
+
+
 def write_text(text: str, path: Path | str) -> None:
     """Write `text` (UTF-8) to `path`, whole or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
+def write_json(content: Mapping[str, Any], path: Path | str) -> None:
+    """Write a JSON file, whole or not at all, with a checksum under its last key."""
+    body = json.dumps(content, indent=2).removesuffix("\n}")
+    digits = hashlib.sha256(body.encode()).hexdigest()
+    write_text(body + _JSON_SEAL.of(digits).decode(), path)
+
+
+def read_json(path: Path | str) -> dict[str, Any]:
+    """Read a JSON file that :func:`write_json` wrote.
+
+    Raises
+    ------
+    InputError
+        The file is absent, breaks off, holds no keys, or is not what was written.
+    """
+    try:
+        text = Path(path).read_bytes()
+        _JSON_SEAL.verify(io.BytesIO(text), path)
+        content = json.loads(text)
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:
+        raise InputError(path, "file", "a complete JSON file", str(error)) from error
+    if not isinstance(content, dict):
+        raise InputError(path, "file", "keys with values", type(content).__name__)
+    content.pop(CHECKSUM, None)
+    return content
+
+
+def save_arrays(arrays: Mapping[str, np.ndarray], path: Path, before: Path | None = None) -> None:
+    """Write a safetensors file with a checksum in its header, whole or not at all.
+
+    Parameters
+    ----------
+    arrays
+        By name.
+    path
+        Where to. Folders are made.
+    before
+        Where the file goes that is there already; None: it is replaced.
+    """
+    import numpy as np
+    from safetensors.numpy import save
+
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    content = save(contiguous, metadata={CHECKSUM: BLANK})
+    told = f"sha256 {hashlib.sha256(content).hexdigest()}"
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content.replace(BLANK.encode(), told.encode(), 1))
+        if before is not None and path.is_file():
+            path.replace(before)
+
+
+def load_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read arrays by name from a file that :func:`save_arrays` wrote.
+
+    Raises
+    ------
+    InputError
+        The file is absent, corrupt, breaks off, or is not what was written.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    if not path.is_file():
+        raise InputError(path, "file", "a safetensors file", "no such file")
+    try:
+        content = path.read_bytes()
+        arrays: dict[str, np.ndarray] = load(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    except (SafetensorError, OSError, ValueError, LookupError) as error:
+        raise InputError(path, "file", "a complete safetensors file", str(error)) from error
+    if not header.get("__metadata__"):
+        logger.info("%s: has no checksum, so its bits cannot be verified", path)
+        return arrays
+    told = header["__metadata__"].get(CHECKSUM, "none")
+    found = hashlib.sha256(content.replace(told.encode(), BLANK.encode(), 1)).hexdigest()
+    if told != f"sha256 {found}":
+        expected = f"{told} as written"
+        raise InputError(path, CHECKSUM, expected, f"sha256 {found}: the file is damaged")
+    return arrays
+
+
+def digest_of_arrays(arrays: Mapping[str, np.ndarray]) -> str:
+    """Digest of names and values: the same wherever and whenever they are written."""
+    import numpy as np
+
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def digest_of_dataset(dataset: xr.Dataset) -> str:
+    """Digest of the names and values of all variables; attributes do not count."""
+    import numpy as np
+
+    def plain(values: np.ndarray) -> np.ndarray:
+        if values.dtype.kind == "M":
+            return values.astype("datetime64[s]").astype(np.int64)
+        if values.dtype.kind in "fiub":
+            return values
+        # How text is held in memory differs between versions of xarray and NumPy.
+        return np.frombuffer("\0".join(map(str, values.ravel())).encode(), np.uint8)
+
+    return digest_of_arrays({str(k): plain(v.to_numpy()) for k, v in dataset.variables.items()})
+
+
 def write_netcdf(dataset: xr.Dataset, path: Path | str) -> None:
-    """Write a CF-1.11 NetCDF-4 file, zlib-compressed, whole or not at all.
+    """Write a CF-1.11 NetCDF-4 file, zlib-compressed and with a checksum, whole or not at all.
 
     Parameters
     ----------
@@ -127,6 +352,7 @@ def write_netcdf_parts(parts: Iterable[xr.Dataset], path: Path | str) -> None:
                 temporary, mode=mode, format="NETCDF4", engine="netcdf4", encoding=encoding
             )
             mode = "a"
+        seal(temporary)
 
 
 def read_netcdf(
@@ -146,13 +372,15 @@ def read_netcdf(
     Raises
     ------
     InputError
-        The file is absent, is no NetCDF file, or breaks off before its end.
+        The file is absent, is no NetCDF file, breaks off before its end, or is not what was
+        written (see :func:`verify`).
     """
     import xarray as xr
 
     if not Path(path).is_file():
         raise InputError(path, "file", "a NetCDF file", "no such file")
     check_whole(path)
+    verify(path)
     try:
         with xr.open_dataset(
             path, engine="netcdf4", decode_times=decode_times, decode_timedelta=False

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from differland.files import write_text
+from differland.surroundings import explain_failure
 
 REASON = ".reason"
 """Ends the name of a file beside a log: why the job failed, where another attempt would too."""
@@ -54,6 +55,8 @@ def record(path: Path | str, attempt: int = 1) -> Iterator[None]:
 
     Raises
     ------
+    InputError
+        The block failed since ``JAX_PLATFORMS`` wants what the machine has not.
     RuntimeError
         This is a retry, and the attempt before failed for a reason that no retry mends: the
         block of code is not run.
@@ -79,12 +82,16 @@ def record(path: Path | str, attempt: int = 1) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
+        told = error
+        if isinstance(error, Exception) and (explained := explain_failure()):
+            told = explained
+            told.__cause__ = error
         loggers[0].removeHandler(terminal)
-        text = traceback.format_exc()
+        text = "".join(traceback.format_exception(told))
         loggers[0].error("%s\n%s", FAILED, text)
-        if is_hopeless(error):
+        if is_hopeless(told):
             write_text(text, reason)
-        raise
+        raise told
     finally:
         logging.captureWarnings(False)
         for logger in loggers:

@@ -1,6 +1,5 @@
 """Members of an ensemble, kept without pickle: weights, predictor statistics, record, losses."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +9,18 @@ import jax
 import numpy as np
 import pandas as pd
 from flax.traverse_util import flatten_dict, unflatten_dict
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
 from differland.errors import InputError
-from differland.files import atomic_path, write_text
+from differland.files import (
+    atomic_path,
+    digest_of_arrays,
+    load_arrays,
+    save_arrays,
+    write_json,
+)
 from differland.network import SpatializationNetwork, Weights
 from differland.patches import Stage
-from differland.records import RECORD_FILE, Record, read_record
+from differland.records import RECORD_FILE, WEIGHTS_DIGEST, Record, read_record
 from differland.tables import PREDICTORS
 
 WEIGHTS_FILE = "weights.safetensors"
@@ -87,7 +90,23 @@ class Member:
             "stage": self.stage,
             "predictors": list(PREDICTORS),
             **self.record,
+            WEIGHTS_DIGEST: self.weights_digest,
         }
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What the weights' file holds: weights and predictor statistics by name."""
+        return {
+            **flatten_weights(self.weights),
+            "predictor/mean": self.scaling.mean,
+            "predictor/standard_deviation": self.scaling.standard_deviation,
+            "predictor/active": self.scaling.active,
+        }
+
+    @property
+    def weights_digest(self) -> str:
+        """Digest of weights and predictor statistics."""
+        return digest_of_arrays(self.arrays)
 
 
 def flatten_weights(weights: Weights) -> dict[str, np.ndarray]:
@@ -100,44 +119,13 @@ def unflatten_weights(arrays: Mapping[str, np.ndarray]) -> Weights:
     return unflatten_dict(dict(arrays), sep="/")
 
 
-def save_arrays(
-    arrays: Mapping[str, np.ndarray], path: Path, metadata: Mapping[str, str] | None = None
-) -> None:
-    """Write arrays by name, whole or not at all."""
-    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    with atomic_path(path) as temporary:
-        save_file(contiguous, temporary, metadata=dict(metadata or {}))
-
-
-def load_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read arrays by name.
-
-    Raises
-    ------
-    InputError
-        The file is absent, corrupt or breaks off.
-    """
-    if not path.is_file():
-        raise InputError(path, "file", "a safetensors file", "no such file")
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise InputError(path, "file", "a complete safetensors file", str(error)) from error
-
-
 def write_member(member: Member, directory: Path) -> None:
     """Write the three files of a member with losses into `directory`, the weights last."""
     assert member.losses is not None
     with atomic_path(directory / LOSSES_FILE) as temporary:
         member.losses.to_csv(temporary, index=False)
-    write_text(json.dumps(member.complete_record, indent=2) + "\n", directory / RECORD_FILE)
-    arrays = {
-        **flatten_weights(member.weights),
-        "predictor/mean": member.scaling.mean,
-        "predictor/standard_deviation": member.scaling.standard_deviation,
-        "predictor/active": member.scaling.active,
-    }
-    save_arrays(arrays, directory / WEIGHTS_FILE)
+    write_json(member.complete_record, directory / RECORD_FILE)
+    save_arrays(member.arrays, directory / WEIGHTS_FILE)
 
 
 def read_member(directory: Path) -> Member:
@@ -146,15 +134,28 @@ def read_member(directory: Path) -> Member:
     Raises
     ------
     InputError
-        A file is absent or corrupt, or the member knows other predictors than this version.
+        A file is absent or corrupt, the record is that of other weights, the member could not be
+        trained, or it knows other predictors than this version.
     """
-    arrays = load_arrays(directory / WEIGHTS_FILE)
+    path = directory / WEIGHTS_FILE
+    arrays = load_arrays(path)
     record = read_record(directory)
-    scaling = PredictorScaling(
-        mean=arrays.pop("predictor/mean"),
-        standard_deviation=arrays.pop("predictor/standard_deviation"),
-        active=arrays.pop("predictor/active"),
-    )
+    if record.get("failed"):
+        raise InputError(
+            path, "weights", "those of a member that could be trained", record["failed"]
+        )
+    found = digest_of_arrays(arrays)
+    if (told := record.get(WEIGHTS_DIGEST, found)) != found:
+        expected = f"weights of digest {told}, as {RECORD_FILE} beside it tells"
+        raise InputError(path, "weights", expected, found)
+    try:
+        scaling = PredictorScaling(
+            mean=arrays.pop("predictor/mean"),
+            standard_deviation=arrays.pop("predictor/standard_deviation"),
+            active=arrays.pop("predictor/active"),
+        )
+    except KeyError as error:
+        raise InputError(path, str(error.args[0]), "an array of this name", "none") from None
     weights = unflatten_weights(arrays)
     _check_weights(weights, record, directory)
     return Member(

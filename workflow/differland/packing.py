@@ -18,7 +18,7 @@ import xarray as xr
 import differland
 from differland.driver import annual_mean, complete_years, observed_series, predictor_matrix
 from differland.errors import InputError
-from differland.files import atomic_path, check_room
+from differland.files import atomic_path, check_room, digest_of_dataset, seal, verify
 from differland.minibatches import LossSettings, Minibatches, ModelSettings
 from differland.model.forcing import forcing_of_driver
 from differland.model.weather import SHARED, Weather, weather_of
@@ -56,6 +56,9 @@ class TrainingData:
         What :func:`preparation` gave for the settings that it was laid out with.
     digest
         Of all values.
+    made_of
+        Digests of the driver and the patches that it was packed of; empty in files of earlier
+        versions.
     """
 
     path: Path
@@ -65,6 +68,7 @@ class TrainingData:
     predictors: tuple[str, ...]
     preparation: Mapping[str, Any]
     digest: str
+    made_of: Mapping[str, str]
 
 
 def preparation(model: ModelSettings, loss: LossSettings) -> dict[str, Any]:
@@ -112,16 +116,17 @@ def pack_training_data(
             raise InputError(source, name, "observations, to be trained on", "no such variable")
     arrays = len(Weather._fields) + len(loss.observations)
     check_room(path.parent, 4 * arrays * driver.sizes["time"] * patches["cell"].size)
-    with (
-        atomic_path(path) as temporary,
-        h5py.File(temporary, "w", alignment_threshold=0, alignment_interval=ALIGNMENT) as file,
-    ):
-        _Layout(driver, patches, file).write(model, loss)
-        file["number"] = patches["number"].to_numpy()
-        file["test"] = patches["test"].to_numpy() == 1
-        file.attrs["predictors"] = [name for name in PREDICTORS if name in driver]
-        file.attrs["preparation"] = json.dumps(preparation(model, loss))
-        file.attrs["digest"] = _digest(file)
+    made_of = {"driver": digest_of_dataset(driver), "patches": digest_of_dataset(patches)}
+    with atomic_path(path) as temporary:
+        with h5py.File(temporary, "w", alignment_threshold=0, alignment_interval=ALIGNMENT) as file:
+            _Layout(driver, patches, file).write(model, loss)
+            file["number"] = patches["number"].to_numpy()
+            file["test"] = patches["test"].to_numpy() == 1
+            file.attrs["predictors"] = [name for name in PREDICTORS if name in driver]
+            file.attrs["preparation"] = json.dumps(preparation(model, loss))
+            file.attrs["made_of"] = json.dumps(made_of)
+            file.attrs["digest"] = _digest(file)
+        seal(temporary)
 
 
 class _Layout:
@@ -240,11 +245,12 @@ def read_training_data(path: Path | str) -> TrainingData:
     Raises
     ------
     InputError
-        The file is absent, no such file, or breaks off.
+        The file is absent, no such file, breaks off, or is not what was written.
     """
     path = Path(path)
     if not path.is_file():
         raise InputError(path, "file", "an HDF5 file", "no such file")
+    verify(path)
     try:
         with h5py.File(path) as file:
             arrays = {name: _mapped(path, array) for name, array in _arrays(file).items()}
@@ -256,6 +262,7 @@ def read_training_data(path: Path | str) -> TrainingData:
                 predictors=tuple(file.attrs["predictors"]),
                 preparation=json.loads(file.attrs["preparation"]),
                 digest=file.attrs["digest"],
+                made_of=json.loads(file.attrs.get("made_of", "{}")),
             )
     except (OSError, KeyError, RuntimeError, ValueError) as error:
         raise InputError(

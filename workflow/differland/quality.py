@@ -18,6 +18,7 @@ import xarray as xr
 
 from differland.driver import MONTHS_PER_YEAR, PATCH_DIMENSION
 from differland.errors import InputError
+from differland.files import verify
 from differland.tables import (
     FORCING,
     OBSERVATIONS,
@@ -92,8 +93,9 @@ def open_driver(path: Path | str) -> Iterator[xr.Dataset]:
     Raises
     ------
     InputError
-        There is no such file, or it is no NetCDF file.
+        There is no such file, it is no NetCDF file, or not what was written.
     """
+    verify(path)
     try:
         dataset = xr.open_dataset(path, engine="netcdf4", cache=False, decode_timedelta=False)
     except (OSError, RuntimeError, ValueError) as error:

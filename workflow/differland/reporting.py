@@ -5,7 +5,6 @@ Both are single HTML files that need no network.
 
 import datetime
 import gzip
-import json
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ from itables.utils import find_package_file
 import differland
 from differland.analysis.skill import mean_and_spread
 from differland.figures import style
+from differland.files import read_json
 from differland.setups import groups
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "report"
@@ -189,13 +189,15 @@ def _plain_table(table: pd.DataFrame) -> str:
 def facts_of_study(study: Study) -> dict[str, str]:
     """What ran and on what data, by name."""
     config, driver, patches = study.config, study.driver, study.patches
-    records = [json.loads(path.read_text(encoding="utf-8")) for path in study.records]
+    records = [read_json(path) for path in study.records]
     source = config["driver"]["source"]
     months = driver["time"].dt.strftime("%Y-%m").to_numpy()
     tests = int((patches["test"] == 1).sum())
     stages = Counter(record["stage"] for record in records)
     trained = ", ".join(f"{count} in stage {stage}" for stage, count in stages.items())
+    failed = {"/".join([r["stage"], r["setup"], r["seed"]]): r.get("failed") for r in records}
     restarts = sum(len(record["restarts"]) for record in records)
+    finished = [record for record in records if not record.get("failed")]
     facts = {
         "Data": {
             "raw": "providers' files in " + str(config["raw"]["folder"]),
@@ -208,8 +210,9 @@ def facts_of_study(study: Study) -> dict[str, str]:
         f"{config['evaluation']['spin_up_months']} are spin-up and count in no skill",
         "Setups": f"{len(config['setups'])}: {', '.join(config['setups'])}",
         "Members": f"{trained}; of {config['ensemble']['seeds']} with the same setup, the "
-        f"{config['ensemble']['select']} with the lowest training loss form the ensemble",
-        "Training": f"{_span(record['epochs'] for record in records)} epochs, "
+        f"{config['ensemble']['select']} with the lowest training loss form the ensemble"
+        + (f"; {sum(map(bool, failed.values()))} failed" if any(failed.values()) else ""),
+        "Training": f"{_span(record['epochs'] for record in finished)} epochs, "
         f"{restarts} restart(s) after a loss that was not finite",
         "Devices": _listed(f"{record['device']}, engine {record['engine']}" for record in records),
         "Versions": _listed(
@@ -219,6 +222,10 @@ def facts_of_study(study: Study) -> dict[str, str]:
             for record in records
         ),
     }
+    if any(failed.values()):
+        facts["Failed members"] = "; ".join(
+            f"{name} ({reason})" for name, reason in failed.items() if reason
+        )
     if config["experiments"]:
         facts["Experiments"] = ", ".join(
             f"{name} ({experiment['description']})" if "description" in experiment else name

@@ -13,8 +13,11 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from differland.errors import InputError
+from differland.files import read_json
 from differland.logs import failure
 from differland.planning import Share, read_costs
+from differland.records import RECORD_FILE
 from differland.setups import of_setup
 
 
@@ -120,8 +123,19 @@ def _member_lines(config: Mapping[str, Any], results: Path, wanted: Wanted) -> I
         }
         begun = [f"{seed} at {epoch}" for seed, epoch in saved.items() if epoch is not None]
         checkpoints = f"; checkpoints of {epochs} epochs: {', '.join(begun)}" if begun else ""
-        there = len(wanted.seeds) - len(lacking)
-        yield f"members, {stage}, {setup}: {there} of {len(wanted.seeds)}{checkpoints}"
+        there = [seed for seed in wanted.seeds if seed not in lacking]
+        failed = [seed for seed in there if _has_failed(results / "members" / stage / setup / seed)]
+        failures = f"; failed: {', '.join(failed)}" if failed else ""
+        yield (
+            f"members, {stage}, {setup}: {len(there)} of {len(wanted.seeds)}{failures}{checkpoints}"
+        )
+
+
+def _has_failed(directory: Path) -> bool:
+    """Whether a member's record says that it could not be trained."""
+    with suppress(InputError):
+        return bool(read_json(directory / RECORD_FILE).get("failed"))
+    return False
 
 
 def checkpoint_epoch(path: Path) -> int | None:
@@ -202,7 +216,7 @@ def _trained_on_gpu(results: Path) -> bool:
     """Whether most members tell that they were trained on a GPU."""
     devices: Counter[bool] = Counter()
     for path in results.glob("members/*/*/*/member.json"):
-        with suppress(OSError, ValueError, LookupError):
-            record = json.loads(path.read_text(encoding="utf-8"))
+        with suppress(InputError, LookupError):
+            record = read_json(path)
             devices[not record["device"].startswith("cpu")] += 1
     return devices[True] > devices[False]

@@ -13,7 +13,7 @@ import platform
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,15 +30,8 @@ from differland.driver import check_predictors, predictors_of_setup
 from differland.engine import choose_engine
 from differland.epoch import Epoch, Scaling, State, Visit, compile_epoch
 from differland.errors import InputError
-from differland.files import check_room
-from differland.members import (
-    Member,
-    PredictorScaling,
-    flatten_weights,
-    load_arrays,
-    save_arrays,
-    unflatten_weights,
-)
+from differland.files import check_room, load_arrays, save_arrays
+from differland.members import Member, PredictorScaling, flatten_weights, unflatten_weights
 from differland.minibatches import LossSettings, ModelSettings
 from differland.network import (
     SpatializationNetwork,
@@ -49,14 +42,29 @@ from differland.network import (
 from differland.packing import TrainingData, preparation
 from differland.patches import Split, Stage, draw_split
 from differland.progress import in_words
+from differland.records import MADE_OF
 
 logger = logging.getLogger(__name__)
+
+DIAGNOSTICS = ("gradient_norm", "clipped_fraction")
+"""Last columns of the loss table."""
 
 BAR_INTERVAL = 1
 """Seconds between two looks of the bar in the terminal."""
 
 ROOM_OF_MEMBER = 2**21
-"""Bytes that must be free for a member's results and checkpoints: ten times what they take."""
+"""Bytes that must be free for a member's results and checkpoints: five times what they take."""
+
+VERSIONS = {
+    "differland": differland.__version__,
+    "model": differland.MODEL_VERSION,
+    "jax": jax.__version__,
+    "python": platform.python_version(),
+}
+"""Versions of what trains here."""
+
+UNRECORDED = "not recorded"
+"""What is said of epochs of which the checkpoint of an earlier version tells not how they went."""
 
 
 @dataclass(frozen=True)
@@ -168,12 +176,46 @@ class Progress:
         Epoch in which each earlier draw failed.
     rows
         Rows of the loss table so far.
+    runs
+        How the epochs of this draw were trained: engine, device and versions, each from
+        ``first_epoch`` on.
+    failed
+        Epoch in which the last draw failed that ``training.maximum_restarts`` allows; None: the
+        member has not failed.
     """
 
     epoch: int
     draw: int
     restarts: list[int]
     rows: list[dict[str, float | int | str]]
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    failed: int | None = None
+
+    @classmethod
+    def read_from(cls, record: Mapping[str, Any]) -> "Progress":
+        """Progress as a checkpoint has it.
+
+        Raises
+        ------
+        TypeError, LookupError, ValueError
+            It lacks something, or has no loss of an epoch.
+        """
+        progress = cls(**record)
+        train = [row for row in progress.rows if row["split"] == "train"]
+        told = [row["epoch"] for row in train if np.isfinite(row["total"])]
+        if told != list(range(1, progress.epoch + 1)):
+            raise ValueError(f"expected losses of epochs 1 to {progress.epoch}, found {told}")
+        if progress.epoch and not progress.runs:
+            versions = dict.fromkeys(VERSIONS, UNRECORDED)
+            how = {"engine": UNRECORDED, "device": UNRECORDED, "versions": versions}
+            progress.runs = [{"first_epoch": 1, **how}]
+        return progress
+
+    def begin_run(self, how: Mapping[str, Any]) -> None:
+        """Take down how the epochs that follow are trained, where that differs from before."""
+        last = self.runs[-1] if self.runs else {}
+        if {name: last.get(name) for name in how} != how:
+            self.runs.append({"first_epoch": self.epoch + 1, **how})
 
 
 def member_key(seed: str, draw: int, source: Literal["seed", "fresh"]) -> PRNGKeyArray:
@@ -227,6 +269,12 @@ class _Block:
         self.data = data
         self.terms = settings.loss.active(data.minibatches.observed)
         self.engine = choose_engine(settings.engine)
+        device = jax.devices()[0]
+        self.how = {
+            "engine": self.engine,
+            "device": " ".join(dict.fromkeys([device.platform, device.device_kind])),
+            "versions": VERSIONS,
+        }
         self.splits = [
             draw_split(data.test, int(seed), settings.development_fraction, stage)
             for _, seed in members
@@ -250,6 +298,10 @@ class _Block:
             optimizer=jax.tree.map(lambda *leaves: jnp.stack(leaves), *moments),
             failed=jnp.zeros(len(members), bool),
         )
+        for index, progress in enumerate(self.progress):
+            if progress.failed is not None and progress.draw < settings.maximum_restarts:
+                # More restarts are allowed now than when it failed.
+                self.restart(index, progress.failed)
 
     # -- one member ---------------------------------------------------------------------------
 
@@ -266,32 +318,34 @@ class _Block:
         return weights, self.optimizer.init(weights)
 
     def _resume(self, index: int) -> tuple[Weights, optax.OptState]:
-        """Weights and optimizer state from the member's checkpoint, or a first draw."""
+        """Weights and optimizer state from a checkpoint of the member, or a first draw."""
         fresh = self._begin(index, 0)
-        path = self.checkpoint_path(index)
-        if not path.is_file():
-            return fresh
         name = "/".join(self.members[index])
-        try:
-            arrays = load_arrays(path)
-            record = json.loads(bytes(arrays.pop("record")))
-        except (InputError, KeyError, ValueError) as error:
-            logger.warning("%s: checkpoint cannot be read and is left aside: %s", name, error)
-            return fresh
-        if record["digest"] != self.digests[index]:
-            logger.warning("%s: checkpoint belongs to other data or settings; training anew", name)
-            return fresh
-        self.progress[index] = Progress(**record["progress"])
-        logger.info("%s: resumed after epoch %d", name, self.progress[index].epoch)
-        moments = {k.removeprefix("moments/"): v for k, v in arrays.items() if "moments/" in k}
-        weights = {k.removeprefix("weights/"): v for k, v in arrays.items() if "weights/" in k}
-        leaves, structure = jax.tree.flatten(fresh[1])
-        return (
-            jax.tree.map(jnp.asarray, unflatten_weights(weights)),
-            jax.tree.unflatten(
-                structure, [jnp.asarray(moments[str(i)]) for i in range(len(leaves))]
-            ),
-        )
+        newest = self.checkpoint_path(index)
+        for path in (newest, _before(newest)):
+            if not path.is_file():
+                continue
+            try:
+                digest, progress, state = _read_checkpoint(path, fresh)
+            except (InputError, TypeError, LookupError, ValueError) as error:
+                # It must not take the place of the one before it when the next is written.
+                aside = path.replace(path.with_suffix(".damaged"))
+                logger.warning(
+                    "%s: a checkpoint cannot be used and is left aside as %s: %s: %s: %s",
+                    *(name, aside, path, type(error).__name__, error),
+                )
+                continue
+            if digest != self.digests[index]:
+                logger.warning("%s: %s belongs to other data or settings", name, path)
+                continue
+            self.progress[index] = progress
+            logger.info("%s: resumed after epoch %d of %s", name, progress.epoch, path)
+            return state
+        return fresh
+
+    def unfinished(self, progress: Progress) -> bool:
+        """Whether a member still has epochs to go."""
+        return progress.failed is None and progress.epoch < self.settings.epochs
 
     def member_state(self, index: int) -> tuple[Weights, optax.OptState]:
         """Weights and optimizer state of one member, as numpy arrays."""
@@ -308,22 +362,30 @@ class _Block:
         arrays = {f"weights/{name}": array for name, array in flatten_weights(weights).items()}
         arrays |= {f"moments/{i}": leaf for i, leaf in enumerate(jax.tree.leaves(moments))}
         arrays["record"] = np.frombuffer(json.dumps(record).encode(), np.uint8)
-        save_arrays(arrays, self.checkpoint_path(index))
+        path = self.checkpoint_path(index)
+        save_arrays(arrays, path, _before(path))
 
     def restart(self, index: int, epoch: int) -> None:
-        """Begin the next draw of a member whose loss turned non-finite in `epoch`."""
+        """Begin the next draw of a member whose loss turned non-finite in `epoch`.
+
+        A member that has no draw left has failed; the others go on without it.
+        """
         progress = self.progress[index]
         name = "/".join(self.members[index])
         if progress.draw >= self.settings.maximum_restarts:
-            raise FloatingPointError(
-                f"{name}, stage {self.stage}: the loss turned non-finite in epoch {epoch} of draw "
-                f"{progress.draw}, and training.maximum_restarts allows no more. A smaller "
-                "training.gradient_clip_norm or learning_rate may help; check the forcing first."
+            progress.failed = epoch
+            logger.warning(
+                "%s, stage %s: has failed: %s. A smaller training.gradient_clip_norm or "
+                "learning_rate may help; check the forcing first.",
+                *(name, self.stage, _failure(progress)),
             )
+            self.save(index)
+            return
         logger.warning(
             "%s: loss not finite in epoch %d; draw %d begins", name, epoch, progress.draw + 1
         )
         self.progress[index] = Progress(0, progress.draw + 1, [*progress.restarts, epoch], [])
+        self.progress[index].begin_run(self.how)
         weights, moments = self._begin(index, progress.draw + 1)
 
         def put(stacked: Array, leaf: Array) -> Array:
@@ -341,10 +403,12 @@ class _Block:
         setup, seed = self.members[index]
         progress = self.progress[index]
         split = self.splits[index]
-        losses = pd.DataFrame(progress.rows)
-        trained = losses[losses["split"] == "train"]
+        # A member that failed in its first epoch has no row, but a table with columns all the same.
+        names = ["epoch", "split", "total", *sorted(self.terms), *DIAGNOSTICS]
+        losses = pd.DataFrame(progress.rows, columns=None if progress.rows else names)
+        trained = losses[losses["split"] == "train"]["total"]
         numbers = self.data.number
-        device = jax.devices()[0]
+        last = progress.runs[-1]
         return Member(
             setup=setup,
             seed=seed,
@@ -356,7 +420,8 @@ class _Block:
                 "epochs": progress.epoch,
                 "draw": progress.draw,
                 "restarts": progress.restarts,
-                "training_loss": float(trained["total"].iloc[-1]),
+                "failed": None if progress.failed is None else _failure(progress),
+                "training_loss": float(trained.iloc[-1]) if progress.failed is None else None,
                 "split": {
                     "train": numbers[split.train].tolist(),
                     "development": numbers[split.development].tolist(),
@@ -365,14 +430,15 @@ class _Block:
                 "network": dict(self.settings.network),
                 "model": asdict(self.settings.model),
                 "configuration_digest": self.digests[index],
-                "versions": {
-                    "differland": differland.__version__,
-                    "model": differland.MODEL_VERSION,
-                    "jax": jax.__version__,
-                    "python": platform.python_version(),
+                MADE_OF: {
+                    **self.data.made_of,
+                    "training_data": self.data.digest,
+                    "settings": self.settings.digest(),
                 },
-                "device": " ".join(dict.fromkeys([device.platform, device.device_kind])),
-                "engine": self.engine,
+                "versions": last["versions"],
+                "device": " then ".join(dict.fromkeys(run["device"] for run in progress.runs)),
+                "engine": " then ".join(dict.fromkeys(run["engine"] for run in progress.runs)),
+                "runs": progress.runs,
             },
         )
 
@@ -421,8 +487,7 @@ class _Block:
                         "split": name,
                         "total": sum(means.values()),
                         **means,
-                        "gradient_norm": float(np.median(norm)),
-                        "clipped_fraction": clipped,
+                        **dict(zip(DIAGNOSTICS, (float(np.median(norm)), clipped), strict=True)),
                     }
                 )
 
@@ -444,6 +509,49 @@ class _Block:
         if failed.any():
             parts.append(f"{int(failed.sum())} not finite")
         return ", ".join(parts)
+
+
+def _before(checkpoint: Path) -> Path:
+    """Where the checkpoint before a member's newest one is."""
+    return checkpoint.with_suffix(f".before{checkpoint.suffix}")
+
+
+def _read_checkpoint(
+    path: Path, like: tuple[Weights, optax.OptState]
+) -> tuple[str, Progress, tuple[Weights, optax.OptState]]:
+    """Digest of what a checkpoint belongs to, how far it has come, and its state.
+
+    Parameters
+    ----------
+    path
+        The file.
+    like
+        Weights and optimizer state of the shapes that are wanted.
+
+    Raises
+    ------
+    InputError, TypeError, LookupError, ValueError
+        It is corrupt, lacks something, or is of another shape.
+    """
+    arrays = load_arrays(path)
+    record = json.loads(bytes(arrays.pop("record")))
+    digest, progress = record["digest"], Progress.read_from(record["progress"])
+    weights = {k.removeprefix("weights/"): v for k, v in arrays.items() if "weights/" in k}
+    leaves, structure = jax.tree.flatten(like[1])
+    moments = [arrays[f"moments/{i}"] for i in range(len(leaves))]
+    state = unflatten_weights(weights), jax.tree.unflatten(structure, moments)
+    found, wanted = (jax.tree.map(np.shape, each) for each in (state, like))
+    if found != wanted:
+        raise InputError(path, "arrays", f"{wanted}", f"{found}")
+    return digest, progress, jax.tree.map(jnp.asarray, state)
+
+
+def _failure(progress: Progress) -> str:
+    """Why a member failed."""
+    return (
+        f"the loss turned non-finite in epoch {progress.failed} of draw {progress.draw}, and "
+        "training.maximum_restarts allows no more"
+    )
 
 
 def _shown(stage: Stage, members: Sequence[tuple[str, str]]) -> str:
@@ -480,31 +588,31 @@ def train_block(
         How to train.
     checkpoints
         Folder of checkpoints, one file per member; one that belongs to other data or settings
-        is left aside, a finished one is the result.
+        is left aside, a finished one is the result. Two are kept: if the newest is damaged, the one
+        before it is resumed.
 
     Returns
     -------
-    The members, in order.
+    The members, in order. The record of one whose loss turned non-finite more often than
+    ``maximum_restarts`` allows says so under ``failed``; the others do not notice.
 
     Raises
     ------
     InputError
         The data lack a predictor that a setup needs, or were prepared with other settings; or
         there is no room for checkpoints.
-    FloatingPointError
-        A member's loss turned non-finite more often than ``maximum_restarts`` allows. The
-        checkpoints of the others stay.
     """
     check_room(checkpoints, ROOM_OF_MEMBER * len(members))
     block = _Block(members, stage, settings, data, checkpoints)
     epochs = settings.epochs
-    todo = sum(epochs - progress.epoch for progress in block.progress)
-    if todo:
+    if any(map(block.unfinished, block.progress)):
+        for progress in filter(block.unfinished, block.progress):
+            progress.begin_run(block.how)
         run = block.compile()
         # Bars of jobs side by side take turns on one line: each fills all of it.
         bar = tqdm(
             total=epochs,
-            initial=min(p.epoch for p in block.progress),
+            initial=min(p.epoch for p in block.progress if p.failed is None),
             unit="epoch",
             desc=_shown(stage, members),
             disable=None,
@@ -513,8 +621,9 @@ def train_block(
         )
         started = time.monotonic()
         count = 0
-        while (epoch := min(progress.epoch for progress in block.progress)) < epochs:
-            active = np.array([progress.epoch == epoch for progress in block.progress])
+        while pending := [p.epoch for p in block.progress if block.unfinished(p)]:
+            epoch = min(pending)
+            active = np.array([block.unfinished(p) and p.epoch == epoch for p in block.progress])
             block.state, visits, order = run(block.state, jnp.asarray(epoch), jnp.asarray(active))
             failed = np.asarray(block.state.failed) & active
             block.append_rows(active & ~failed, visits, np.asarray(order))

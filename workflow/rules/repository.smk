@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.sourcecache import HostingProviderFile, LocalGitFile, LocalSourceFile
 
 
@@ -54,6 +55,12 @@ LIBRARY = REPOSITORY / "workflow"
 sys.path.insert(0, str(LIBRARY))
 others = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
 os.environ.update(PYTHONPATH=os.pathsep.join(dict.fromkeys([str(LIBRARY), *others])))
+
+# Jobs inherit the environment, which must not change their numbers.
+from differland.surroundings import take_out
+
+for found in take_out(os.environ):
+    logger.warning(f"Not passed on to jobs, since it changes numbers: {found}")
 
 # Compiled programs are shared by all jobs of all studies.
 os.environ.setdefault(
