@@ -1,6 +1,7 @@
 """Metrics against independent computations, and the evaluation of an ensemble as a whole."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from differland import evaluation
 from differland.ensemble import Ensemble, read_ensemble
 from differland.errors import InputError
 from differland.evaluation import evaluate_ensemble
-from differland.files import write_text
+from differland.files import write_json, write_text
 from differland.members import Member, write_member
 from differland.metrics import SKILLS, Agreement, skill, targets_of_driver
 from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
@@ -120,6 +121,37 @@ def test_selected_members_read_back(members, tmp_path):
     (tmp_path / "ensemble.json").write_text('{"stage":')
     with pytest.raises(InputError, match=r"ensemble\.json"):
         read_ensemble(tmp_path / "ensemble.json", tmp_path / "members")
+
+
+def test_another_member_than_the_one_selected_is_refused(members, tmp_path):
+    """As after a restore from a backup: each file is whole, but they are not of one study."""
+    for member in members:
+        write_member(member, tmp_path / "members" / "develop" / SETUP / member.seed)
+    chosen = select_members([member.complete_record for member in members], 2)
+    write_json(chosen, tmp_path / "ensemble.json")
+    one, two = (tmp_path / "members" / "develop" / SETUP / seed for seed in chosen["selected"])
+    shutil.rmtree(one)
+    shutil.copytree(two, one)
+    write_member(replace(members[0], weights=members[1].weights), two)
+    with pytest.raises(InputError, match=r"weights: expected .*ensemble\.json was made"):
+        read_ensemble(tmp_path / "ensemble.json", tmp_path / "members")
+
+
+def test_a_driver_that_members_were_not_trained_on_is_refused(members, driver, patches):
+    ensemble = Ensemble(members)
+    ensemble.check_trained_on(driver, patches)
+    with pytest.raises(InputError, match=rf"values: .*develop/{SETUP.replace('+', '.')}.*digest"):
+        ensemble.check_trained_on(driver.assign(srad=driver["srad"] * 1.01), patches)
+    with pytest.raises(InputError, match=r"values: .* was trained on"):
+        ensemble.check_trained_on(driver, patches.assign(test=1 - patches["test"]))
+
+
+def test_results_tell_what_they_were_made_of(members, evaluated, driver, patches):
+    told = Ensemble(members).provenance(driver)
+    maps = Ensemble(members).parameters(driver, patches)
+    for dataset in (evaluated.cells, evaluated.patches, evaluated.simulation, maps):
+        assert told.items() <= dataset.attrs.items()
+    assert Ensemble(members[:2]).provenance(driver)["members_digest"] != told["members_digest"]
 
 
 def test_metrics_have_every_target_split_and_domain(evaluated):

@@ -122,6 +122,34 @@ def test_half_written_file_is_refused(data, tmp_path, size):
         read_training_data(tmp_path / "other.h5")
 
 
+def test_no_flipped_bit_and_no_block_of_zeros_is_trained_on(data, tmp_path):
+    """Wherever it is: the file is mapped into memory, where no library looks at it again."""
+    path = tmp_path / "training.h5"
+    whole = np.frombuffer(data.path.read_bytes(), np.uint8)
+    rng = np.random.default_rng(0)
+    for place in rng.integers(0, 8 * whole.size, 60):
+        flipped = whole.copy()
+        flipped[place // 8] ^= 1 << place % 8
+        path.write_bytes(flipped.tobytes())
+        with pytest.raises(InputError, match=r"training\.h5"):
+            read_training_data(path)
+    blocks = [start for start in range(0, whole.size, 4096) if whole[start : start + 4096].any()]
+    for start in [*rng.choice(blocks, 7), blocks[-1]]:
+        zeroed = whole.copy()
+        zeroed[start : start + 4096] = 0
+        path.write_bytes(zeroed.tobytes())
+        with pytest.raises(InputError, match=r"training\.h5"):
+            read_training_data(path)
+
+
+def test_training_data_tell_what_they_were_packed_of(data, pack, driver, patches):
+    renamed = driver.assign_attrs(history="packed again")
+    assert pack(renamed, patches).made_of == data.made_of
+    changed = pack(driver.assign(srad=driver["srad"] * 1.01), patches).made_of
+    assert changed["driver"] != data.made_of["driver"]
+    assert changed["patches"] == data.made_of["patches"]
+
+
 def test_file_lacking_an_array_is_refused(data, tmp_path):
     path = tmp_path / "training.h5"
     path.write_bytes(data.path.read_bytes())

@@ -1,6 +1,8 @@
 """Training: reproducible, resumable, independent of company, and bounded in its restarts."""
 
 import json
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +16,11 @@ from differland import epoch, training
 from differland.driver import predictor_matrix
 from differland.epoch import devices_for, global_norm
 from differland.errors import InputError
+from differland.files import load_arrays, save_arrays
 from differland.members import LOSSES_FILE, WEIGHTS_FILE, read_member, write_member
 from differland.minibatches import per_cell
 from differland.patches import cells_of_split, draw_split
-from differland.records import RECORD_FILE
+from differland.records import RECORD_FILE, read_record
 from differland.tables import PREDICTORS
 from differland.training import Settings, scaling_of, train_block
 
@@ -207,13 +210,106 @@ def test_checkpoint_of_other_data_or_settings_is_left_aside(
     assert block.progress[0].epoch == 0
 
 
-def test_corrupt_checkpoint_is_left_aside(data, settings, trained, tmp_path, caplog):
-    train_block(data, MEMBERS[:1], "develop", settings, tmp_path)
-    path = tmp_path / "develop" / MEMBERS[0][0] / f"{MEMBERS[0][1]}.safetensors"
-    path.write_bytes(path.read_bytes()[:1000])
-    block = training._Block(MEMBERS[:1], "develop", settings, data, tmp_path)
-    assert block.progress[0].epoch == 0
-    assert str(path) in caplog.text
+@pytest.fixture
+def checkpoint(trained, tmp_path) -> Path:
+    """Checkpoints of one finished member, in a folder of their own; the path of the newest."""
+    shutil.copytree(trained[1], tmp_path, dirs_exist_ok=True)
+    return tmp_path / "develop" / MEMBERS[0][0] / f"{MEMBERS[0][1]}.safetensors"
+
+
+def progress_after(data, settings, checkpoint: Path) -> training.Progress:
+    block = training._Block(MEMBERS[:1], "develop", settings, data, checkpoint.parents[2])
+    return block.progress[0]
+
+
+def flip_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1000] ^= 4
+    path.write_bytes(content)
+
+
+def rewrite(path: Path, change: Callable[[dict], None]) -> None:
+    """Change what a checkpoint tells, as if it had been written so."""
+    arrays = load_arrays(path)
+    told = json.loads(bytes(arrays["record"]))
+    change(told)
+    arrays["record"] = np.frombuffer(json.dumps(told).encode(), np.uint8)
+    save_arrays(arrays, path)
+
+
+def test_the_checkpoint_before_a_damaged_one_trains_to_the_same_weights(
+    data, settings, trained, checkpoint, caplog
+):
+    flip_a_bit(checkpoint)
+    # Alone it would be another program, of other rounding.
+    again = train_block(data, MEMBERS, "develop", settings, checkpoint.parents[2])
+    assert str(checkpoint) in caplog.text
+    assert "expected sha256" in caplog.text
+    assert all(map(same, again, trained[0]))
+    assert checkpoint.with_suffix(".damaged").is_file()
+    # The damaged one has not taken the place of a sound one.
+    checkpoint.unlink()
+    assert progress_after(data, settings, checkpoint).epoch == 2
+
+
+def test_training_begins_anew_where_no_checkpoint_is_sound(data, settings, checkpoint):
+    flip_a_bit(checkpoint)
+    assert progress_after(data, settings, checkpoint).epoch == 2
+    before = checkpoint.with_suffix(".before.safetensors")
+    before.write_bytes(before.read_bytes()[:1000])
+    assert progress_after(data, settings, checkpoint).epoch == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda told: told.pop("digest"),
+        lambda told: told.pop("progress"),
+        lambda told: told["progress"].pop("restarts"),
+        lambda told: told["progress"]["rows"].clear(),
+        lambda told: told["progress"]["rows"][0].pop("split"),
+    ],
+    ids=["digest", "progress", "restarts", "rows", "split"],
+)
+def test_a_checkpoint_that_lacks_a_key_is_left_aside(data, settings, checkpoint, caplog, change):
+    rewrite(checkpoint, change)
+    assert progress_after(data, settings, checkpoint).epoch == 2
+    assert f"cannot be used and is left aside as {checkpoint.with_suffix('.damaged')}" in (
+        caplog.text
+    )
+
+
+def test_a_restored_member_tells_how_it_was_trained(data, settings, checkpoint):
+    """Not with what the job that restores it would train."""
+    other = replace(settings, engine="xla")
+    (member,) = train_block(data, MEMBERS[:1], "develop", other, checkpoint.parents[2])
+    assert member.record["engine"] == "kernel"
+    assert [run["first_epoch"] for run in member.record["runs"]] == [1]
+    # Checkpoints of earlier versions tell nothing of it.
+    rewrite(checkpoint, lambda told: [told["progress"].pop(key) for key in ("runs", "failed")])
+    (member,) = train_block(data, MEMBERS[:1], "develop", other, checkpoint.parents[2])
+    assert member.record["engine"] == "not recorded"
+    assert member.record["epochs"] == settings.epochs
+
+
+def test_a_change_of_the_engine_on_the_way_is_taken_down():
+    progress = training.Progress(0, 0, [], [])
+    for done, engine in ((0, "kernel"), (10, "kernel"), (20, "xla")):
+        progress.epoch = done
+        progress.begin_run({"engine": engine, "device": "cpu", "versions": {"jax": "1"}})
+    assert [(run["first_epoch"], run["engine"]) for run in progress.runs] == [
+        (1, "kernel"),
+        (21, "xla"),
+    ]
+
+
+def test_members_tell_what_they_were_made_of(data, settings, trained):
+    for member in trained[0]:
+        assert member.record["made_of"] == {
+            **data.made_of,
+            "training_data": data.digest,
+            "settings": settings.digest(),
+        }
 
 
 def test_development_patches_do_not_touch_the_weights(
@@ -272,11 +368,34 @@ def test_non_finite_member_starts_again_and_the_others_do_not_notice(
     assert same(members[2], trained[0][2])
 
 
-def test_restarts_are_bounded_and_the_others_are_kept(data, settings, tmp_path, monkeypatch):
-    poison(10, monkeypatch)
+def test_a_hopeless_member_has_failed_and_the_others_do_not_notice(
+    data, settings, trained, tmp_path, monkeypatch
+):
     few = replace(settings, maximum_restarts=1)
-    with pytest.raises(FloatingPointError, match=r"AGE/02.*maximum_restarts"):
-        train_block(data, MEMBERS, "develop", few, tmp_path)
+    with monkeypatch.context() as patch:
+        poison(10, patch)
+        members = train_block(data, MEMBERS, "develop", few, tmp_path)
+    failed = members[1]
+    assert "epoch 1 of draw 1" in failed.record["failed"]
+    assert failed.record["training_loss"] is None
+    assert [member.record["failed"] for member in (members[0], members[2])] == [None, None]
+    assert same(members[0], trained[0][0])
+    assert same(members[2], trained[0][2])
+    # It is written, selected by nobody, and not tried again for nothing.
+    write_member(failed, tmp_path / "02")
+    assert read_record(tmp_path / "02")["failed"] == failed.record["failed"]
+    assert {"split", "total", "lai"} <= set(pd.read_csv(tmp_path / "02" / LOSSES_FILE).columns)
+    with pytest.raises(InputError, match=r"weights\.safetensors.*could be trained.*draw 1"):
+        read_member(tmp_path / "02")
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "compile_epoch", None)
+        again = train_block(data, MEMBERS, "develop", few, tmp_path)
+    assert again[1].record == failed.record
+    # With more restarts it goes on where it stopped.
+    more = train_block(data, MEMBERS, "develop", settings, tmp_path)
+    assert more[1].record["failed"] is None
+    assert more[1].record["restarts"] == [1, 1]
+    assert more[1].record["epochs"] == settings.epochs
 
 
 def test_predictor_statistics_are_those_of_the_training_cells(data, driver, patches, settings):
@@ -353,6 +472,14 @@ def test_member_files_read_back(trained, tmp_path: Path):
         np.testing.assert_array_equal(getattr(member.scaling, name), getattr(again.scaling, name))
     assert again.record["configuration_digest"] == member.record["configuration_digest"]
     assert pd.read_csv(tmp_path / "01" / LOSSES_FILE).shape == member.losses.shape
+
+
+def test_weights_beside_the_record_of_others_are_refused(trained, tmp_path: Path):
+    for member, name in zip(trained[0], ("01", "02"), strict=False):
+        write_member(replace(member, setup="PFT"), tmp_path / name)
+    (tmp_path / "02" / RECORD_FILE).replace(tmp_path / "01" / RECORD_FILE)
+    with pytest.raises(InputError, match=r"01/weights\.safetensors: weights: expected .* digest"):
+        read_member(tmp_path / "01")
 
 
 @pytest.mark.parametrize("name", [WEIGHTS_FILE, RECORD_FILE])

@@ -82,16 +82,19 @@ def record(path: Path | str, attempt: int = 1) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        told = error
-        if isinstance(error, Exception) and (explained := explain_failure()):
-            told = explained
-            told.__cause__ = error
+        explained = explain_failure() if isinstance(error, Exception) else None
+        if explained:
+            # What the log tells of it.
+            explained.__cause__ = error
+        told = explained or error
         loggers[0].removeHandler(terminal)
         text = "".join(traceback.format_exception(told))
         loggers[0].error("%s\n%s", FAILED, text)
         if is_hopeless(told):
             write_text(text, reason)
-        raise told
+        if explained:
+            raise explained from error
+        raise
     finally:
         logging.captureWarnings(False)
         for logger in loggers:

@@ -330,9 +330,9 @@ class _Block:
             except (InputError, TypeError, LookupError, ValueError) as error:
                 # It must not take the place of the one before it when the next is written.
                 aside = path.replace(path.with_suffix(".damaged"))
+                why = error if isinstance(error, InputError) else f"{path}: lacks {error}"
                 logger.warning(
-                    "%s: a checkpoint cannot be used and is left aside as %s: %s: %s: %s",
-                    *(name, aside, path, type(error).__name__, error),
+                    "%s: a checkpoint cannot be used and is left aside as %s: %s", name, aside, why
                 )
                 continue
             if digest != self.digests[index]:
