@@ -175,6 +175,7 @@ def test_setups_are_the_published_ones(config: dict[str, Any]) -> None:
             "soil_carbon",
         ),
         ({"ensemble": {"select": 21}}, "ensemble.select", "ensemble.seeds = 20", "21"),
+        ({"ensemble": {"minimum": 11}}, "ensemble.minimum", "ensemble.select = 10", "11"),
         ({"patches": {"test_fraction": 0.95}}, "patches", "left to train on", "1.05"),
         ({"evaluation": {"spin_up_months": 5}}, "evaluation.spin_up_months", "whole years", "5"),
         ({"model": {"step_length": "month"}}, "model.step_length", "calendar", "month"),
@@ -423,3 +424,11 @@ def test_targets_are_the_observed_terms(config: dict[str, Any]) -> None:
     assert "vod" not in observed and "nbe_annual" not in observed and "violation" not in observed
     assert observed["soc"] == "soil_organic_carbon"
     assert len(observed) == 11
+
+
+@pytest.mark.parametrize(
+    ("minimum", "select", "expected"), [(None, 10, 5), (None, 3, 2), (4, 9, 4)]
+)
+def test_a_setup_needs_half_of_those_selected_or_as_many_as_told(minimum, select, expected):
+    config = {"ensemble": {"select": select, "minimum": minimum}}
+    assert configuration.fewest_members(config) == expected

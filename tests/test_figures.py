@@ -1,5 +1,6 @@
 """Every figure: it draws, its axes carry units, and the numbers printed in it are right."""
 
+import io
 import os
 import re
 import subprocess
@@ -868,6 +869,13 @@ class TestLosses:
         figure = losses.draw_losses(one, {})
         render(figure)
         assert len(figure.axes) == 2
+
+    def test_a_member_that_failed_in_its_first_epoch_has_no_curve(self) -> None:
+        sound = make_losses(1, 3)["develop"]["01"]
+        nothing = pd.read_csv(io.StringIO(sound.iloc[:0].to_csv(index=False)))
+        figure = losses.draw_losses({"develop": {"01": sound, "02": nothing}}, {})
+        render(figure)
+        assert len([line for line in figure.axes[0].lines if len(line.get_xdata())]) == 1
 
     def test_no_member_is_refused(self) -> None:
         with pytest.raises(InputError, match="at least one member"):

@@ -123,6 +123,15 @@ def test_facts_are_those_of_the_records_and_the_driver(study):
     )
 
 
+def test_failed_members_are_told_with_the_reason(study):
+    record = make_record("final", 2) | {"setup": "PFT", "epochs": 3, "failed": "not finite"}
+    study.records[4].write_text(json.dumps(record), encoding="utf-8")
+    facts = reporting.facts_of_study(study)
+    assert facts["Members"].endswith("; 1 failed")
+    assert facts["Failed members"] == "final/PFT/02 (not finite)"
+    assert facts["Training"].startswith("199 epochs")
+
+
 def test_what_is_missing_is_told_with_the_reason(study):
     missing = dict(reporting.missing_parts(study))
     assert missing["NBE"] == "the driver has no variable nbe"

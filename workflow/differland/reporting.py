@@ -195,7 +195,7 @@ def facts_of_study(study: Study) -> dict[str, str]:
     tests = int((patches["test"] == 1).sum())
     stages = Counter(record["stage"] for record in records)
     trained = ", ".join(f"{count} in stage {stage}" for stage, count in stages.items())
-    failed = {"/".join([r["stage"], r["setup"], r["seed"]]): r.get("failed") for r in records}
+    failed = [record for record in records if record.get("failed")]
     restarts = sum(len(record["restarts"]) for record in records)
     finished = [record for record in records if not record.get("failed")]
     facts = {
@@ -211,7 +211,7 @@ def facts_of_study(study: Study) -> dict[str, str]:
         "Setups": f"{len(config['setups'])}: {', '.join(config['setups'])}",
         "Members": f"{trained}; of {config['ensemble']['seeds']} with the same setup, the "
         f"{config['ensemble']['select']} with the lowest training loss form the ensemble"
-        + (f"; {sum(map(bool, failed.values()))} failed" if any(failed.values()) else ""),
+        + (f"; {len(failed)} failed" if failed else ""),
         "Training": f"{_span(record['epochs'] for record in finished)} epochs, "
         f"{restarts} restart(s) after a loss that was not finite",
         "Devices": _listed(f"{record['device']}, engine {record['engine']}" for record in records),
@@ -222,9 +222,10 @@ def facts_of_study(study: Study) -> dict[str, str]:
             for record in records
         ),
     }
-    if any(failed.values()):
+    if failed:
         facts["Failed members"] = "; ".join(
-            f"{name} ({reason})" for name, reason in failed.items() if reason
+            f"{record['stage']}/{record['setup']}/{record['seed']} ({record['failed']})"
+            for record in failed
         )
     if config["experiments"]:
         facts["Experiments"] = ", ".join(

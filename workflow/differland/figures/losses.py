@@ -66,7 +66,8 @@ def _draw_members(
     positive = True
     for seed in sorted(members, key=lambda seed: (seed in selected, seed)):
         rows = members[seed]
-        rows = rows[(rows["split"] == split) & np.isfinite(rows["total"])]
+        # The table of a member that failed in its first epoch is empty, and its columns of no type.
+        rows = rows[(rows["split"] == split) & np.isfinite(rows["total"].astype(float))]
         if rows.empty:
             continue
         drawn = True
