@@ -330,7 +330,8 @@ class _Block:
             except (InputError, TypeError, LookupError, ValueError) as error:
                 # It must not take the place of the one before it when the next is written.
                 aside = path.replace(path.with_suffix(".damaged"))
-                why = error if isinstance(error, InputError) else f"{path}: lacks {error}"
+                kind = type(error).__name__
+                why = error if isinstance(error, InputError) else f"{path}: {kind}: {error}"
                 logger.warning(
                     "%s: a checkpoint cannot be used and is left aside as %s: %s", name, aside, why
                 )
