@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "pyhdf": set(),
     "pyproj": REGRIDS,
     "rasterio": READS_RASTERS,
-    "safetensors": USES_NETWORKS | {"status"},
+    "safetensors": {"status"},
     "sklearn": set(),
 }
 """Scripts that may import a package when they start; what else needs it imports it when it does."""
