@@ -62,6 +62,7 @@ include: "workflow/rules/recovery.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/plan.smk"
 include: "workflow/rules/progress.smk"
+include: "workflow/rules/code.smk"
 
 
 rule analysis:

@@ -3,6 +3,7 @@
 import re
 import resource
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -27,10 +28,12 @@ SCRIPTS = sorted((REPOSITORY / "scripts").glob("*.py"))
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def snakemake(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def snakemake(
+    directory: Path, *arguments: str, repository: Path = REPOSITORY
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [
-            *(sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")),
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(repository / "Snakefile")),
             *("--directory", str(directory), "--nocolor", *arguments),
         ],
         cwd=directory,
@@ -565,8 +568,16 @@ def test_missing_raw_files_are_told_by_product(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
-    """A tiny finished study, up to its evaluation, and what runs Snakemake in it."""
+    """A tiny finished study, up to its evaluation, and what runs Snakemake in it.
+
+    The repository is a copy, `repository` beside the study, so that it can be changed.
+    """
     directory = tmp_path_factory.mktemp("study")
+    repository = directory / "repository"
+    for name in ("workflow", "scripts", "config", "envs", "resources", "profiles"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(REPOSITORY / name, repository / name, symlinks=True, ignore=ignored)
+    shutil.copy(REPOSITORY / "Snakefile", repository)
     settings: dict[str, Any] = {
         "study": "tiny",
         "driver": {"source": "file", "path": "planet.nc"},
@@ -582,7 +593,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
     (directory / "tiny.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return snakemake(directory, "--configfile", "tiny.yaml", "--cores", "2", *arguments)
+        words = ("--configfile", "tiny.yaml", "--cores", "2", *arguments)
+        return snakemake(directory, *words, repository=repository)
 
     result = run("--", "evaluation")
     assert result.returncode == 0, result.stdout + result.stderr
@@ -650,6 +662,39 @@ def test_a_deleted_intermediate_is_made_again_only_for_what_needs_it(
     more = jobs(run("--dry-run", "--config", "ensemble={seeds: 3}", "--", "ensembles"))
     assert more["pack_training_data"] == 1
     held.rename(packed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "old", "new", "expected"),
+    [
+        ("workflow/differland/metrics.py", "\n\n\n", "\n\n# A remark.\n\n", set()),
+        ("workflow/differland/records.py", "sorted(", "list(", {"select_ensemble"}),
+        ("workflow/differland/metrics.py", "np.sqrt(", "abs(", {"evaluate_ensemble"}),
+        ("scripts/tabulate_metrics.py", "concat(rows)", "concat(rows[::-1])", {"tabulate_metrics"}),
+        ("workflow/differland/driver.py", "raise InputError(", "raise InputError(*[], ", None),
+    ],
+)
+def test_a_change_of_code_runs_again_what_comes_from_it(
+    study: tuple[Path, Run], file: str, old: str, new: str, expected: set[str] | None
+) -> None:
+    directory, run = study
+    path = directory / "repository" / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    try:
+        counts = jobs(run("--dry-run", "--", "evaluation"))
+    finally:
+        path.write_text(text, encoding="utf-8")
+    if expected is None:
+        # The driver, and all that is made of it.
+        assert counts["prepare_driver"] == 1 and counts["train"] == 4
+    else:
+        later = ["select_ensemble", "evaluate_ensemble", "tabulate_metrics", "evaluation"]
+        first = min((later.index(name) for name in expected), default=len(later))
+        maps = {"map_parameters"} if "select_ensemble" in expected else set()
+        assert set(counts) == {*later[first:], *maps}
 
 
 @pytest.mark.slow

@@ -125,11 +125,6 @@ def published(name):
     return lambda wildcards: os.path.join(config["driver"]["path"], name)
 
 
-def library(*names):
-    """Library modules as inputs: rules that cost little are rerun when one of theirs changes."""
-    return [os.path.relpath(LIBRARY / "differland" / name) for name in names]
-
-
 def member(stage, setup, seed, files=MEMBER_FILES):
     """Files of one trained member."""
     return [f"<results>/members/{stage}/{setup}/{seed}/{file}" for file in files]

@@ -163,7 +163,6 @@ rule assemble_driver:
             )
         ),
         GRIDDED,
-        library("assembly.py"),
         towers="<results>/gridded/towers.csv" if WITH_TOWERS else [],
         sites="<results>/gridded/sites.csv" if WITH_TOWERS else [],
     output:

@@ -33,7 +33,6 @@ rule recovery:
 
 rule compare_parameters:
     input:
-        library("analysis/recovery.py", "analysis/days.py"),
         parameters="<results>/maps/{setup}/parameters.nc",
         identifiability="<results>/analysis/{setup}/identifiability.csv",
         truth=TRUTH,
@@ -66,8 +65,6 @@ rule compare_parameters:
 
 rule compare_importance:
     input:
-        library("analysis/recovery.py", "analysis/attribution.py"),
-        library("synthetic/truth.py"),
         table="<results>/analysis/{setup}/attribution.csv",
         driver="<results>/driver/driver.nc",
         patches="<results>/driver/patches.nc",
@@ -103,7 +100,6 @@ rule compare_importance:
 
 rule compare_components:
     input:
-        library("analysis/agreement.py", "analysis/traits.py"),
         parameters="<results>/maps/{setup}/parameters.nc",
         cells="<results>/analysis/{setup}/recovery.nc",
     output:
@@ -138,7 +134,6 @@ rule compare_components:
 
 rule plot_recovered_components:
     input:
-        library("figures/agreement.py", "figures/style.py"),
         table="<results>/analysis/{setup}/component_recovery.csv",
         true="<results>/analysis/{setup}/true_components.nc",
         found="<results>/analysis/{setup}/varying_components.nc",
@@ -171,7 +166,6 @@ rule plot_recovered_components:
 
 rule plot_recovery:
     input:
-        library("figures/recovery.py", "figures/style.py"),
         table="<results>/analysis/{setup}/recovery.csv",
     output:
         png=report(
@@ -202,7 +196,6 @@ rule plot_recovery:
 
 rule plot_recovered_traits:
     input:
-        library("figures/recovery.py", "figures/style.py"),
         table="<results>/analysis/{setup}/recovery.csv",
         cells="<results>/analysis/{setup}/recovery.nc",
     output:
@@ -234,7 +227,6 @@ rule plot_recovered_traits:
 
 rule plot_recovered_maps:
     input:
-        library("figures/recovery.py", "figures/maps.py", "figures/style.py"),
         cells="<results>/analysis/{setup}/recovery.nc",
     output:
         png=[
@@ -273,7 +265,6 @@ rule plot_recovered_maps:
 
 rule plot_importance:
     input:
-        library("figures/recovery.py", "figures/style.py"),
         table="<results>/analysis/{setup}/importance.csv",
     output:
         png=report(

@@ -111,7 +111,6 @@ rule reading:
 rule present_tables:
     input:
         [f"<results>/{table}" for table in TABLES.values()],
-        library("reporting.py"),
     output:
         page=report(
             "<results>/report/tables.html",
@@ -139,7 +138,6 @@ rule present_tables:
 
 rule summarise_study:
     input:
-        library("reporting.py"),
         records=[members(stage, setup, ["member.json"]) for stage, setup in TRAINED],
         driver="<results>/driver/driver.nc",
         patches="<results>/driver/patches.nc",
