@@ -17,7 +17,8 @@ import yaml
 from docutils.core import publish_parts
 
 from differland import reporting
-from differland.reporting import TEMPLATES, Study
+from differland.reporting import Study
+from differland.shipped import TEMPLATES
 from differland.tables import TRAITS
 
 CONFIG = Path(__file__).resolve().parents[1] / "config" / "config.yaml"

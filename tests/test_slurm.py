@@ -30,19 +30,28 @@ pytestmark = [
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
+# They run side by side: one computes, while the other waits for Slurm to notice what went wrong.
+RUNS = pytest.mark.xdist_group("runs")
+FAILS = pytest.mark.xdist_group("fails")
+
 STUDY = {
     "study": "slurm",
-    "raw": {"first_year": 2019, "last_year": 2019},
+    "raw": {"first_year": 2019, "last_year": 2019, "products": {"cams": None}},
     "setups": ["PFT+CLIM+SOIL+AGE"],
     "ensemble": {"seeds": 2, "select": 2},
     "training": {"epochs": 3, "members_per_job": 1, "permit_cpu": True},
     "evaluation": {"spin_up_months": 0, "setups_per_job": 1},
+    "experiments": {},
     "analysis": {"groups": []},
 }
 """The demo study, shortened."""
 
-TARGETS = ("evaluation", "quality", "traits", "recovery")
-"""The way from raw files through training and analyses to figures, in 30 kinds of jobs."""
+SETUP = STUDY["setups"][0]
+TARGETS = (
+    *("evaluation", "quality", f"results/slurm/figures/{SETUP}/recovery.png"),
+    f"results/slurm/analysis/{SETUP}/attribution.nc",
+)
+"""The way from raw files through training and analyses to figures, in 20 kinds of jobs."""
 
 FAILURES = {
     "study": "failures",
@@ -51,9 +60,9 @@ FAILURES = {
     "setups": ["PFT"],
     "ensemble": {"seeds": 4, "select": 4},
     "analysis": {"groups": [], "reference_setup": "PFT"},
-    "training": {"epochs": 3000, "checkpoint_interval": 50, "threads": 1, "permit_cpu": True},
+    "training": {"epochs": 1500, "checkpoint_interval": 50, "threads": 1, "permit_cpu": True},
 }
-"""Four members that take about half a minute each."""
+"""Four members that take about 15 seconds each."""
 
 
 def command(folder: Path, *arguments: str, snakefile: Path = REPOSITORY / "Snakefile") -> list[str]:
@@ -148,18 +157,20 @@ def studied(places, cluster) -> list[dict[str, str]]:
     return cluster.jobs()
 
 
+@RUNS
 def test_study_runs_through_slurm_without_any_help(studied, places, cluster):
     assert {job["state"] for job in studied} == {"COMPLETED"}
     rules = [rule_of(job) for job in studied]
-    # Two seeds in two stages, and in stage develop of an experiment.
-    assert rules.count("train") == 6
-    assert rules.count("evaluate_ensemble") == 3
+    # Two seeds in two stages.
+    assert rules.count("train") == 4
+    assert rules.count("evaluate_ensemble") == 2
     assert {"assemble_driver", "plot_recovery", "attribute_predictors"} <= set(rules)
     assert not [rule for rule in rules if rule.startswith("plan")]
     # Each job has a log of Slurm's, beside that of the rule.
     assert len(list((places[1] / "logs/slurm").rglob("*.log"))) == len(studied)
 
 
+@RUNS
 def test_training_gets_a_gpu_and_everything_else_does_not(studied, places, cluster):
     for job in studied:
         described = cluster.run("scontrol", "show", "job", job["id"]).stdout
@@ -171,6 +182,7 @@ def test_training_gets_a_gpu_and_everything_else_does_not(studied, places, clust
         assert re.search(r"no GPU, although the job asks for 1.*CUDA_VISIBLE_DEVICES is \d", text)
 
 
+@RUNS
 def test_results_are_those_of_this_machine_bit_for_bit(studied, places):
     demo = str(REPOSITORY / "config/demo.yaml")
     here = places[0]
@@ -178,7 +190,7 @@ def test_results_are_those_of_this_machine_bit_for_bit(studied, places):
     run(here, command(here, "--cores", "2", "--configfile", demo, config, "--", "evaluation"))
     results = [folder / "results/slurm" for folder in places]
     weights = sorted(path.relative_to(results[0]) for path in results[0].rglob("*.safetensors"))
-    assert len([path for path in weights if path.parts[0] == "members"]) == 6
+    assert len([path for path in weights if path.parts[0] == "members"]) == 4
     for path in weights:
         assert (results[0] / path).read_bytes() == (results[1] / path).read_bytes(), path
     for pattern in ("driver/*.nc", "gridded/**/*.nc", "evaluation/**/*.nc", "maps/**/*.nc"):
@@ -190,6 +202,7 @@ def test_results_are_those_of_this_machine_bit_for_bit(studied, places):
         assert table.read_bytes() == (results[1] / table.relative_to(results[0])).read_bytes()
 
 
+@RUNS
 def test_another_number_of_members_per_job_trains_nothing_again(studied, places, cluster):
     demo = str(REPOSITORY / "config/demo.yaml")
     config = {**STUDY, "training": {**STUDY["training"], "members_per_job": 2}}
@@ -199,6 +212,7 @@ def test_another_number_of_members_per_job_trains_nothing_again(studied, places,
     assert "Nothing to be done" in output
 
 
+@RUNS
 def test_plan_is_told_without_any_job(studied, places, cluster):
     """Of what is left, on GPUs as the profile has it: here, another seed."""
     demo = str(REPOSITORY / "config/demo.yaml")
@@ -218,6 +232,7 @@ def megabytes(job: dict[str, str]) -> float:
     return float(number) * {"M": 1, "G": 1024}[unit]
 
 
+@RUNS
 def test_jobs_ask_for_the_memory_that_they_take(studied, places):
     """Peak memory by Snakemake's benchmarks, against what Slurm was asked for."""
     asked = {rule_of(job): megabytes(job) for job in studied}
@@ -229,7 +244,7 @@ def test_jobs_ask_for_the_memory_that_they_take(studied, places):
         if value != "NA":
             taken[rule] = max(taken.get(rule, 0.0), float(value))
     assert set(taken) <= set(asked)
-    assert len(taken) > 25
+    assert len(taken) > 15
     assert not {rule: (mb, asked[rule]) for rule, mb in taken.items() if mb > asked[rule]}
 
 
@@ -319,6 +334,7 @@ def assert_resumed(folder: Path, stage: str, seeds: Sequence[int]) -> None:
         assert resumed and int(resumed[-1]) > 0, seed
 
 
+@FAILS
 def test_killed_cancelled_late_and_lost_jobs_go_on_where_they_were(small, two_nodes):
     """Of four members: one killed, one cancelled, one out of time, one on a node that is lost."""
     run(small, on_slurm(small, "--configfile", "study.yaml", "--", "driver"), two_nodes.environment)
@@ -349,6 +365,7 @@ def test_killed_cancelled_late_and_lost_jobs_go_on_where_they_were(small, two_no
     assert_resumed(small, "final", [1, 2, 3, 4])
 
 
+@FAILS
 def test_interrupted_jobs_have_the_weights_of_others(small, tmp_path):
     """Trained here, without any interruption."""
     for name in ("planet.nc", "study.yaml"):
@@ -359,6 +376,7 @@ def test_interrupted_jobs_have_the_weights_of_others(small, tmp_path):
         assert (tmp_path / file).read_bytes() == (small / file).read_bytes()
 
 
+@FAILS
 def test_controllers_that_are_interrupted_or_killed(small, two_nodes):
     """A second one is refused; one that comes after takes up what there is."""
     wanted = members("develop")[:2]
@@ -390,6 +408,7 @@ def test_controllers_that_are_interrupted_or_killed(small, two_nodes):
     assert_resumed(small, "develop", [1, 2])
 
 
+@FAILS
 def test_bad_input_is_not_tried_again(small, two_nodes):
     """Whatever the number of retries, a job that failed for a reason of its own does no work."""
     config = yaml.safe_load((small / "study.yaml").read_text())
@@ -415,6 +434,7 @@ def open_to_all(folder: str) -> Path:
     return path
 
 
+@RUNS
 @pytest.mark.skipif(bool(missing_programs(True)), reason=f"no {', '.join(missing_programs(True))}")
 def test_accounting(small, tmp_path):
     """With slurmdbd, jobs are looked at with sacct and belong to an account."""
@@ -428,10 +448,10 @@ def test_accounting(small, tmp_path):
     ):
         words = on_slurm(tmp_path, "--configfile", "study.yaml", "--slurm-status-command", "sacct")
         resources = ["--default-resources", "slurm_account=research", "slurm_partition=cpu"]
-        run(tmp_path, [*words, *resources, "--", *members("final")[:2]], cluster.environment)
+        run(tmp_path, [*words, *resources, "--", *members("final")[:1]], cluster.environment)
         table = cluster.run("sacct", "-n", "-X", "-P", "-o", "Account,State").stdout.split()
     assert set(table) == {"research|COMPLETED"}
-    assert all((tmp_path / file).is_file() for file in members("final")[:2])
+    assert (tmp_path / members("final")[0]).is_file()
 
 
 ARRAY = """
@@ -449,6 +469,7 @@ LOSES_RESULTS = pytest.mark.xfail(
 )
 
 
+@RUNS
 @pytest.mark.parametrize("switch", [[], pytest.param(["task"], marks=LOSES_RESULTS)])
 def test_job_arrays_have_become_safe(tmp_path, cluster, switch):
     """One of three jobs fails. When arrays pass this, the profile may switch them on."""

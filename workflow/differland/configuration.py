@@ -15,11 +15,12 @@ from differland.datasets.sources import check_raw
 from differland.errors import InputError
 from differland.schemas import finite_validator, read_mapping, read_yaml
 from differland.setups import CHANGEABLE, groups, in_experiment, of_experiment
+from differland.shipped import CONFIG, SCHEMAS
 from differland.tables import OBSERVATIONS, PREDICTOR_GROUPS
 from differland.values import read_value
 
-SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
-DEFAULTS = Path(__file__).resolve().parents[2] / "config" / "config.yaml"
+SCHEMA = SCHEMAS / "config.schema.yaml"
+DEFAULTS = CONFIG / "config.yaml"
 
 # The order in which the paper writes the groups of a setup.
 GROUP_ORDER = ("PFT", "CLIM", "SOIL", "AGE")

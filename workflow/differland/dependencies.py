@@ -15,9 +15,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypedDict
 
+from differland import shipped
+
 LIBRARY = Path(__file__).resolve().parents[1]
 PACKAGE = "differland"
-FOLDERS_READ = (LIBRARY.parent / "resources", LIBRARY / "schemas", LIBRARY / "report")
+FOLDERS_READ = (shipped.RESOURCES, shipped.SCHEMAS, shipped.TEMPLATES)
 """Where files lie that the library names and reads."""
 
 MESSAGES = frozenset(

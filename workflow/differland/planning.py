@@ -18,7 +18,8 @@ import netCDF4
 import numpy as np
 
 from differland.files import write_text
-from differland.tables import PREDICTOR_GROUPS, RESOURCES
+from differland.shipped import RESOURCES
+from differland.tables import PREDICTOR_GROUPS
 
 COSTS = RESOURCES / "costs.csv"
 

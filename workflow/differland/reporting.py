@@ -24,8 +24,7 @@ import differland
 from differland.analysis.skill import mean_and_spread
 from differland.figures import style
 from differland.setups import groups
-
-TEMPLATES = Path(__file__).resolve().parents[1] / "report"
+from differland.shipped import TEMPLATES
 
 LONG_TABLE = 15
 """Rows of a table that are shown at once."""

@@ -3,11 +3,10 @@
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-RESOURCES = Path(__file__).resolve().parents[2] / "resources"
+from differland.shipped import RESOURCES
 
 Head = Literal["process", "initial", "phenology"]
 

@@ -14,10 +14,10 @@ import jsonschema
 from differland.datasets.archives import is_litter
 from differland.errors import InputError
 from differland.schemas import read_yaml
-from differland.tables import RESOURCES
+from differland.shipped import RESOURCES, SCHEMAS
 
 CATALOGUE = RESOURCES / "datasets"
-SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "dataset.schema.yaml"
+SCHEMA = SCHEMAS / "dataset.schema.yaml"
 
 MONTHS = range(1, 13)
 

@@ -24,7 +24,8 @@ from differland.datasets.fields import check_range
 from differland.datasets.land_cover import read_classes
 from differland.errors import InputError
 from differland.grid import STUDY_GRID, Grid
-from differland.tables import OBSERVATIONS, RESOURCES
+from differland.shipped import RESOURCES
+from differland.tables import OBSERVATIONS
 
 logger = logging.getLogger(__name__)
 
