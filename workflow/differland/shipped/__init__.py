@@ -1,4 +1,4 @@
-"""Where files are that the library reads: links in the repository, files in an installed package."""
+"""Where files are that the library reads: links in the repository, files in an installed copy."""
 
 from pathlib import Path
 
