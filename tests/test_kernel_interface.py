@@ -61,7 +61,7 @@ def test_engines_where_the_interface_is_not_known(monkeypatch: pytest.MonkeyPatc
     with caplog.at_level(logging.WARNING, "differland"):
         assert engine.choose_engine("auto") == "xla"
     assert "Buffer.data: expected 24 bytes" in caplog.text
-    with pytest.raises(InputError, match="training.engine: expected a GPU, or a CPU with"):
+    with pytest.raises(InputError, match=r"training\.engine: expected a GPU, or a CPU with"):
         engine.choose_engine("kernel")
 
 
