@@ -21,7 +21,7 @@ def know_code(rules_of_all, but):
     for one in rules_of_all:
         # Another workflow, which has this one as a module, has rules of its own.
         ours = one.basedir == workflow.current_basedir
-        if one.script and ours and one.name not in but:
+        if one.script and one.output and ours and one.name not in but:
             one.set_params(code=code_of(REPOSITORY / "scripts" / Path(one.script).name))
 
 
