@@ -120,10 +120,12 @@ def test_observations_are_used_in_the_years_that_the_configuration_names(raw: di
     assert "raw.products.gleam.first_year = 2005" in caught.value.expected
 
 
-def test_other_years_of_a_product_grid_no_year_of_it_again(raw: dict):
-    before = sources.gridding_settings("lcspp", raw)
-    raw["products"]["lcspp"]["first_year"] = 2015
-    assert sources.gridding_settings("lcspp", raw) == before
+def test_what_becomes_of_a_product_in_the_driver_grids_it_not_again(raw: dict):
+    changes = {"lcspp": {"first_year": 2015}, "gfed5_emissions": {"on_cells": True}}
+    for product, change in changes.items():
+        before = sources.gridding_settings(product, raw)
+        raw["products"][product] |= change
+        assert sources.gridding_settings(product, raw) == before
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,9 @@ Sources = dict[str, list[Path]]
 USED_YEARS = ("first_year", "last_year")
 """Choices that tell which years of a product are used."""
 
+OF_THE_DRIVER = frozenset({*USED_YEARS, "on_cells"})
+"""Choices of what becomes of a product in the driver, whatever its gridded files hold."""
+
 OF_BOXES = frozenset({"cms_flux_nbe", "cms_flux_fire"})
 """Products on the boxes of the inversion CMS-Flux."""
 
@@ -53,8 +56,9 @@ def product_years(name: str, raw: Raw) -> list[int]:
 
 
 def gridding_settings(name: str, raw: Raw) -> dict[str, Any]:
-    """Choices that decide what the gridded files of a product hold, whatever years are used."""
-    settings = {key: value for key, value in raw["products"][name].items() if key not in USED_YEARS}
+    """Choices that decide what the gridded files of a product hold."""
+    chosen = raw["products"][name].items()
+    settings = {key: value for key, value in chosen if key not in OF_THE_DRIVER}
     if name in OF_BOXES:
         settings["on_patches"] = raw["inversion_boxes"] == "index"
     return settings

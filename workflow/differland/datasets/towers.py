@@ -261,6 +261,8 @@ def read_towers(
     table = pd.concat([fluxes for _, fluxes in tables]).reset_index(names="month")
     table = table.drop_duplicates(["site", "month"], keep="last")
     table = table[table["month"].isin(months) & table[list(FLUXES)].notna().any(axis=1)]
+    if gap_rule == "half-hourly":
+        _tell_uncounted(table)
     columns = ["site", "month", *FLUXES, "network", "gap_rule"]
     return table[columns].sort_values(["site", "month"], ignore_index=True)
 
@@ -608,6 +610,17 @@ def _read_monthly(file: TowerFile, latent_heat: LatentHeat) -> tuple[pd.DataFram
     )
     _check_fluxes(file, fluxes, columns)
     return fluxes, table[[NEE_QUALITY, LATENT_HEAT_QUALITY]]
+
+
+def _tell_uncounted(table: pd.DataFrame) -> None:
+    """Name the sites with months of which nothing but the quality of monthly files is known."""
+    sites = sorted(table.loc[table["gap_rule"] == "monthly", "site"].unique())
+    if sites:
+        words = (
+            "gap_rule half-hourly: no files of half-hours or hours beside monthly ones of %d sites,"
+        )
+        words += " whose own share of gaps holds: %s"
+        logger.warning(words, len(sites), ", ".join(sites))
 
 
 def _check_fluxes(file: TowerFile, fluxes: pd.DataFrame, names: Iterable[str] = FLUXES) -> None:
