@@ -19,7 +19,7 @@ import pandas as pd
 import xarray as xr
 
 from differland.datasets import ozflux
-from differland.datasets.archives import BROKEN, Source, list_files, log_unread
+from differland.datasets.archives import BROKEN, NAMED, Source, list_files, log_unread
 from differland.datasets.fields import check_range
 from differland.datasets.land_cover import read_classes
 from differland.errors import InputError
@@ -620,7 +620,8 @@ def _tell_uncounted(table: pd.DataFrame) -> None:
             "gap_rule half-hourly: no files of half-hours or hours beside monthly ones of %d sites,"
         )
         words += " whose own share of gaps holds: %s"
-        logger.warning(words, len(sites), ", ".join(sites))
+        shown = ", ".join(sites[:NAMED]) + (", ..." if len(sites) > NAMED else "")
+        logger.warning(words, len(sites), shown)
 
 
 def _check_fluxes(file: TowerFile, fluxes: pd.DataFrame, names: Iterable[str] = FLUXES) -> None:
