@@ -201,6 +201,42 @@ def test_patch_means_may_be_weighted_by_area(planet, tmp_path, target, raw):
     np.testing.assert_allclose(nbe[:, 12], (weight * rows[:, 0]).sum() / weight.sum(), rtol=1e-5)
 
 
+def test_patches_may_be_the_boxes_of_the_inversion(planet, tmp_path, target, raw):
+    """Boxes end at 44 N, 2.5 E and 7.5 E: two rows and three columns of them."""
+    raw["inversion_boxes"] = "boxes"
+    north = np.arange(ROWS)[:, None] < 8
+    column = np.searchsorted([10, 30], np.arange(COLUMNS), side="right")
+    box = np.where(north, 0, 3) + column
+    planet.yearly["cms_flux_nbe"][2020]["nbe"][4] = box
+    emission = {year: {"fire_emission": np.tile(box + 1.0, (12, 1, 1))} for year in YEARS}
+    planet.yearly["gfed5_emissions"] = emission
+    planet.yearly["grace"][2019]["ewt"][0] = 10.0 * box
+    driver = assemble(planet, tmp_path, target, raw)
+    assert np.array_equal(driver["patch"].to_numpy(), box.ravel())
+    numbers = [row * 72 + column for row in (11, 12) for column in (36, 37, 38)]
+    assert driver["patch_number"].to_numpy().tolist() == numbers
+    assert "182.5 W" in driver["patch_number"].attrs["long_name"]
+    assert np.bincount(driver["patch"]).tolist() == [80, 160, 80] * 2
+    np.testing.assert_allclose(driver["nbe"].to_numpy()[:, 12 + 4], range(6))
+    np.testing.assert_allclose(driver["fire_emission"].to_numpy()[:, 0], range(1, 7))
+    water = driver["ewt"].to_numpy()
+    np.testing.assert_allclose((water[:, 0] - water[:, 12]) + 7, 10.0 * np.arange(6), atol=1e-4)
+
+
+def test_fire_emission_may_be_of_cells_too(planet, tmp_path, target, raw):
+    values = np.random.default_rng(0).uniform(0, 2, (12, ROWS, COLUMNS))
+    values[5, 0, 0] = np.nan
+    planet.yearly["gfed5_emissions"] = {2019: {"fire_emission": values}}
+    assert "fire_emission_cell" not in assemble(planet, tmp_path, target, raw)
+    raw["products"]["gfed5_emissions"]["on_cells"] = True
+    driver = assemble(planet, tmp_path, target, raw)
+    cells = driver["fire_emission_cell"].transpose("time", "cell").to_numpy()
+    np.testing.assert_allclose(cells[:12], values.reshape(12, -1), rtol=1e-6)
+    assert np.isnan(cells[12:]).all()
+    west = np.nanmean(values[..., :20], axis=(1, 2))
+    np.testing.assert_allclose(driver["fire_emission"].to_numpy()[0, :12], west, rtol=1e-6)
+
+
 def test_water_is_an_anomaly_from_the_observed_months(planet, tmp_path, target, raw):
     planet.yearly["grace"][2020]["ewt"][6:] = np.nan
     ewt = assemble(planet, tmp_path, target, raw)["ewt"].to_numpy()

@@ -103,6 +103,42 @@ def test_years_of_products(raw: dict):
     assert list(sources.overlap_years(raw)) == list(range(2002, 2021))
 
 
+def test_observations_are_used_in_the_years_that_the_configuration_names(raw: dict):
+    raw |= {"first_year": 2001, "last_year": 2021}
+    # As the paper has it.
+    assert sources.product_years("lcspp", raw) == list(range(2010, 2022))
+    raw["products"]["lcspp"] |= {"first_year": None, "last_year": 2002}
+    assert sources.product_years("lcspp", raw) == [2001, 2002]
+    raw["products"]["cams"] = {"folder": "cams", "first_year": 2020}
+    assert sources.product_years("cams", raw) == [2020, 2021]
+    raw["products"]["flux_towers"]["last_year"] = 2003
+    assert sources.product_years("flux_towers", raw) == [2001, 2002, 2003]
+    raw["products"]["gleam"] |= {"first_year": 2005, "last_year": 2004}
+    with pytest.raises(InputError) as caught:
+        sources.check_raw(raw, "study.yaml")
+    assert caught.value.variable == "raw.products.gleam.last_year"
+    assert "raw.products.gleam.first_year = 2005" in caught.value.expected
+
+
+def test_what_becomes_of_a_product_in_the_driver_grids_it_not_again(raw: dict):
+    changes = {"lcspp": {"first_year": 2015}, "gfed5_emissions": {"on_cells": True}}
+    for product, change in changes.items():
+        before = sources.gridding_settings(product, raw)
+        raw["products"][product] |= change
+        assert sources.gridding_settings(product, raw) == before
+
+
+@pytest.mark.parametrize(
+    ("choice", "on_patches"), [("mean", False), ("index", True), ("boxes", False)]
+)
+def test_boxes_of_the_inversion_are_put_on_patches_by_index_alone(raw, choice, on_patches):
+    raw["inversion_boxes"] = choice
+    raw["products"]["cms_flux_fire"] = {"folder": "cms_flux_fire"}
+    for product in ("cms_flux_nbe", "cms_flux_fire"):
+        assert sources.gridding_settings(product, raw)["on_patches"] is on_patches
+    assert "on_patches" not in sources.gridding_settings("grace", raw)
+
+
 @pytest.mark.parametrize(
     ("changes", "roles"),
     [

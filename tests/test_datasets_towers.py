@@ -136,7 +136,7 @@ def half_hours(measured_nee: float, measured_le: float) -> list[str]:
 HALF_HOUR_HEADER = "TIMESTAMP_START,TIMESTAMP_END,LE_F_MDS_QC,NEE_VUT_REF_QC"
 
 
-def test_measured_half_hours(tmp_path):
+def test_measured_half_hours(tmp_path, caplog):
     name = "FLX_DE-Hai_FLUXNET2015_FULLSET_{}_2010-2010_1-4.csv"
     write(tmp_path, name.format("MM"), monthly(range(2010, 2011), qc_nee=1, qc_le=1))
     other = "FLX_DE-Tha_FLUXNET2015_FULLSET_MM_2010-2010_1-4.csv"
@@ -149,6 +149,10 @@ def test_measured_half_hours(tmp_path):
     assert set(towers.loc["DE-Hai", "gap_rule"]) == {"half-hourly"}
     assert towers.loc["DE-Tha", "gpp_site"].notna().all()
     assert set(towers.loc["DE-Tha", "gap_rule"]) == {"monthly"}
+    (told,) = [
+        record.getMessage() for record in caplog.records if "gap_rule" in record.getMessage()
+    ]
+    assert "of 1 sites" in told and told.endswith(": DE-Tha")
     loose = read_towers(tmp_path, PERIOD, 0.45, "half-hourly").set_index("site")
     assert loose.loc["DE-Hai", "gpp_site"].notna().all()
 

@@ -104,6 +104,8 @@ def make_simulation(driver: xr.Dataset, patches: xr.Dataset, seed: int = 2) -> x
     number = driver["patch"].to_numpy()
     data: dict[str, tuple] = {}
     for target, observable in OBSERVABLES.items():
+        if target == "fire_cell":
+            continue  # the same fires as of patches
         name = OBSERVED_VARIABLES[target]
         if name not in driver:
             values = 2 + random.standard_normal((cells, months))

@@ -219,11 +219,11 @@ def test_the_paper_study_is_planned_quickly(paper: Path) -> None:
     assert counts["attribute_predictors"] == counts["plot_attribution"] == 3
     # No climate model is named.
     assert "project_traits" not in counts
-    # Six static products; ERA5, LCSPP, LAI and GLEAM have all years. Then there are GFED5 (burned
-    # area to 2020, emissions to 2022), MODIS (from 2021), Xu et al. (to 2019), CMS-Flux (2010 to
-    # 2022) and GRACE (from 2002).
+    # Six static products; ERA5, LAI and GLEAM have all years. Then there are LCSPP (used from
+    # 2010), GFED5 (burned area to 2020, emissions to 2022), MODIS (from 2021), Xu et al. (to 2019),
+    # CMS-Flux (2010 to 2022) and GRACE (from 2002).
     assert counts["regrid_static"] == 6
-    assert counts["regrid_year"] == 4 * 23 + 20 + 22 + 3 + 19 + 13 + 22
+    assert counts["regrid_year"] == 3 * 23 + 14 + 20 + 22 + 3 + 19 + 13 + 22
     assert counts["assemble_driver"] == counts["read_towers"] == 1
     # 4.7 to 5.5 s of one core where this was written. What waits for a core does not count, but two
     # processes on shared caches take longer than one.

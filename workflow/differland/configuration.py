@@ -13,10 +13,11 @@ import jsonschema
 from differland import HOW_TRAINED
 from differland.datasets.sources import check_raw
 from differland.errors import InputError
+from differland.observables import observable_of
 from differland.schemas import finite_validator, read_mapping, read_yaml
 from differland.setups import CHANGEABLE, groups, in_experiment, of_experiment
 from differland.shipped import CONFIG, SCHEMAS
-from differland.tables import OBSERVATIONS, PREDICTOR_GROUPS
+from differland.tables import OBSERVATIONS, PREDICTOR_GROUPS, observation_row
 from differland.values import read_value
 
 SCHEMA = SCHEMAS / "config.schema.yaml"
@@ -375,9 +376,29 @@ def _check_observations(config: Configuration, source: str) -> None:
         ):
             expected = f"{_one_of(observation, OBSERVATIONS)} (null leaves the term out)"
             raise InputError(source, f"loss.{term}.observation", expected, observation)
+        if observation:
+            _check_support(config, source, term, observation)
     if not any(term.get("observation") and term["weight"] for term in config["loss"].values()):
         expected = "a term with an observation and a weight above 0, to learn from"
         raise InputError(source, "loss", expected, "none")
+
+
+def _check_support(config: Configuration, source: str, term: str, observation: str) -> None:
+    """Refuse observations of patches for cells, of cells for patches, and of cells in vain."""
+    place = f"loss.{term}.observation"
+    of_patches = observable_of(term).support == "patch"
+    if (observation_row(observation).group == "patch") != of_patches:
+        kind, other = ("patches", "cells") if of_patches else ("cells", "patches")
+        raise InputError(source, place, f"an observation of {kind}", f"{observation}, of {other}")
+    emissions = config["raw"]["products"]["gfed5_emissions"]
+    on_cells = emissions is not None and emissions["on_cells"]
+    if observation == "fire_emission_cell" and config["driver"]["source"] == "raw" and not on_cells:
+        expected = (
+            "raw.products.gfed5_emissions with on_cells: true, which gives fire_emission_cell"
+        )
+        raise InputError(
+            source, place, expected, "null" if emissions is None else "on_cells: false"
+        )
 
 
 def _check_ensemble(config: Configuration, source: str) -> None:

@@ -16,7 +16,7 @@ from differland.datasets.fields import Field, check_months, is_annual
 from differland.esmf import EsmfBand, EsmfRegridder
 from differland.grid import STUDY_GRID, Grid
 from differland.regrid import Band, Regridder
-from differland.tables import FORCING, INTERMEDIATES, OBSERVATIONS, PREDICTORS, Variable
+from differland.tables import FORCING, INTERMEDIATES, PREDICTORS, Variable, observation_row
 
 logger = logging.getLogger(__name__)
 
@@ -223,8 +223,7 @@ def _put(
 
 def table_row(name: str) -> Variable:
     """Facts of a gridded variable; those of ``lai_copernicus`` are those of ``lai``."""
-    for table in (PREDICTORS, FORCING, OBSERVATIONS, INTERMEDIATES):
+    for table in (PREDICTORS, FORCING, INTERMEDIATES):
         if name in table:
             return table[name]
-    stem = max((row for row in OBSERVATIONS if name.startswith(f"{row}_")), key=len)
-    return OBSERVATIONS[stem]
+    return observation_row(name)

@@ -235,8 +235,8 @@ def land_model_files(wildcards):
 
 
 def product_settings(wildcards):
-    """The choices that the configuration makes for a product."""
-    return RAW["products"][wildcards.product]
+    """The choices that decide what the gridded files of a product hold."""
+    return sources.gridding_settings(wildcards.product, RAW)
 
 
 def window():

@@ -14,7 +14,10 @@ GRIDDED = [
         for year in years
     ),
 ]
-WITH_TOWERS = RAW["products"]["flux_towers"] is not None
+TOWER_YEARS = (
+    sources.product_years("flux_towers", RAW) if RAW["products"]["flux_towers"] else []
+)
+WITH_TOWERS = bool(TOWER_YEARS)
 
 # Weights of ESMF take much more memory than those of the exact operator.
 REGRIDDING = (
@@ -146,7 +149,7 @@ rule read_towers:
             str(sources.product_folder("flux_towers", RAW)) if WITH_TOWERS else None
         ),
         settings=RAW["products"]["flux_towers"],
-        years=[RAW["first_year"], RAW["last_year"]],
+        years=[min(TOWER_YEARS), max(TOWER_YEARS)] if WITH_TOWERS else None,
     message:
         "Reading flux towers"
     script:

@@ -177,7 +177,9 @@ def tabulate(
                 f"{native} ({facts.units})" for native, facts in product.variables.items()
             ),
             "choices": "; ".join(
-                f"{key}: {value}" for key, value in settings[name].items() if key != "folder"
+                f"{key}: {value}"
+                for key, value in settings[name].items()
+                if key not in ("folder", "first_year", "last_year")
             ),
             "configuration key": f"raw.products.{name}",
         }

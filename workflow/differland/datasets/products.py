@@ -43,7 +43,7 @@ from differland.errors import InputError
 from differland.grid import Grid
 
 Settings = Mapping[str, Any]
-"""Of a product, from the configuration (``raw.products``)."""
+"""Of a product, from the configuration: :func:`differland.datasets.sources.gridding_settings`."""
 
 Fields = dict[str, Iterable[Field]]
 
@@ -257,6 +257,7 @@ _YEARLY: Mapping[str, Callable[[Sources, Settings, Path, Path | None], Fields]] 
             next(iter(sources.values())),
             settings["release"],
             zero_is_missing=settings["zero_is_missing"],
+            on_patches=settings["on_patches"],
         )
     },
     "grace": lambda sources, settings, *_: {
@@ -271,6 +272,6 @@ _YEARLY: Mapping[str, Callable[[Sources, Settings, Path, Path | None], Fields]] 
     },
     "glab_vod": lambda sources, settings, *_: {"vod": read_glab_vod(sources["vod"])},
     "cms_flux_fire": lambda sources, settings, *_: {
-        "fire_emission_cms": read_cms_flux_fire(sources["fire"])
+        "fire_emission_cms": read_cms_flux_fire(sources["fire"], on_patches=settings["on_patches"])
     },
 }

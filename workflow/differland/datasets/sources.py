@@ -12,6 +12,15 @@ from differland.errors import InputError
 Raw = Mapping[str, Any]
 Sources = dict[str, list[Path]]
 
+USED_YEARS = ("first_year", "last_year")
+"""Choices that tell which years of a product are used."""
+
+OF_THE_DRIVER = frozenset({*USED_YEARS, "on_cells"})
+"""Choices of what becomes of a product in the driver, whatever its gridded files hold."""
+
+OF_BOXES = frozenset({"cms_flux_nbe", "cms_flux_fire"})
+"""Products on the boxes of the inversion CMS-Flux."""
+
 LAND_COVER = "mcd12c1"
 BURNED_AREA, BURNED_AREA_EXTENSION = "gfed5_burned_area", "mcd64cmq"
 
@@ -34,17 +43,25 @@ def products_of_kind(raw: Raw, kind: str) -> list[str]:
 def product_years(name: str, raw: Raw) -> list[int]:
     """Years of the study that a yearly product has values of.
 
-    Burned area is that of GFED5 up to the last year that the configuration takes from it, and that
-    of MODIS afterwards.
+    They are those of the catalogue, unless the configuration says from or up to which one the
+    product is used. Burned area is that of GFED5 up to the last year that the configuration takes
+    from it, and that of MODIS afterwards.
     """
-    product = read_catalogue()[name]
-    first = product.first_year or 0
-    last = product.last_year or raw["last_year"]
-    if name == BURNED_AREA:
-        last = raw["products"][name]["last_year"]
+    product, settings = read_catalogue()[name], raw["products"][name]
+    first = settings.get("first_year") or product.first_year or 0
+    last = settings.get("last_year") or product.last_year or raw["last_year"]
     if name == BURNED_AREA_EXTENSION:
         first = raw["products"][BURNED_AREA]["last_year"] + 1
     return [year for year in study_years(raw) if first <= year <= last]
+
+
+def gridding_settings(name: str, raw: Raw) -> dict[str, Any]:
+    """Choices that decide what the gridded files of a product hold."""
+    chosen = raw["products"][name].items()
+    settings = {key: value for key, value in chosen if key not in OF_THE_DRIVER}
+    if name in OF_BOXES:
+        settings["on_patches"] = raw["inversion_boxes"] == "index"
+    return settings
 
 
 def overlap_years(raw: Raw) -> range:
@@ -166,12 +183,18 @@ def check_raw(raw: Raw, source: str) -> None:
     Raises
     ------
     InputError
-        The years run backwards, the window is empty or more than the globe, a burned area or a
-        calibration has no years, or patterns are given for what is no product or role.
+        The years of the study or of a product run backwards, the window is empty or more than the
+        globe, a burned area or a calibration has no years, or patterns are given for what is no
+        product or role.
     """
     if raw["last_year"] < raw["first_year"]:
         expected = f"a year from raw.first_year = {raw['first_year']} on"
         raise InputError(source, "raw.last_year", expected, str(raw["last_year"]))
+    for name, settings in raw["products"].items():
+        first, last = ((settings or {}).get(key) for key in USED_YEARS)
+        if first is not None and last is not None and last < first:
+            expected = f"a year from raw.products.{name}.first_year = {first} on, or null"
+            raise InputError(source, f"raw.products.{name}.last_year", expected, str(last))
     window = raw["window"]
     if not window["south"] < window["north"]:
         expected = f"more than raw.window.south = {window['south']}"

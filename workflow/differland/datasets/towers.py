@@ -19,7 +19,7 @@ import pandas as pd
 import xarray as xr
 
 from differland.datasets import ozflux
-from differland.datasets.archives import BROKEN, Source, list_files, log_unread
+from differland.datasets.archives import BROKEN, NAMED, Source, list_files, log_unread
 from differland.datasets.fields import check_range
 from differland.datasets.land_cover import read_classes
 from differland.errors import InputError
@@ -262,6 +262,8 @@ def read_towers(
     table = pd.concat([fluxes for _, fluxes in tables]).reset_index(names="month")
     table = table.drop_duplicates(["site", "month"], keep="last")
     table = table[table["month"].isin(months) & table[list(FLUXES)].notna().any(axis=1)]
+    if gap_rule == "half-hourly":
+        _tell_uncounted(table)
     columns = ["site", "month", *FLUXES, "network", "gap_rule"]
     return table[columns].sort_values(["site", "month"], ignore_index=True)
 
@@ -609,6 +611,18 @@ def _read_monthly(file: TowerFile, latent_heat: LatentHeat) -> tuple[pd.DataFram
     )
     _check_fluxes(file, fluxes, columns)
     return fluxes, table[[NEE_QUALITY, LATENT_HEAT_QUALITY]]
+
+
+def _tell_uncounted(table: pd.DataFrame) -> None:
+    """Name the sites with months of which nothing but the quality of monthly files is known."""
+    sites = sorted(table.loc[table["gap_rule"] == "monthly", "site"].unique())
+    if sites:
+        words = (
+            "gap_rule half-hourly: no files of half-hours or hours beside monthly ones of %d sites,"
+        )
+        words += " whose own share of gaps holds: %s"
+        shown = ", ".join(sites[:NAMED]) + (", ..." if len(sites) > NAMED else "")
+        logger.warning(words, len(sites), shown)
 
 
 def _check_fluxes(file: TowerFile, fluxes: pd.DataFrame, names: Iterable[str] = FLUXES) -> None:
