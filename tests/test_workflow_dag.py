@@ -715,8 +715,8 @@ def test_every_job_left_a_log_and_a_benchmark(study: tuple[Path, Run]) -> None:
 
 
 TOPICS = [
-    *("quality", "skill", "partition", "traits", "attribution", "parameters", "projection"),
-    *("carbon_cycle", "experiments", "recovery"),
+    *("quality", "towers", "skill", "partition", "traits", "attribution", "parameters"),
+    *("projection", "carbon_cycle", "experiments", "recovery"),
 ]
 
 

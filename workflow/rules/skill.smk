@@ -4,10 +4,8 @@
 from differland.observables import OBSERVABLES
 
 TARGETS_IN_TIME = [name for name in TARGETS if OBSERVABLES[name].resolution != "static"]
-TARGETS_AT_TOWERS = [name for name in TARGETS if OBSERVABLES[name].support == "site"]
 
 # Least cover of a tower's plant type in its cell: that of the targets, and others that a driver may hold.
-TOWERS = RAW["products"]["flux_towers"] or {}
 REPRESENTATIVENESS = {
     "raw": TOWERS.get("representativeness"),
     "published": 0.25,
@@ -24,12 +22,6 @@ TOWER_VARIABLES = [
     ]
     for weight in ["", "_weight"]
 ]
-# What each site observed: only the files of the networks tell.
-SITE_FLUXES = (
-    "<results>/gridded/towers.csv"
-    if config["driver"]["source"] == "raw" and WITH_TOWERS
-    else []
-)
 
 
 rule skill:
@@ -63,9 +55,6 @@ rule skill:
             ],
         ),
         expand("<results>/figures/final/{setup}/sites", setup=REFERENCE),
-        ["<results>/tables/sites.csv", "<results>/figures/site_map.png"]
-        if TARGETS_AT_TOWERS
-        else [],
     message:
         "Target {rule}"
 
@@ -143,77 +132,6 @@ rule plot_fits:
         "Drawing the fit of {wildcards.setup} to observations, stage {wildcards.stage}"
     script:
         "../../scripts/plot_fits.py"
-
-
-rule tabulate_sites:
-    input:
-        library("analysis/site_table.py", "datasets/towers.py", "patches.py"),
-        driver="<results>/driver/driver.nc",
-        patches="<results>/driver/patches.nc",
-        fluxes=SITE_FLUXES,
-        sites="<results>/gridded/sites.csv" if SITE_FLUXES else [],
-        cover="<results>/gridded/mcd12c1.nc" if SITE_FLUXES else [],
-    output:
-        table=report(
-            "<results>/tables/sites.csv",
-            caption="../report/sites.rst",
-            category="11 Driver",
-            labels={
-                "content": "table: sites of flux towers",
-            },
-        ),
-    log:
-        "<logs>/tabulate_sites.log",
-    benchmark:
-        "<benchmarks>/tabulate_sites.tsv"
-    conda:
-        "../../envs/regrid.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("tabulate_sites"),
-        runtime=runtime("tabulate_sites"),
-    params:
-        window=RAW["window"],
-        towers=TOWERS,
-        settings={
-            "seeds": SEEDS,
-            "development_fraction": config["patches"]["development_fraction"],
-            "variables": {target: OBSERVED[target] for target in TARGETS_AT_TOWERS},
-        },
-    message:
-        "Listing the sites of flux towers"
-    script:
-        "../../scripts/tabulate_sites.py"
-
-
-rule plot_site_map:
-    input:
-        library("figures/sites.py", "figures/maps.py", "figures/style.py"),
-        sites="<results>/tables/sites.csv",
-    output:
-        png=report(
-            "<results>/figures/site_map.png",
-            caption="../report/site_map.rst",
-            category="11 Driver",
-            labels={
-                "content": "map of flux towers",
-            },
-        ),
-        pdf="<results>/figures/site_map.pdf",
-    log:
-        "<logs>/plot_site_map.log",
-    benchmark:
-        "<benchmarks>/plot_site_map.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_site_map"),
-        runtime=runtime("plot_site_map"),
-    message:
-        "Drawing where the flux towers are"
-    script:
-        "../../scripts/plot_site_map.py"
 
 
 rule plot_sites:

@@ -231,7 +231,7 @@ def draw_site_map(sites: pd.DataFrame) -> Figure:
     handles = []
     for kind in [*style.PLANT_TYPES, ""]:
         here = used[used["plant_type"] == kind]
-        colour = style.PLANT_TYPES[kind][1] if kind else style.LIGHT_GREY
+        colour = style.PLANT_TYPES[kind][1] if kind else "white"
         for split, marker in SPLIT_MARKERS.items():
             shown = here[here["split"] == split]
             axes.scatter(
