@@ -482,6 +482,37 @@ def test_an_overlay_leaves_out_what_it_empties(paper: Path) -> None:
     assert not left_out & set(counts)
 
 
+REGION = """
+study: region
+raw:
+  folder: data/planet/raw
+  window: {south: 42, north: 66, west: 70, east: 90}
+  first_year: 2018
+  last_year: 2021
+  products:
+    mcd64cmq: {first_overlap_year: 2018}
+    canopy_height: null
+    xu_biomass: null
+    lcspp: null
+    cms_flux_nbe: null
+    flux_towers: null
+setups: [PFT, CLIM, PFT+CLIM]
+patches: {minimum_cells: 1, slots: null}
+analysis: {reference_setup: PFT+CLIM, groups: [PFT, CLIM]}
+"""
+
+
+def test_a_region_without_five_products_is_planned_without_their_jobs(paper: Path) -> None:
+    (paper / "region.yaml").write_text(REGION, encoding="utf-8")
+    result = snakemake(paper, "--dry-run", "--configfile", "region.yaml")
+    counts = jobs(result)
+    assert counts["all"] == counts["assemble_driver"] == counts["summarise_study"] == 1
+    # Five products of every year, one of none and five that do not change.
+    assert (counts["regrid_static"], "read_towers" in counts) == (5, False)
+    gone = {"canopy_height", "xu_biomass", "lcspp", "cms_flux_nbe", "towers"}
+    assert not re.findall(rf"gridded/(?:{'|'.join(gone)})\b", result.stdout)
+
+
 def test_the_demo_has_every_rule_but_those_of_other_drivers(paper: Path) -> None:
     configuration = str(REPOSITORY / "config/demo.yaml")
     result = snakemake(paper, "--configfile", configuration, "--rulegraph", "mermaid-js")

@@ -94,6 +94,8 @@ def assemble_driver(
     """
     for product, paths in unread_files(raw).items():
         log_unread(f"raw.products.{product}", paths)
+    if unused := [name for name, settings in raw["products"].items() if settings is None]:
+        logger.info("products that are null and not used: %s", ", ".join(unused))
     months = pd.period_range(f"{raw['first_year']}-01", f"{raw['last_year']}-12", freq="M")
     static = _read_static(files.static, target)
     forcing = _forcing_files(files.yearly)

@@ -22,6 +22,7 @@ from itables.utils import find_package_file
 
 import differland
 from differland.analysis.skill import mean_and_spread
+from differland.datasets.catalogue import read_catalogue
 from differland.figures import style
 from differland.setups import groups
 
@@ -254,7 +255,8 @@ def missing_parts(study: Study) -> list[tuple[str, str]]:
     if config["driver"]["source"] == "raw":
         for product, choices in config["raw"]["products"].items():
             if choices is None:
-                found.append((f"product {product}", f"raw.products.{product} is null"))
+                gives = ", ".join(read_catalogue()[product].gives)
+                found.append((f"product {product}: {gives}", f"raw.products.{product} is null"))
     for key in ("plant_type_setup", "environment_setup"):
         if analysis[key] not in study.compared:
             found.append(
