@@ -15,7 +15,7 @@ def compare_sites(
 ) -> None:
     """Compare the ensemble mean with the flux towers."""
     tables = sites.compare_sites(
-        read_netcdf(driver, names=variables),
+        read_netcdf(driver, names=["patch", *variables]),
         read_netcdf(patches),
         read_netcdf(simulation, names=["gpp", "reco", "et"]),
         towers=towers,

@@ -312,7 +312,8 @@ class TestSiteMap:
         assert "not used (1)" in words and "GRA" not in words
 
     def test_no_site_is_told(self) -> None:
-        assert "no flux tower" in assert_readable(sites.draw_site_map(self.SITES.iloc[:0]))
+        nothing = self.SITES.iloc[:0].astype(object)
+        assert "no flux tower" in assert_readable(sites.draw_site_map(nothing))
 
 
 class TestBiomassYears:

@@ -151,6 +151,18 @@ def test_a_product_that_is_not_used_is_missing_with_its_variables(study, product
     assert missing[f"product {product}: {variables}"] == f"raw.products.{product} is null"
 
 
+def test_no_inversion_is_no_comparison_and_told(study):
+    def told():
+        missing = dict(reporting.missing_parts(study))
+        return [why for part, why in missing.items() if part.startswith("net biosphere exchange")]
+
+    assert told() == ["the driver has no inversion (nbe, nbe_cams)"]
+    study.driver["nbe_cams"] = ("cell", np.zeros(12))
+    assert told() == []
+    study.config["carbon_cycle"]["compare"] = False
+    assert told() == ["carbon_cycle.compare is false"]
+
+
 def test_numbers_of_the_summary(study):
     numbers = {title: table for title, _, table in reporting.main_numbers(study)}
     skill = numbers["Skill on held-out patches"]

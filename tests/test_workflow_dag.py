@@ -509,6 +509,7 @@ def test_a_region_without_five_products_is_planned_without_their_jobs(paper: Pat
     assert counts["all"] == counts["assemble_driver"] == counts["summarise_study"] == 1
     # Five products of every year, one of none and five that do not change.
     assert (counts["regrid_static"], "read_towers" in counts) == (5, False)
+    assert not {"find_common_cells", "tabulate_sites", "compare_sites"} & set(counts)
     gone = {"canopy_height", "xu_biomass", "lcspp", "cms_flux_nbe", "towers"}
     assert not re.findall(rf"gridded/(?:{'|'.join(gone)})\b", result.stdout)
 

@@ -273,6 +273,15 @@ def missing_parts(study: Study) -> list[tuple[str, str]]:
                 found.append((f"predictor {name}", "the driver has no such variable"))
     if not config["projection"]["models"]:
         found.append(("projected traits (Fig. S2)", "projection.models is empty"))
+    exchange = "net biosphere exchange against inversions and land models (Fig. S8-S12, Table S6)"
+    inversions = [config["loss"]["nbe"]["observation"], *config["carbon_cycle"]["inversions"]]
+    if not config["carbon_cycle"]["compare"]:
+        found.append((exchange, "carbon_cycle.compare is false"))
+    elif inversions[0] is None:
+        found.append((exchange, "loss.nbe.observation is null"))
+    elif not variables.intersection(inversions):
+        lacking = ", ".join(dict.fromkeys(inversions))
+        found.append((exchange, f"the driver has no inversion ({lacking})"))
     if not config["carbon_cycle"]["trendy"]["models"]:
         found.append(
             ("land models in the carbon cycle (Table S6)", "carbon_cycle.trendy.models is empty")

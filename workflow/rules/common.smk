@@ -244,6 +244,13 @@ def product_settings(wildcards):
     return RAW["products"][wildcards.product]
 
 
+def may_have(variable):
+    """Whether the driver may have a variable: of raw products this is known before there is a driver."""
+    return config["driver"]["source"] != "raw" or variable in sources.given_variables(
+        RAW
+    )
+
+
 def window():
     """Where the study is, and how fields get there."""
     return {key: RAW[key] for key in ["window", "method", "minimum_coverage"]}

@@ -2,7 +2,9 @@
 
 from differland.observables import OBSERVABLES
 
-TARGETS_AT_TOWERS = [name for name in TARGETS if OBSERVABLES[name].support == "site"]
+TARGETS_AT_TOWERS = [
+    name for name in TARGETS if OBSERVABLES[name].support == "site" and may_have(name)
+]
 TOWERS = RAW["products"]["flux_towers"] or {}
 # What each site observed: only the files of the networks tell.
 SITE_FLUXES = (

@@ -47,6 +47,18 @@ def product_years(name: str, raw: Raw) -> list[int]:
     return [year for year in study_years(raw) if first <= year <= last]
 
 
+def given_variables(raw: Raw) -> set[str]:
+    """Variables of the driver that the products of a study give, or part of them."""
+    catalogue = read_catalogue()
+    return {
+        variable
+        for name, settings in raw["products"].items()
+        if settings is not None
+        if catalogue[name].kind != "yearly" or product_years(name, raw)
+        for variable in catalogue[name].gives
+    }
+
+
 def overlap_years(raw: Raw) -> range:
     """Years in which burned area of MODIS is calibrated to that of GFED5."""
     products = raw["products"]

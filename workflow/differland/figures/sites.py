@@ -222,7 +222,7 @@ def draw_site_map(sites: pd.DataFrame) -> Figure:
         not used are crosses.
     """
     used = sites[sites["used"]]
-    placed = sites[np.isfinite(sites["latitude"]) & sites["cell"].notna()]
+    placed = sites[sites["cell"].notna()]
     window = maps.window_of(placed["latitude"].to_numpy(), placed["longitude"].to_numpy())
     figure, (axes,) = maps.figure_of_maps(window)
     if used.empty:
