@@ -250,7 +250,7 @@ def missing_parts(study: Study) -> list[tuple[str, str]]:
         observation = settings.get("observation", "")
         if observation is None and term != "vod":
             found.append((style.symbol(term), f"loss.{term}.observation is null"))
-        elif observation and observation not in variables:
+        elif observation and observation not in variables and term != "nbe_annual":
             found.append((style.symbol(term), f"the driver has no variable {observation}"))
     if config["driver"]["source"] == "raw":
         for product, choices in config["raw"]["products"].items():

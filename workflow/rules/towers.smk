@@ -2,9 +2,7 @@
 
 from differland.observables import OBSERVABLES
 
-TARGETS_AT_TOWERS = [
-    name for name in TARGETS if OBSERVABLES[name].support == "site" and may_have(name)
-]
+TARGETS_AT_TOWERS = [name for name in TARGETS if OBSERVABLES[name].support == "site"]
 TOWERS = RAW["products"]["flux_towers"] or {}
 # What each site observed: only the files of the networks tell.
 SITE_FLUXES = (
