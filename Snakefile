@@ -47,6 +47,7 @@ wildcard_constraints:
 include: "workflow/rules/raw.smk"
 include: "workflow/rules/driver.smk"
 include: "workflow/rules/quality.smk"
+include: "workflow/rules/towers.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/apply.smk"
@@ -85,6 +86,7 @@ rule all:
     input:
         rules.driver.input,
         rules.quality.input,
+        rules.towers.input,
         rules.ensembles.input,
         rules.evaluation.input,
         rules.applied.input,

@@ -188,6 +188,18 @@ def test_setups_are_the_published_ones(config: dict[str, Any]) -> None:
         ({"apply": {"ab": 3}}, "apply.ab", "Path of a driver file", "3"),
         ({"predictors": {"AGE": []}}, "predictors.AGE", "at least one predictor", "none"),
         (
+            {"raw": {"products": {"canopy_height": None}}},
+            "raw.products.canopy_height",
+            "settings, since setup AGE needs canopy_height",
+            "null",
+        ),
+        (
+            {"raw": {"products": {"hwsd": None}}, "setups": ["CLIM", "PFT+SOIL"]},
+            "raw.products.hwsd",
+            "since setup PFT+SOIL needs bulk_density, sand, silt, clay, gravel",
+            "null",
+        ),
+        (
             {"predictors": {"AGE": ["forest_aeg"]}},
             "predictors.AGE",
             "did you mean forest_age?",

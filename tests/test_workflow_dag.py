@@ -485,6 +485,45 @@ def test_an_overlay_leaves_out_what_it_empties(paper: Path) -> None:
     assert not left_out & set(counts)
 
 
+REGION = """
+study: region
+raw:
+  folder: data/planet/raw
+  window: {south: 42, north: 66, west: 70, east: 90}
+  first_year: 2018
+  last_year: 2021
+  products:
+    mcd64cmq: {first_overlap_year: 2018}
+    canopy_height: null
+    xu_biomass: null
+    lcspp: null
+    cms_flux_nbe: null
+    flux_towers: null
+setups: [PFT, CLIM, PFT+CLIM]
+patches: {minimum_cells: 1, slots: null}
+analysis: {reference_setup: PFT+CLIM, groups: [PFT, CLIM]}
+"""
+
+
+def test_a_region_without_five_products_has_neither_their_files_nor_their_figures(
+    paper: Path,
+) -> None:
+    (paper / "region.yaml").write_text(REGION, encoding="utf-8")
+    result = snakemake(paper, "--summary", "--configfile", "region.yaml")
+    assert result.returncode == 0, result.stdout + result.stderr
+    rows = [line.split("\t") for line in result.stdout.splitlines() if line.startswith("results/")]
+    files = {row[0].removeprefix("results/region/") for row in rows}
+    assert {"driver/assembled.nc", "report/summary.html"} <= files
+    gridded = {name.split("/")[1] for name in files if name.startswith("gridded/")}
+    assert {"mcd12c1.nc", "modis_lai"} <= gridded
+    assert not gridded & {"canopy_height.nc", "xu_biomass", "lcspp", "cms_flux_nbe", "towers.csv"}
+    # Figures and comparisons that could but say that nothing is observed.
+    fits = re.findall(r"figures/develop/PFT\+CLIM/fit/(\w+)\.png", " ".join(files))
+    assert set(fits) == {"lai", "et", "soc", "fire", "ewt"}
+    left_out = {"find_common_cells", "tabulate_sites", "compare_sites", "compare_biomass"}
+    assert not left_out & {row[2] for row in rows}
+
+
 def test_the_demo_has_every_rule_but_those_of_other_drivers(paper: Path) -> None:
     configuration = str(REPOSITORY / "config/demo.yaml")
     result = snakemake(paper, "--configfile", configuration, "--rulegraph", "mermaid-js")
@@ -760,8 +799,8 @@ def test_every_job_left_a_log_and_a_benchmark(study: tuple[Path, Run]) -> None:
 
 
 TOPICS = [
-    *("quality", "skill", "partition", "traits", "attribution", "parameters", "projection"),
-    *("carbon_cycle", "experiments", "recovery"),
+    *("quality", "towers", "skill", "partition", "traits", "attribution", "parameters"),
+    *("projection", "carbon_cycle", "experiments", "recovery"),
 ]
 
 

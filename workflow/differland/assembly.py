@@ -21,7 +21,6 @@ from differland.datasets.inversion import BOX_GRID
 from differland.datasets.land_cover import vegetated_land
 from differland.datasets.sources import unread_files
 from differland.datasets.towers import (
-    FLUXES,
     leave_out_unplaced,
     put_on_cells,
     representative_sites,
@@ -100,6 +99,8 @@ def assemble_driver(
     """
     for product, paths in unread_files(raw).items():
         log_unread(f"raw.products.{product}", paths)
+    if unused := [name for name, settings in raw["products"].items() if settings is None]:
+        logger.info("products that are null and not used: %s", ", ".join(unused))
     months = pd.period_range(f"{raw['first_year']}-01", f"{raw['last_year']}-12", freq="M")
     static = _read_static(files.static, target)
     forcing = _forcing_files(files.yearly)
@@ -261,6 +262,7 @@ class _Towers:
         self.table = leave_out_unplaced(table, self.sites)
         self.cover = {name: static[name] for name in PREDICTOR_GROUPS["PFT"]}
         self.domain = domain
+        self.weight = settings["weight"]
         self.thresholds = {
             "": settings["representativeness"],
             **{f"_{100 * share:g}percent": share for share in settings["representativeness_tests"]},
@@ -274,21 +276,22 @@ class _Towers:
         return names
 
     def observations(self) -> Iterator[tuple[str, np.ndarray]]:
-        """Fluxes by name, shape (cell, time), for each threshold of representativeness."""
+        """Fluxes and their weights by name, shape (cell, time), for each threshold."""
         for suffix, threshold in self.thresholds.items():
             dataset, cell = self._on_cells(threshold)
             logger.info("towers with a cover of at least %g: %d cells", threshold, cell.size)
-            for name in FLUXES:
+            for name, variable in dataset.data_vars.items():
+                flux = str(name).removesuffix("_weight")
                 values = np.full(self.domain.shape, np.nan)
-                values[cell] = dataset[name].to_numpy()
-                yield f"{name}{suffix}", values
+                values[cell] = variable.to_numpy()
+                yield f"{flux}{suffix}{str(name).removeprefix(flux)}", values
 
     def _on_cells(self, threshold: float) -> tuple[xr.Dataset, np.ndarray]:
         """Fluxes of the representative sites in cells of the driver, and the cells' positions."""
         domain = self.domain
         sites = representative_sites(self.sites, self.cover, threshold, domain.target)
         representative = self.table[self.table["site"].isin(sites.index)]
-        dataset = put_on_cells(representative, sites, domain.months, domain.target)
+        dataset = put_on_cells(representative, sites, domain.months, domain.target, self.weight)
         position = np.full(domain.target.shape, -1)
         position[domain.kept] = np.arange(domain.shape[0])
         cell = position[dataset["row"].to_numpy(), dataset["column"].to_numpy()]

@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema
 
 from differland import HOW_TRAINED
+from differland.datasets.catalogue import read_catalogue
 from differland.datasets.sources import check_raw
 from differland.errors import InputError
 from differland.observables import observable_of
@@ -61,6 +62,7 @@ def check_configuration(config: Configuration, source: str = "configuration") ->
     _check_spin_up(config, source)
     _check_setups(config, source)
     _check_predictors(config, source)
+    _check_products(config, source)
     _check_observations(config, source)
     _check_ensemble(config, source)
     _check_analysis(config, source)
@@ -366,6 +368,23 @@ def _check_predictors(config: Configuration, source: str) -> None:
                 raise InputError(
                     source, f"predictors.{group}", _one_of(name, PREDICTOR_GROUPS[group]), name
                 )
+
+
+def _check_products(config: Configuration, source: str) -> None:
+    """Refuse setups that need predictors of products that are not used."""
+    if config["driver"]["source"] != "raw":
+        return
+    for product, settings in config["raw"]["products"].items():
+        gives = read_catalogue()[product].gives if settings is None else ()
+        for setup in config["setups"] if gives else ():
+            for group in groups(setup):
+                names = [name for name in config["predictors"].get(group, []) if name in gives]
+                if names:
+                    expected = (
+                        f"settings, since setup {setup} needs {', '.join(names)} (or setups "
+                        f"without {group}, or predictors.{group} without what is missing)"
+                    )
+                    raise InputError(source, f"raw.products.{product}", expected, "null")
 
 
 def _check_observations(config: Configuration, source: str) -> None:

@@ -13,6 +13,7 @@ import xarray as xr
 from tqdm import tqdm
 
 from differland.datasets.fields import Field, check_months, is_annual
+from differland.driver import WEIGHT
 from differland.esmf import EsmfBand, EsmfRegridder
 from differland.grid import STUDY_GRID, Grid
 from differland.regrid import Band, Regridder
@@ -222,7 +223,9 @@ def _put(
 
 
 def table_row(name: str) -> Variable:
-    """Facts of a gridded variable; those of ``lai_copernicus`` are those of ``lai``."""
+    """Facts of a gridded variable or a weight; those of ``lai_copernicus`` are those of ``lai``."""
+    if name.endswith("_weight"):
+        return WEIGHT
     for table in (PREDICTORS, FORCING, INTERMEDIATES):
         if name in table:
             return table[name]

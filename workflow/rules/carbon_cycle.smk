@@ -6,9 +6,13 @@ LAND_MODELS = {
     model: f"{RESULTS}/gridded/trendy/{model}.nc" for model in TRENDY["models"]
 }
 
-# The assimilated inversion comes first: it is the reference.
+# The assimilated inversion comes first: it is the reference, or else the first of the others.
 ASSIMILATED = OBSERVED.get("nbe") if CARBON["compare"] else None
-INVERSIONS = {ASSIMILATED: ASSIMILATED, **CARBON["inversions"]} if ASSIMILATED else {}
+INVERSIONS = {
+    variable: name
+    for variable, name in {ASSIMILATED: ASSIMILATED, **CARBON["inversions"]}.items()
+    if ASSIMILATED and may_have(variable)
+}
 CARBON_FIGURES = [
     "seasonal_cycle",
     "anomalies",

@@ -25,7 +25,6 @@ if (
 STAGES = ["develop", "final"]
 SEEDS = configuration.seeds(config)
 OBSERVED = configuration.observed_variables(config)
-TARGETS = list(OBSERVED)
 # Members of experiments, as PFT+CLIM@no_towers, are trained for their skill.
 EXPERIMENTS = configuration.experiment_setups(config)
 TRAINED = [
@@ -50,6 +49,16 @@ PARTITIONED = configuration.subsets(config["analysis"]["groups"])
 SIZE = planning.study_size(config, Path(RESULTS, "driver", "driver.nc"))
 
 RAW = config["raw"]
+GIVEN = sources.given_variables(RAW)
+
+
+def may_have(variable):
+    """Whether the driver may have a variable: of raw products this is known before there is a driver."""
+    return config["driver"]["source"] != "raw" or variable in GIVEN
+
+
+# Of others all that could be shown is that they are missing, which the summary says.
+TARGETS = [target for target, variable in OBSERVED.items() if may_have(variable)]
 PROJECTION = config["projection"]
 CLIMATE_PERIODS = {
     name: list(range(first, last + 1))

@@ -13,7 +13,10 @@ TABLES = {
         else {}
     ),
     **(
-        {"site_skills": f"analysis/develop/{REFERENCE}/site_skills.csv"}
+        {
+            "sites": "tables/sites.csv",
+            "site_skills": f"analysis/develop/{REFERENCE}/site_skills.csv",
+        }
         if TARGETS_AT_TOWERS
         else {}
     ),

@@ -4,10 +4,8 @@
 from differland.observables import OBSERVABLES
 
 TARGETS_IN_TIME = [name for name in TARGETS if OBSERVABLES[name].resolution != "static"]
-TARGETS_AT_TOWERS = [name for name in TARGETS if OBSERVABLES[name].support == "site"]
 
 # Least cover of a tower's plant type in its cell: that of the targets, and others that a driver may hold.
-TOWERS = RAW["products"]["flux_towers"] or {}
 REPRESENTATIVENESS = {
     "raw": TOWERS.get("representativeness"),
     "published": 0.25,
@@ -138,6 +136,8 @@ rule plot_sites:
     input:
         driver="<results>/driver/driver.nc",
         simulation="<results>/evaluation/{stage}/{setup}/simulation.nc",
+        sites="<results>/tables/sites.csv" if SITE_FLUXES else [],
+        fluxes=SITE_FLUXES,
     output:
         pages=report(
             directory("<results>/figures/{stage}/{setup}/sites"),
@@ -348,6 +348,8 @@ rule compare_sites:
         driver="<results>/driver/driver.nc",
         patches="<results>/driver/patches.nc",
         simulation="<results>/evaluation/{stage}/{setup}/simulation.nc",
+        sites="<results>/tables/sites.csv" if SITE_FLUXES else [],
+        fluxes=SITE_FLUXES,
     output:
         means="<results>/analysis/{stage}/{setup}/site_means.csv",
         skills=report(

@@ -84,6 +84,17 @@ def read_site_name(source: Source) -> str:
     return name
 
 
+def read_site_title(source: Source) -> str:
+    """Name in full of the site of a file; empty if it does not tell.
+
+    Raises
+    ------
+    InputError
+        The file breaks off.
+    """
+    return _global_attributes(source).get("site_name", "")
+
+
 def read_site_location(source: Source) -> tuple[float, float]:
     """Latitude and longitude of the site of a file, degrees north and east.
 

@@ -22,6 +22,9 @@ OF_BOXES = frozenset({"cms_flux_nbe", "cms_flux_fire"})
 """Products on the boxes of the inversion CMS-Flux."""
 
 LAND_COVER = "mcd12c1"
+HERBS = "fluxcom"
+"""Adds to the biomass of wood, and gives none without that."""
+TOWERS = "flux_towers"
 BURNED_AREA, BURNED_AREA_EXTENSION = "gfed5_burned_area", "mcd64cmq"
 
 
@@ -62,6 +65,30 @@ def gridding_settings(name: str, raw: Raw) -> dict[str, Any]:
     if name in OF_BOXES:
         settings["on_patches"] = raw["inversion_boxes"] == "index"
     return settings
+
+
+def given_variables(raw: Raw) -> set[str]:
+    """Variables of the driver that the products of a study give.
+
+    Alternatives are among them: ``gpp_site_10percent`` where there is ``gpp_site``, by the settings
+    of flux towers.
+    """
+    catalogue = read_catalogue()
+    return {
+        variable
+        for name, settings in raw["products"].items()
+        if settings is not None and name != HERBS
+        if catalogue[name].kind != "yearly" or product_years(name, raw)
+        for variable in _gives(name, settings)
+    }
+
+
+def _gives(name: str, settings: Mapping[str, Any]) -> list[str]:
+    gives = list(read_catalogue()[name].gives)
+    if settings.get("on_cells"):
+        gives.append("fire_emission_cell")
+    shares = settings["representativeness_tests"] if name == TOWERS else []
+    return gives + [f"{flux}_{100 * share:g}percent" for flux in gives for share in shares]
 
 
 def overlap_years(raw: Raw) -> range:
