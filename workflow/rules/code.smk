@@ -2,18 +2,21 @@
 # parameter of each rule, by their digests. Not of training and its data, of which MODEL_VERSION tells: it is raised where
 # weights would be others.
 
+from functools import cache
+
 from differland.dependencies import dependencies
 
 
+@cache
+def code(file, *selected):
+    """What of this repository the results of a script come from."""
+    found = dependencies(file, selected)
+    return " ".join(f"{place}:{digest}" for place, digest in found.items())
+
+
 def code_of(file):
-    """A parameter: what of this repository the results of a script come from."""
-
-    def code(wildcards):
-        selected = [wildcards.product] if "product" in wildcards.keys() else []
-        found = dependencies(file, selected)
-        return " ".join(f"{place}:{digest}" for place, digest in found.items())
-
-    return code
+    """The same as a parameter: jobs of a product need not know of others."""
+    return lambda wildcards: code(file, *filter(None, [wildcards.get("product")]))
 
 
 def know_code(rules_of_all, but):

@@ -23,7 +23,6 @@ rule towers:
 
 rule tabulate_sites:
     input:
-        library("analysis/site_table.py", "datasets/towers.py", "patches.py"),
         driver="<results>/driver/driver.nc",
         patches="<results>/driver/patches.nc",
         fluxes=SITE_FLUXES,
@@ -65,7 +64,6 @@ rule tabulate_sites:
 
 rule plot_site_map:
     input:
-        library("figures/sites.py", "figures/maps.py", "figures/style.py"),
         sites="<results>/tables/sites.csv",
     output:
         png=report(
