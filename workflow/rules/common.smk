@@ -1,9 +1,11 @@
 # What all rules share: names that the configuration implies, paths, resources.
 
 import re
+from functools import cache
 
 from differland import HOW_TRAINED, MODEL_VERSION, planning, setups, tables
 from differland.datasets import sources
+from differland.datasets.catalogue import list_names
 
 
 pathvars:
@@ -50,6 +52,8 @@ PARTITIONED = configuration.subsets(config["analysis"]["groups"])
 SIZE = planning.study_size(config, Path(RESULTS, "driver", "driver.nc"))
 
 RAW = config["raw"]
+# Folders of many files are looked through once, not for each year.
+LIST_NAMES = cache(list_names)
 PROJECTION = config["projection"]
 CLIMATE_PERIODS = {
     name: list(range(first, last + 1))

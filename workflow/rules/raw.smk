@@ -35,7 +35,9 @@ rule regrid_static:
     input:
         unpack(
             raw_files(
-                lambda wildcards: sources.product_sources(wildcards.product, RAW)
+                lambda wildcards: sources.product_sources(
+                    wildcards.product, RAW, lister=LIST_NAMES
+                )
             )
         ),
     output:
@@ -66,7 +68,7 @@ rule regrid_year:
         unpack(
             raw_files(
                 lambda wildcards: sources.product_sources(
-                    wildcards.product, RAW, int(wildcards.year)
+                    wildcards.product, RAW, int(wildcards.year), LIST_NAMES
                 )
             )
         ),
