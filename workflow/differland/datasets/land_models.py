@@ -543,7 +543,7 @@ def _counted_periods(
     if quantity.yearly and years <= steps < 12 * years:
         return list(pd.period_range(str(first_year), periods=steps, freq="Y"))
     last = f"{months[-1].year} or later"
-    if steps > 12 * years:
+    if steps > 12 * (LAST_YEAR - first_year + 1):
         last += f", at most {LAST_YEAR}"
     expected = f"the months of whole years from {first_year} to {last}"
     raise InputError(file, "time", expected, f"{steps} steps")
