@@ -1,5 +1,6 @@
 """The driver: predictors, forcing and observations of every cell, checked before anything runs."""
 
+import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -17,6 +18,8 @@ from differland.units import are_same
 if TYPE_CHECKING:
     # Whoever reads a driver or compares with it does without the second that importing JAX takes.
     from jax import Array
+
+logger = logging.getLogger(__name__)
 
 AnyArray = TypeVar("AnyArray", "Array", np.ndarray)
 
@@ -109,6 +112,7 @@ def read_driver(path: Path | str, in_patches: bool = True) -> xr.Dataset:
         dims: tuple[str, ...] = ("time",) if name == "co2" else ("cell", "time")
         driver[name] = _checked(driver, path, name, row, dims, complete=True)
     _check_temperatures(driver, path)
+    _tell_copies(driver, path)
     for name, row in OBSERVATIONS.items():
         for variable in _variants(driver, name):
             dims = _observation_dims(driver, path, variable, row)
@@ -117,6 +121,8 @@ def read_driver(path: Path | str, in_patches: bool = True) -> xr.Dataset:
             if weight in driver:
                 driver[weight] = _checked(driver, path, weight, WEIGHT, dims, complete=False)
     driver = driver.assign_coords(lon=_signed_longitude(driver["lon"]))
+    for name, units in COORDINATE_UNITS.items():
+        driver[name].attrs["units"] = units
     for name, coordinate in GIVEN_BY_COORDINATES.items():
         driver[name] = ("cell", driver[coordinate].to_numpy().astype(float))
         driver[name].attrs["units"] = PREDICTORS[name].units
@@ -420,6 +426,24 @@ def _observation_dims(
             )
         return (PATCH_DIMENSION, "time")
     return ("cell",) if row.name == "soil_organic_carbon" else ("cell", "time")
+
+
+def _tell_copies(driver: xr.Dataset, path: Path | str) -> None:
+    """Warn of cells that are there twice, forcing included; they would count twice."""
+    names = [name for name in ("lat", "lon", SITE) if name in driver.variables]
+    places = pd.DataFrame({name: driver[name].to_numpy() for name in names})
+    places["t_min"] = driver["t_min"].to_numpy().sum(axis=1)
+    copies = np.flatnonzero(places.duplicated())
+    if copies.size:
+        cell = int(copies[0])
+        row = " ".join(f"{name} {places[name][cell]}" for name in names)
+        logger.warning(
+            "%s: %d cells are there more than once, such as cell %d (%s)",
+            path,
+            copies.size,
+            cell,
+            row,
+        )
 
 
 def _check_temperatures(driver: xr.Dataset, path: Path | str) -> None:
