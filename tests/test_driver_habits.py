@@ -167,6 +167,17 @@ def test_cdf5_files_and_names_of_sites_as_characters_are_read(
         read_driver(path)
 
 
+def test_fill_values_of_another_precision_are_missing(small: xr.Dataset, tmp_path: Path) -> None:
+    lai = small["lai"].astype("f4")
+    lai[0, :3] = 1e20
+    path = written(tmp_path, small.assign(lai=lai), encoding={"lai": {"_FillValue": None}})
+    with pytest.raises(InputError, match="lai: expected values from 0 to"):
+        read_driver(path)
+    with netCDF4.Dataset(path, "a") as dataset:
+        dataset["lai"].missing_value = 1e20
+    assert np.isnan(read_driver(path)["lai"][0, :3]).all()
+
+
 def hole(driver: xr.Dataset) -> xr.Dataset:
     patch = driver["patch"].astype(float)
     patch[4] = np.nan

@@ -91,7 +91,7 @@ def read_driver(path: Path | str, in_patches: bool = True) -> xr.Dataset:
         years; a cell lies outside the list of patches, or a patch has no cell.
     """
     # Dates of any calendar are decoded below; what else has a time is of no concern.
-    raw = read_netcdf(path, decode_times=False)
+    raw = _without_rounded_fill_values(read_netcdf(path, decode_times=False))
     if not in_patches:
         raw = raw.assign_coords(patch=("cell", np.arange(raw.sizes.get("cell", 0))))
         raw = raw.drop_vars(
@@ -322,6 +322,20 @@ def _whole_numbers(driver: xr.Dataset, path: Path | str) -> xr.DataArray:
         found = f"{values[other[0]]:g} at cell {other[0]}"
         raise InputError(path, PATCH_DIMENSION, "whole numbers", found)
     return patch.copy(data=values.astype(np.int64)).drop_encoding()
+
+
+def _without_rounded_fill_values(raw: xr.Dataset) -> xr.Dataset:
+    """Take for missing what is declared so in double and stored in single precision."""
+    changed = {}
+    for name, variable in raw.variables.items():
+        declared = np.atleast_1d(variable.encoding.get("missing_value", np.nan))
+        if variable.dtype != np.float32 or declared.dtype.kind != "f":
+            continue
+        stored = declared.astype(np.float32)
+        rounded = stored[np.isfinite(stored) & (stored != declared)]
+        if rounded.size:
+            changed[name] = raw[name].where(~np.isin(variable.to_numpy(), rounded))
+    return raw.assign(changed)
 
 
 def _with_text(driver: xr.Dataset) -> xr.Dataset:

@@ -17,7 +17,7 @@ from differland.classic import check_whole
 from differland.datasets.archives import Source
 from differland.errors import InputError
 from differland.grid import Grid
-from differland.gridded import AXES, CYCLIC_TOLERANCE
+from differland.gridded import AXES, CYCLIC_TOLERANCE, mask_rounded
 
 logger = logging.getLogger(__name__)
 
@@ -215,6 +215,7 @@ class NativeVariable:
         except (OSError, RuntimeError, IndexError) as error:
             found = f"data that cannot be read ({error})"
             raise InputError(self.file, self.name, "a complete NetCDF file", found) from error
+        stored = mask_rounded(variable, stored)
         values = np.ma.filled(np.ma.asarray(stored).astype(np.float64), np.nan)
         if missing_value is not None:
             # Single precision cannot hold every number that a configuration can.
