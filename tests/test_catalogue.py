@@ -11,6 +11,8 @@ from differland.datasets.catalogue import find_files, read_catalogue, tabulate
 from differland.errors import InputError
 from differland.tables import FORCING, OBSERVATIONS, PREDICTOR_GROUPS
 
+ROOT = Path(__file__).resolve().parents[1]
+
 
 @pytest.fixture
 def raw(configuration: dict, tmp_path: Path) -> dict[str, Any]:
@@ -224,3 +226,16 @@ def test_folders_are_looked_through_once_and_shared_ones_are_told_once(
     listed.clear()
     sources.missing_files(raw)
     assert len(listed) == len(set(listed))
+
+
+def test_the_documents_say_what_was_seen_of_each_real_product():
+    text = (ROOT / "docs" / "datasets.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    assert rows == [
+        f"| `{name}` | {product.title} | {product.format} | {product.seen} |"
+        for name, product in read_catalogue().items()
+    ]
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert "genuine files of ERA5, FLUXNET2015, GLEAM, CO2 and CMIP6, headers" in readme
+    genuine = {name for name, product in read_catalogue().items() if "genuine" in product.seen[:7]}
+    assert genuine == {"era5", "flux_towers", "gleam", "noaa_co2", "cmip6"}
