@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from differland.datasets import products, sources
+from differland.datasets import catalogue, products, sources
 from differland.datasets.catalogue import find_files, read_catalogue, tabulate
 from differland.errors import InputError
 from differland.tables import FORCING, OBSERVATIONS, PREDICTOR_GROUPS
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
@@ -235,3 +237,41 @@ def test_hidden_copies_are_no_files_of_a_product(tmp_path: Path):
     (file, _) = touch(tmp_path, "co2_mm_gl.csv", "._co2_mm_gl.csv")
     for pattern in (None, "*.csv", "**/*.csv"):
         assert find_files(product, "table", tmp_path, [], pattern) == [file]
+
+
+def test_folders_are_looked_through_once_and_shared_ones_are_told_once(
+    raw: dict, monkeypatch: pytest.MonkeyPatch
+):
+    folder = Path(raw["folder"]) / "all"
+    for name, settings in raw["products"].items():
+        if settings is not None and name != "flux_towers":
+            raw["products"][name] = settings | {"folder": "all"}
+    names = [f"BA{year}{month:02d}.nc" for year in (2019, 2020, 2021) for month in range(1, 13)]
+    touch(folder, *names, "co2_mm_gl.csv", "notes.txt")
+    listed = []
+
+    def list_names(place: Path):
+        listed.append(place)
+        return catalogue.list_names(place)
+
+    monkeypatch.setattr(sources, "list_names", list_names)
+    (told,) = sources.unread_files(raw).values()
+    assert listed == [folder]
+    # Burned area of 2021 is that of MODIS.
+    assert told == [f"BA2021{month:02d}.nc" for month in range(1, 13)] + ["notes.txt"]
+    listed.clear()
+    sources.missing_files(raw)
+    assert len(listed) == len(set(listed))
+
+
+def test_the_documents_say_what_was_seen_of_each_real_product():
+    text = (ROOT / "docs" / "datasets.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    assert rows == [
+        f"| `{name}` | {product.title} | {product.format} | {product.seen} |"
+        for name, product in read_catalogue().items()
+    ]
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert "genuine files of ERA5, FLUXNET2015, GLEAM, CO2 and CMIP6, headers" in readme
+    genuine = {name for name, product in read_catalogue().items() if "genuine" in product.seen[:7]}
+    assert genuine == {"era5", "flux_towers", "gleam", "noaa_co2", "cmip6"}

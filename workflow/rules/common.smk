@@ -1,9 +1,11 @@
 # What all rules share: names that the configuration implies, paths, resources.
 
 import re
+from functools import cache
 
 from differland import HOW_TRAINED, MODEL_VERSION, planning, setups, tables
 from differland.datasets import sources
+from differland.datasets.catalogue import list_names
 
 
 pathvars:
@@ -59,6 +61,8 @@ def may_have(variable):
 
 # Of others all that could be shown is that they are missing, which the summary says.
 TARGETS = [target for target, variable in OBSERVED.items() if may_have(variable)]
+# Folders of many files are looked through once, not for each year.
+LIST_NAMES = cache(list_names)
 PROJECTION = config["projection"]
 CLIMATE_PERIODS = {
     name: list(range(first, last + 1))

@@ -38,7 +38,9 @@ rule regrid_static:
     input:
         unpack(
             raw_files(
-                lambda wildcards: sources.product_sources(wildcards.product, RAW)
+                lambda wildcards: sources.product_sources(
+                    wildcards.product, RAW, lister=LIST_NAMES
+                )
             )
         ),
     output:
@@ -69,7 +71,7 @@ rule regrid_year:
         unpack(
             raw_files(
                 lambda wildcards: sources.product_sources(
-                    wildcards.product, RAW, int(wildcards.year)
+                    wildcards.product, RAW, int(wildcards.year), LIST_NAMES
                 )
             )
         ),

@@ -16,6 +16,7 @@ from differland.datasets.native import (
     COORDINATES,
     NativeVariable,
     find_variable,
+    has_dates,
     match_name,
     open_netcdf,
 )
@@ -360,8 +361,7 @@ def _check_times(
     dataset: netCDF4.Dataset, name: str, time: str, months: pd.PeriodIndex, file: Path
 ) -> None:
     """Refuse other months than those of the layout, where the file tells its months."""
-    coordinate = dataset.variables.get(time)
-    if coordinate is None or " since " not in str(getattr(coordinate, "units", "")):
+    if not has_dates(dataset, time):
         check_meaning(dataset, name, file, "monthly mean")
         return
     found = read_monthly(dataset, name, time, file, "monthly mean", list(months))

@@ -1,16 +1,24 @@
 """Which raw files a study needs, by its configuration (section ``raw``)."""
 
-import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from differland.datasets.archives import is_litter
-from differland.datasets.catalogue import find_files, read_catalogue
+from differland.datasets.catalogue import (
+    Names,
+    find_files,
+    list_names,
+    match_files,
+    read_catalogue,
+    unread_below,
+)
 from differland.errors import InputError
 
 Raw = Mapping[str, Any]
 Sources = dict[str, list[Path]]
+Lister = Callable[[Path], Names]
+"""Lists the names below a folder; one with a memory lists each folder once."""
 
 USED_YEARS = ("first_year", "last_year")
 """Choices that tell which years of a product are used."""
@@ -103,7 +111,9 @@ def product_folder(name: str, raw: Raw) -> Path:
     return Path(raw["folder"], raw["products"][name]["folder"])
 
 
-def product_sources(name: str, raw: Raw, year: int | None = None) -> Sources:
+def product_sources(
+    name: str, raw: Raw, year: int | None = None, lister: Lister = list_names
+) -> Sources:
     """Find the files of a product by role.
 
     Parameters
@@ -114,6 +124,8 @@ def product_sources(name: str, raw: Raw, year: int | None = None) -> Sources:
         The section of the configuration.
     year
         Of a yearly product; None for a static one and for tables.
+    lister
+        What lists the product's folder.
 
     Raises
     ------
@@ -124,9 +136,9 @@ def product_sources(name: str, raw: Raw, year: int | None = None) -> Sources:
     years = [year] if year is not None else list(study_years(raw))
     if name == LAND_COVER and settings["years"] != "all":
         years = settings["years"]
-    sources = {role: _find(name, role, raw, years) for role in _roles(name, settings)}
+    sources = {role: _find(name, role, raw, years, lister) for role in _roles(name, settings)}
     if name == BURNED_AREA_EXTENSION:
-        sources["burnable_area"] = _find(BURNED_AREA, "burnable_area", raw, [])
+        sources["burnable_area"] = _find(BURNED_AREA, "burnable_area", raw, [], lister)
     return sources
 
 
@@ -150,6 +162,7 @@ def missing_files(raw: Raw) -> list[str]:
     """Tell what is missing, one line for each product: of its first year, and how many years."""
     lines = []
     catalogue = read_catalogue()
+    lister = cache(list_names)
     for name, settings in raw["products"].items():
         if settings is None:
             continue
@@ -157,7 +170,7 @@ def missing_files(raw: Raw) -> list[str]:
         errors = []
         for year in years:
             try:
-                product_sources(name, raw, year)
+                product_sources(name, raw, year, lister)
             except InputError as error:
                 errors.append(str(error))
         if errors:
@@ -169,31 +182,19 @@ def missing_files(raw: Raw) -> list[str]:
 def unread_files(raw: Raw) -> dict[str, list[str]]:
     """Tell the files in the folders of the products that the study does not read, by product.
 
-    Flux towers are left out: their reader tells of its own. So are hidden files.
+    Flux towers are left out: their reader tells of its own. So are hidden files. A folder of
+    several products is told of once, under the first.
     """
-    unread: dict[str, list[str]] = {}
-    catalogue = read_catalogue()
-    calibrating: set[Path] = set()
-    if raw["products"][BURNED_AREA] and raw["products"][BURNED_AREA_EXTENSION]:
-        with contextlib.suppress(InputError):
-            calibrating = {file for files in calibration_sources(raw).values() for file in files}
+    lister = cache(list_names)
+    folders: dict[Path, str] = {}
+    read: set[Path] = set()
     for name, settings in raw["products"].items():
-        if settings is None or "towers" in catalogue[name].files:
+        if settings is None or "towers" in read_catalogue()[name].files:
             continue
-        yearly = catalogue[name].kind == "yearly"
-        years: Sequence[int | None] = product_years(name, raw) if yearly else [None]
-        read = set(calibrating)
-        for year in years:
-            with contextlib.suppress(InputError):
-                for files in product_sources(name, raw, year).values():
-                    read.update(files)
-        folder = product_folder(name, raw)
-        others = [
-            path.relative_to(folder).as_posix()
-            for path in sorted(folder.rglob("*"))
-            if path.is_file() and path not in read
-        ]
-        unread[name] = [path for path in others if not is_litter(path)]
+        folders.setdefault(product_folder(name, raw), name)
+        for role in _roles(name, settings):
+            read.update(_there(name, role, raw, lister))
+    unread = {name: unread_below(folder, read, lister(folder)) for folder, name in folders.items()}
     return {name: paths for name, paths in unread.items() if paths}
 
 
@@ -252,10 +253,41 @@ def check_raw(raw: Raw, source: str) -> None:
                 raise InputError(source, f"raw.patterns.{name}.{role}", expected, "an unknown role")
 
 
-def _find(name: str, role: str, raw: Raw, years: list[int]) -> list[Path]:
+def _find(
+    name: str, role: str, raw: Raw, years: Iterable[int], lister: Lister = list_names
+) -> list[Path]:
+    folder = product_folder(name, raw)
     pattern = raw["patterns"].get(name, {}).get(role)
-    product = read_catalogue()[name]
-    return find_files(product, role, product_folder(name, raw), years, pattern)
+    return find_files(read_catalogue()[name], role, folder, years, pattern, lister(folder))
+
+
+def _there(name: str, role: str, raw: Raw, lister: Lister) -> Iterable[Path]:
+    """Files that the study reads of a product, as far as they are there."""
+    folder = product_folder(name, raw)
+    matches = match_files(
+        read_catalogue()[name],
+        role,
+        folder,
+        _years_that_are_read(name, raw),
+        raw["patterns"].get(name, {}).get(role),
+        lister(folder),
+    )
+    return (file for match in matches for file in match.files)
+
+
+def _years_that_are_read(name: str, raw: Raw) -> Sequence[int]:
+    """Years of which the study reads files of a product, those of the calibration included."""
+    years = set(study_years(raw))
+    if read_catalogue()[name].kind == "yearly":
+        years = set(product_years(name, raw))
+    if name == LAND_COVER and raw["products"][name]["years"] != "all":
+        years = set(raw["products"][name]["years"])
+    products = raw["products"]
+    if name in (BURNED_AREA, BURNED_AREA_EXTENSION) and all(
+        products[part] for part in (BURNED_AREA, BURNED_AREA_EXTENSION)
+    ):
+        years |= set(overlap_years(raw))
+    return sorted(years)
 
 
 def _roles(name: str, settings: Mapping[str, Any]) -> list[str]:
