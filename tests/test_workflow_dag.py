@@ -535,14 +535,62 @@ def test_the_published_driver_is_imported(tmp_path: Path) -> None:
     (folder / files[0]).unlink()
     result = snakemake(tmp_path, *arguments)
     assert result.returncode != 0
-    assert f"zenodo/{files[0]}" in result.stdout + result.stderr
+    expected = (
+        f"driver.path: expected {files[0]} in the folder of the published driver, "
+        f"found no such file: zenodo/{files[0]}, which is {folder / files[0]}"
+    )
+    assert expected in result.stdout + result.stderr
 
 
-def test_a_missing_driver_is_named(tmp_path: Path) -> None:
-    driver = "driver={source: file, path: data/driver.nc}"
-    result = snakemake(tmp_path, "--dry-run", "--config", driver)
+@pytest.mark.parametrize(
+    ("settings", "target", "expected"),
+    [
+        (
+            ["driver={source: file, path: data/driver.nc}"],
+            "driver",
+            "driver.path: expected a driver file, found no such file: data/driver.nc, which is ",
+        ),
+        (
+            ["driver={source: file, path: .}", "apply={new: data/new.nc}"],
+            "results/paper/applied/new/driver.nc",
+            "apply.new: expected a driver file, found no such file: data/new.nc, which is ",
+        ),
+        (
+            ["projection={folder: models, models: {M: r1i1p1f1}}"],
+            "results/paper/projection/M.nc",
+            "projection.folder: expected the folder of CMIP6's files, found no such folder: models",
+        ),
+    ],
+)
+def test_what_is_missing_is_told_with_its_key_as_given_and_as_resolved(
+    tmp_path: Path, settings: list[str], target: str, expected: str
+) -> None:
+    result = snakemake(tmp_path, "--dry-run", "--config", *settings, "--", target)
     assert result.returncode != 0
-    assert "data/driver.nc" in result.stdout + result.stderr
+    output = result.stdout + result.stderr
+    assert expected in output
+    assert f"which is {tmp_path}/" in output
+
+
+def test_a_driver_may_be_made_by_a_rule_of_another_workflow(tmp_path: Path) -> None:
+    """Which has this one as a module."""
+    (tmp_path / "Snakefile").write_text(
+        f"""
+rule sites:
+    output: "sites.nc"
+    shell: "touch {{output}}"
+
+module differland:
+    snakefile: {str(REPOSITORY / "Snakefile")!r}
+    config: {{"driver": {{"source": "file", "path": "sites.nc"}}}}
+
+use rule * from differland
+"""
+    )
+    result = snakemake(
+        *(tmp_path, "--snakefile", "Snakefile", "--dry-run", "--quiet", "rules", "--", "driver")
+    )
+    assert jobs(result)["sites"] == 1
 
 
 def test_missing_raw_files_are_told_by_product(tmp_path: Path) -> None:
@@ -553,7 +601,7 @@ def test_missing_raw_files_are_told_by_product(tmp_path: Path) -> None:
     result = snakemake(tmp_path, "--dry-run")
     assert result.returncode != 0
     output = result.stdout + result.stderr
-    assert "raw files are missing of 2 products" in output
+    assert "raw files are missing of 2 product(s)" in output
     for words in (
         "data/raw/gleam: product gleam: expected a file **/E_2010_GLEAM_v4*_MO.nc for 2010",
         "get it from Ghent University",

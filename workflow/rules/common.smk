@@ -120,9 +120,35 @@ def runtime(rule, members=1, setups=1):
     return lambda wildcards, attempt: minutes * attempt
 
 
+def given(key, path, meaning, folder=False):
+    """A path of the configuration; a message with its key, if nothing is there and no rule makes it."""
+    # Rules of a workflow that has this one as a module may.
+    if not any(rule.is_producer(str(path)) for rule in workflow.rules):
+        try:
+            configuration.check_path(CONFIGURATION, key, path, meaning, folder)
+        except InputError as error:
+            raise WorkflowError(str(error)) from None
+    return path
+
+
+def source_of(wildcards):
+    """The driver as it is before it is checked."""
+    path = SOURCES[wildcards.place]
+    if path in [ASSEMBLED, PUBLISHED]:
+        return path
+    place, _, name = wildcards.place.partition("/")
+    return given(f"apply.{name}" if name else "driver.path", path, "a driver file")
+
+
 def published(name):
     """A file in the folder of the published driver, where the study has one."""
-    return lambda wildcards: os.path.join(config["driver"]["path"], name)
+
+    def file(wildcards):
+        meaning = "the folder of the published driver"
+        folder = given("driver.path", config["driver"]["path"], meaning, folder=True)
+        return given("driver.path", os.path.join(folder, name), f"{name} in {meaning}")
+
+    return file
 
 
 def library(*names):
@@ -155,9 +181,13 @@ def raw_files(find):
                 role: list(map(str, paths)) for role, paths in find(wildcards).items()
             }
         except InputError:
-            lines = sources.missing_files(RAW)
+            given(
+                "raw.folder", RAW["folder"], "the folder of the products", folder=True
+            )
+            missing = sources.missing_files(RAW)
+            lines = [line for lines in missing.values() for line in lines]
             raise WorkflowError(
-                f"raw files are missing of {len(lines)} products:\n" + "\n".join(lines)
+                f"raw files are missing of {len(missing)} product(s):", *lines
             ) from None
 
     return files
@@ -208,6 +238,9 @@ def climate_files(wildcards):
     # Here, so that studies without a projection do not wait for it.
     from differland.datasets.climate_models import find_cmip6
 
+    given(
+        "projection.folder", PROJECTION["folder"], "the folder of CMIP6's files", True
+    )
     try:
         return {
             variable: list(map(str, files))
@@ -230,6 +263,12 @@ def land_model_files(wildcards):
     from differland.datasets.land_models import find_trendy
 
     model = wildcards.land_model
+    given(
+        "carbon_cycle.trendy.folder",
+        TRENDY["folder"],
+        "the folder of TRENDY's files",
+        True,
+    )
     try:
         found = find_trendy(
             Path(TRENDY["folder"]), model, TRENDY["models"][model], TRENDY["patterns"]

@@ -28,19 +28,17 @@ def layers():
     return found if replaced else [read_mapping(DEFAULTS), *found]
 
 
+# What messages call the configuration.
+CONFIGURATION = "configuration ({})".format(
+    ", ".join(os.path.relpath(file) for file in workflow.configfiles or [DEFAULTS])
+)
+
 try:
     # In the order of Snakemake's own merge, by which studies know whether something changed.
     read = configuration.read_text_values(
         configuration.in_order(configuration.merge(layers()), config)
     )
-    configuration.check_configuration(
-        read,
-        "configuration ("
-        + ", ".join(
-            os.path.relpath(file) for file in workflow.configfiles or [DEFAULTS]
-        )
-        + ")",
-    )
+    configuration.check_configuration(read, CONFIGURATION)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 

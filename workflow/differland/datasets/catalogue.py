@@ -3,7 +3,7 @@
 import calendar
 import fnmatch
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,9 @@ CATALOGUE = RESOURCES / "datasets"
 SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "dataset.schema.yaml"
 
 MONTHS = range(1, 13)
+
+MOST_PERIODS = 8
+"""Missing years or months that a message lists one by one."""
 
 
 @dataclass(frozen=True)
@@ -120,13 +123,14 @@ def find_files(
     ------
     InputError
         No file matches, in a year or month that is needed; tells the product, the pattern, the
-        folder and where to get it.
+        folder, where to get it, and all years or months without a file.
     """
     pattern = pattern or product.files[role]
     found: list[Path] = []
     # Looking for each month anew would list folders hundreds of times.
     anywhere = pattern.startswith("**/") and "/" not in pattern.removeprefix("**/")
     names = _folders_by_file_name(folder) if anywhere else {}
+    missing = []
     for period, glob in _globs(pattern, years):
         if anywhere:
             matching = fnmatch.filter(names, glob.removeprefix("**/"))
@@ -139,11 +143,26 @@ def find_files(
             if path.is_file() and not is_litter(path.relative_to(folder).as_posix())
         )
         if not matches:
-            expected = f"a file {glob}{period} of {product.title} (get it from {product.where})"
-            there = "no such folder" if not folder.is_dir() else "none"
-            raise InputError(folder, f"product {product.name}", expected, there)
+            missing.append((period, glob))
         found += matches
+    if missing:
+        raise _missing(product, folder, missing)
     return list(dict.fromkeys(found))
+
+
+def _missing(product: Product, folder: Path, missing: Sequence[tuple[str, str]]) -> InputError:
+    """What there is to say of periods without a file, each with the pattern of its name."""
+    (period, glob), *others = missing
+    of_period = f" for {period}" if period else ""
+    expected = f"a file {glob}{of_period} of {product.title} (get it from {product.where})"
+    there = "none" if folder.is_dir() else "no such folder"
+    if others:
+        names = [name for name, _ in others]
+        shown = (
+            names if len(names) <= MOST_PERIODS else [*names[: MOST_PERIODS - 2], "...", names[-1]]
+        )
+        there += f"; nor for {', '.join(shown)} ({len(missing)} files in all)"
+    return InputError(folder, f"product {product.name}", expected, there)
 
 
 def tabulate(
@@ -193,14 +212,12 @@ def _globs(pattern: str, years: Iterable[int]) -> list[tuple[str, str]]:
     globs = []
     for year in years:
         if "{month}" not in pattern and "{day_of_year}" not in pattern:
-            globs.append((f" for {year}", pattern.replace("{year}", str(year))))
+            globs.append((f"{year}", pattern.replace("{year}", str(year))))
             continue
         day = 1
         for month in MONTHS:
             filled = pattern.replace("{year}", str(year)).replace("{month}", f"{month:02d}")
-            globs.append(
-                (f" for {year}-{month:02d}", filled.replace("{day_of_year}", f"{day:03d}"))
-            )
+            globs.append((f"{year}-{month:02d}", filled.replace("{day_of_year}", f"{day:03d}")))
             day += calendar.monthrange(year, month)[1]
     return globs
 

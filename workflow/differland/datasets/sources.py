@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -76,14 +77,8 @@ def product_sources(name: str, raw: Raw, year: int | None = None) -> Sources:
     InputError
         Files are missing; tells which product, what was looked for, where, and where to get it.
     """
-    settings = raw["products"][name]
     years = [year] if year is not None else list(study_years(raw))
-    if name == LAND_COVER and settings["years"] != "all":
-        years = settings["years"]
-    sources = {role: _find(name, role, raw, years) for role in _roles(name, settings)}
-    if name == BURNED_AREA_EXTENSION:
-        sources["burnable_area"] = _find(BURNED_AREA, "burnable_area", raw, [])
-    return sources
+    return {need.role: _find(need, raw) for need in _needs(name, raw, years)}
 
 
 def calibration_sources(raw: Raw) -> Sources:
@@ -94,31 +89,20 @@ def calibration_sources(raw: Raw) -> Sources:
     InputError
         As :func:`product_sources`.
     """
-    years = list(overlap_years(raw))
-    return {
-        "reference": _find(BURNED_AREA, "burned_area", raw, years),
-        "other": _find(BURNED_AREA_EXTENSION, "burned_area", raw, years),
-        "burnable_area": _find(BURNED_AREA, "burnable_area", raw, []),
-    }
+    return {name: _find(need, raw) for name, need in _calibration_needs(raw).items()}
 
 
-def missing_files(raw: Raw) -> list[str]:
-    """Tell what is missing, one line for each product: of its first year, and how many years."""
-    lines = []
-    catalogue = read_catalogue()
-    for name, settings in raw["products"].items():
-        if settings is None:
-            continue
-        years = product_years(name, raw) if catalogue[name].kind == "yearly" else [None]
-        errors = []
-        for year in years:
-            try:
-                product_sources(name, raw, year)
-            except InputError as error:
-                errors.append(str(error))
-        if errors:
-            more = f" (so in {len(errors)} of {len(years)} years)" if len(years) > 1 else ""
-            lines.append(errors[0] + more)
+def missing_files(raw: Raw) -> dict[str, list[str]]:
+    """Tell all that is missing, by product: one line for each role of its files.
+
+    Those that only a calibration reads are among them.
+    """
+    lines: dict[str, list[str]] = {}
+    for need in _all_needs(raw):
+        try:
+            _find(need, raw)
+        except InputError as error:
+            lines.setdefault(need.product, []).append(str(error))
     return lines
 
 
@@ -202,10 +186,60 @@ def check_raw(raw: Raw, source: str) -> None:
                 raise InputError(source, f"raw.patterns.{name}.{role}", expected, "an unknown role")
 
 
-def _find(name: str, role: str, raw: Raw, years: list[int]) -> list[Path]:
-    pattern = raw["patterns"].get(name, {}).get(role)
-    product = read_catalogue()[name]
-    return find_files(product, role, product_folder(name, raw), years, pattern)
+@dataclass(frozen=True)
+class _Need:
+    """Files of a role of a product, in some years."""
+
+    product: str
+    role: str
+    years: Sequence[int]
+
+
+def _needs(name: str, raw: Raw, years: Sequence[int]) -> list[_Need]:
+    """What is read of a product for some years, which mean nothing to a static one."""
+    settings = raw["products"][name]
+    if name == LAND_COVER and settings["years"] != "all":
+        years = settings["years"]
+    needs = [_Need(name, role, years) for role in _roles(name, settings)]
+    if name == BURNED_AREA_EXTENSION:
+        needs.append(_Need(BURNED_AREA, "burnable_area", []))
+    return needs
+
+
+def _calibration_needs(raw: Raw) -> dict[str, _Need]:
+    """What burned area of MODIS is calibrated with, by name."""
+    years = list(overlap_years(raw))
+    return {
+        "reference": _Need(BURNED_AREA, "burned_area", years),
+        "other": _Need(BURNED_AREA_EXTENSION, "burned_area", years),
+        "burnable_area": _Need(BURNED_AREA, "burnable_area", []),
+    }
+
+
+def _all_needs(raw: Raw) -> list[_Need]:
+    """What the whole study reads, each file in one of them."""
+    catalogue = read_catalogue()
+    needs = []
+    for name, settings in raw["products"].items():
+        if settings is None:
+            continue
+        yearly = catalogue[name].kind == "yearly"
+        years = product_years(name, raw) if yearly else list(study_years(raw))
+        if not years:
+            continue
+        needs += _needs(name, raw, years)
+        if name == BURNED_AREA_EXTENSION:
+            needs += _calibration_needs(raw).values()
+    together: dict[tuple[str, str], set[int]] = {}
+    for need in needs:
+        together.setdefault((need.product, need.role), set()).update(need.years)
+    return [_Need(*key, sorted(years)) for key, years in together.items()]
+
+
+def _find(need: _Need, raw: Raw) -> list[Path]:
+    pattern = raw["patterns"].get(need.product, {}).get(need.role)
+    folder = product_folder(need.product, raw)
+    return find_files(read_catalogue()[need.product], need.role, folder, need.years, pattern)
 
 
 def _roles(name: str, settings: Mapping[str, Any]) -> list[str]:
