@@ -14,11 +14,12 @@ def plan(
     blocks: Mapping[str, int],
     setup_blocks: Mapping[str, tuple[str, int]],
     trained_on: str,
+    shown_as: str,
 ) -> None:
     """Print what is left to be run, and what it is expected to cost."""
     jobs = planning.count_jobs(configuration, Path(config_file), dry_run)
     shares = planning.shares_of_jobs(jobs, configuration, size, blocks, setup_blocks, trained_on)
-    print("\n".join(planning.plan_lines(configuration["study"], size, shares)))
+    print("\n".join(planning.plan_lines(configuration["study"], size, shares, shown_as)))
 
 
 if __name__ == "__main__":

@@ -258,11 +258,11 @@ def test_plan_tells_jobs_hours_memory_and_disk(paper: Path, configuration: dict)
     result = snakemake(paper, "--cores", "1", "--config", size, "--", "plan")
     assert result.returncode == 0, result.stdout + result.stderr
     lines = result.stdout.splitlines()
-    assert any("245000 cells in 944 patches (a guess" in line for line in lines)
+    assert any("245000 cells in 1007 patches (a guess" in line for line in lines)
     table = {line.split()[0]: line.split() for line in lines if re.match(r"\w+ +\d+ +[CG]PU", line)}
     assert table["train"][1:3] == ["30", "CPU"]
     assert table["evaluate_ensemble"][1] == "30"
-    need = need_of("train", amounts(configuration, StudySize(245_000, 276, 944, 320, True), 20))
+    need = need_of("train", amounts(configuration, StudySize(245_000, 276, 1007, 320, True), 20))
     assert float(table["train"][3]) == pytest.approx(need.seconds / 60, abs=0.06)
     assert any(re.match(r"CPU: \d+ jobs, [\d.]+ hours", line) for line in lines)
     assert any(re.match(r"Disk: [\d.]+ GB", line) for line in lines)
@@ -643,7 +643,7 @@ def test_a_run_tells_what_it_does_and_how_long_it_takes(study: tuple[Path, Run])
     lines = (study[0] / "terminal.txt").read_text(encoding="utf-8").splitlines()
     assert any(re.fullmatch(r"Job \d+: Training 1 member\(s\): final/CLIM/02", x) for x in lines)
     done = lines.index(next(line for line in lines if re.match(r"4 of \d+ steps", line)))
-    assert re.fullmatch(r"About [\w. ]+ left(, a guess)?", lines[done + 1])
+    assert re.fullmatch(r"A(bout|) [\w. ]+ left(, a guess)?", lines[done + 1])
     assert lines[-4:-2] == ["Finished jobid: 0 (Rule: evaluation)", "14 of 14 steps (100%) done"]
     # No list of files is so long that it hides these.
     assert max(map(len, lines)) < 200

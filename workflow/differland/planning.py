@@ -22,13 +22,12 @@ from differland.tables import PREDICTOR_GROUPS, RESOURCES
 
 COSTS = RESOURCES / "costs.csv"
 
-LAND_CELLS = 245_000
-"""Cells of the paper's study: land with vegetation, at 0.25 degrees."""
+LAND = RESOURCES / "land.csv"
+"""Cells of 0.25 degrees on land in each patch of 4 x 5 degrees, by its north-west corner, without
+Antarctica. Counted on the outline that maps show (:func:`differland.figures.maps.land`)."""
 
-LAND_PATCHES = 944
-
-GLOBE = 720 * 1440
-"""Cells of the globe at 0.25 degrees."""
+STUDIED_CELLS = 245_000
+"""Cells of the paper's study, which leaves out water, bare land and what lacks data."""
 
 PATCH = 16 * 20
 """Cells of a patch of 4 x 5 degrees."""
@@ -38,6 +37,8 @@ MARGIN = 1.3
 
 PATIENCE = 3
 """Time asked for over time expected: nodes differ, and shared disks are slow."""
+
+WHOLE_EARTH: Mapping[str, float] = {"south": -90, "north": 90, "west": -180, "east": 180}
 
 Per = Literal["job", "cell", "cell month", "member cell", "member cell month", "update", "row"]
 
@@ -53,7 +54,8 @@ class StudySize:
     slots
         Cells of a full patch.
     guessed
-        Whether there is no driver yet: cells and patches are then a guess from the window.
+        Whether there is no driver yet: cells and patches are then a guess from the land in the
+        window.
     """
 
     cells: int
@@ -140,31 +142,65 @@ def study_size(config: Mapping[str, Any], driver: Path) -> StudySize:
         by the job that checks it.
     """
     source = config["driver"]["source"]
+    raw, slots = config["raw"], config["patches"]["slots"]
     own = Path(config["driver"]["path"]) if source == "file" else driver
     for path in (driver, own):
-        found = _size_of_file(path, config["patches"]["slots"])
-        if found is not None:
+        if (found := _size_of_file(path, slots)) is not None:
             return found
-    raw = config["raw"]
     months = 12 * (raw["last_year"] - raw["first_year"] + 1)
-    window = raw["window"]
-    width, height = window["east"] - window["west"], window["north"] - window["south"]
-    inside = round(16 * width * height)
-    if source != "raw" or inside >= GLOBE / 2:
-        share = 1.0 if source != "raw" else inside / GLOBE
-        cells, patches = round(share * LAND_CELLS), round(share * LAND_PATCHES)
-    else:
-        # A window is laid where there is land.
-        cells, patches = inside, math.ceil(inside / PATCH)
-    return StudySize(cells, months, patches, config["patches"]["slots"] or PATCH, True)
+    if config["truth"] and source == "raw":
+        # A synthetic planet has little land in its window.
+        planet = _size_of_file(Path(config["truth"]), slots, months)
+        if planet is not None:
+            return planet
+    inside = land_cells(raw["window"] if source == "raw" else WHOLE_EARTH)
+    cells = inside * STUDIED_CELLS / land_cells(WHOLE_EARTH).sum()
+    patches = int((cells >= max(1, config["patches"]["minimum_cells"])).sum())
+    return StudySize(round(cells.sum()), months, max(1, patches), slots or PATCH, True)
 
 
-def _size_of_file(path: Path, slots: int | None) -> StudySize | None:
-    """Size of a driver; None if there is none yet, or none that can be read."""
+def land_cells(window: Mapping[str, float]) -> np.ndarray:
+    """Cells on land within a window, in each patch that has some; patches at its edge in part.
+
+    Parameters
+    ----------
+    window
+        ``south``, ``north``, ``west`` and ``east``, in degrees; ``east`` may pass 180.
+
+    Returns
+    -------
+    Numbers of cells of 0.25 degrees, one for each patch; none of them whole.
+    """
+    north, west, cells = _read_land()
+    height = np.minimum(north, window["north"]) - np.maximum(north - 4, window["south"])
+    width = sum(
+        np.maximum(
+            0, np.minimum(west + turn + 5, window["east"]) - np.maximum(west + turn, window["west"])
+        )
+        for turn in (-360, 0, 360)
+    )
+    inside = cells * np.maximum(0, height) / 4 * width / 5
+    return inside[inside > 0]
+
+
+@cache
+def _read_land() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Northern and western edge, and cells on land, of each patch."""
+    with LAND.open(encoding="utf-8", newline="") as stream:
+        rows = [(row["north"], row["west"], row["cells"]) for row in csv.DictReader(stream)]
+    north, west, cells = np.array(rows, dtype=float).T
+    return north, west, cells
+
+
+def _size_of_file(path: Path, slots: int | None, months: int | None = None) -> StudySize | None:
+    """Size of a driver; None if there is none yet, or none that can be read.
+
+    A file without months is given their number.
+    """
     try:
         with netCDF4.Dataset(path) as file:
             counts = np.bincount(file["patch"][:])
-            cells, months = file.dimensions["cell"].size, file.dimensions["time"].size
+            cells, months = file.dimensions["cell"].size, months or file.dimensions["time"].size
     except (OSError, LookupError, ValueError):
         return None
     return StudySize(
@@ -318,23 +354,37 @@ def shares_of_jobs(
     return shares
 
 
-def plan_lines(study: str, size: StudySize, shares: list[Share]) -> Iterator[str]:
-    """Lines of text that say what is to be run and what it costs."""
-    guess = " (a guess from the window: there is no driver yet)" if size.guessed else ""
+def plan_lines(
+    study: str, size: StudySize, shares: Sequence[Share], shown_as: str = "*"
+) -> Iterator[str]:
+    """Lines of text that say what is to be run and what it costs.
+
+    Parameters
+    ----------
+    study
+        Its name.
+    size, shares
+        Of it.
+    shown_as
+        The names of rules where the study is run, with * for those here: ``differland_*``.
+    """
+    guess = " (a guess from the land in the window: there is no driver yet)" if size.guessed else ""
     extent = f"{size.cells} cells in {size.patches} patches{guess}"
     yield f"Study {study}: {extent}, {size.months} months."
     yield ""
     if not shares:
         yield "Nothing is to be run."
         return
+    width = max(26, *(len(shown_as) + len(share.rule) for share in shares))
     yield (
-        f"{'rule':26}{'jobs':>6}{'device':>8}{'minutes':>10}{'memory/MB':>11}"
+        f"{'rule':{width}}{'jobs':>6}{'device':>8}{'minutes':>10}{'memory/MB':>11}"
         f"{'hours, all':>12}{'disk, all/MB':>14}"
     )
     for share in shares:
         need = share.need
+        name = shown_as.replace("*", share.rule)
         yield (
-            f"{share.rule:26}{share.jobs:6d}{share.device:>8}{need.seconds / 60:10.1f}"
+            f"{name:{width}}{share.jobs:6d}{share.device:>8}{need.seconds / 60:10.1f}"
             f"{need.memory_mb:11.0f}{share.hours:12.2f}{share.jobs * need.disk_mb:14.0f}"
             + ("" if need.recorded else "  guess")
         )

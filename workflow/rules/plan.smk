@@ -21,6 +21,7 @@ rule plan:
         "../../envs/model.yaml"
     params:
         **HOW_PLANNED,
+        shown_as=SHOWN_AS,
         dry_run=dry_run(f"{RESULTS}/plan.json"),
         config_file=f"{RESULTS}/plan.json",
     message:
