@@ -242,3 +242,20 @@ def test_hidden_copies_are_no_files_of_a_product(tmp_path: Path):
     (file, _) = touch(tmp_path, "co2_mm_gl.csv", "._co2_mm_gl.csv")
     for pattern in (None, "*.csv", "**/*.csv"):
         assert find_files(product, "table", tmp_path, [], pattern) == [file]
+
+
+def test_the_size_of_what_a_job_reads_is_that_of_its_files_on_average(raw: dict):
+    raw["products"] = {
+        name: settings
+        for name, settings in raw["products"].items()
+        if name in ("gleam", "modis_lai", "forest_age", "gfed5_burned_area", "mcd64cmq")
+    }
+    raw["products"]["mcd64cmq"] = None
+    for name, size in (("E_2020_GLEAM_v4.2a_MO.nc", 100), ("E_2021_GLEAM_v4.2a_MO.nc", 300)):
+        (file,) = touch(Path(raw["folder"], "gleam"), name)
+        file.write_bytes(bytes(size))
+    (file,) = touch(Path(raw["folder"], "modis_lai"), "lai_8-day_0.05_2020.nc")
+    file.write_bytes(bytes(600))
+    found = sources.native_bytes(raw)
+    # Two years of two products, and GFED5's last; what is missing counts as none.
+    assert found == {"yearly": (100 + 300 + 600) / 5, "static": 0}

@@ -73,9 +73,26 @@ def test_large_results_are_measured_too_or_the_row_stays(costs):
 
 
 def test_costs_of_other_files_than_the_study_has_stay(costs):
-    row = ROW | {"rule": "regrid_year", "memory_per": "job", "time_per": "job"}
-    found = {"regrid_year": {"memory": 100.0, "time": 10.0}}
+    row = ROW | {"rule": "read_towers", "memory_per": "job", "time_per": "job"}
+    found = {"read_towers": {"memory": 100.0, "time": 10.0}}
     assert costs.updated(row, [(found, SMALL)]) == row
+
+
+def test_regridding_grows_with_native_files_of_two_sizes(costs, tmp_path):
+    """The large ones are those that benchmarks/raw.py has timed."""
+    row = ROW | {"rule": "regrid_year", "memory_per": "job", "time_per": "native byte"}
+    small = ({"regrid_year": {"memory": 100.0, "time": 3.0, "native byte": 2e6}}, SMALL)
+    assert costs.updated(row, [small]) == row
+    table = tmp_path / "raw.csv"
+    table.write_text(
+        "work,rule,native_mb,median_s,peak_mib\n"
+        "a,regrid_year,1000,60,500\nb,regrid_year,3004,140,700\nc,assemble_driver,,500,9000\n"
+    )
+    found = costs.updated(row, [small, costs.read_raw(table)])
+    # 100 s for 2002 MB, and 3 s for 2 MB.
+    assert (found["time_base"], found["time_slope"]) == ("2.903", "0.0485")
+    assert (found["memory_base"], found["memory_slope"]) == ("700", "0")
+    assert found["origin"] == "recorded"
 
 
 def test_jobs_without_numbers_say_nothing(costs, configuration, tmp_path):

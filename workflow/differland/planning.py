@@ -8,7 +8,7 @@ import json
 import math
 import re
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any, Literal
 import netCDF4
 import numpy as np
 
+from differland.datasets.sources import native_bytes
 from differland.files import write_text
 from differland.tables import PREDICTOR_GROUPS, RESOURCES
 
@@ -40,7 +41,27 @@ PATIENCE = 3
 
 WHOLE_EARTH: Mapping[str, float] = {"south": -90, "north": 90, "west": -180, "east": 180}
 
-Per = Literal["job", "cell", "cell month", "member cell", "member cell month", "update", "row"]
+Per = Literal[
+    "job",
+    "cell",
+    "cell month",
+    "member cell",
+    "member cell month",
+    "update",
+    "row",
+    "native byte",
+]
+
+NATIVE_BYTES = 1e9
+"""That a job of the raw stage is taken to read before its files are looked at."""
+
+NATIVE_JOBS = {
+    "regrid_static": "static",
+    "regrid_year": "yearly",
+    "read_towers": "towers",
+    "calibrate_burned_area": "calibration",
+}
+"""Rules that read the providers' files, and the key of :func:`native_bytes` that tells how much."""
 
 
 @dataclass(frozen=True)
@@ -208,7 +229,9 @@ def _size_of_file(path: Path, slots: int | None, months: int | None = None) -> S
     )
 
 
-def amounts(config: Mapping[str, Any], size: StudySize, members: int) -> dict[str, float]:
+def amounts(
+    config: Mapping[str, Any], size: StudySize, members: int, native: float = NATIVE_BYTES
+) -> dict[str, float]:
     """How much of everything that costs are counted by one job has.
 
     Parameters
@@ -217,12 +240,15 @@ def amounts(config: Mapping[str, Any], size: StudySize, members: int) -> dict[st
         The study.
     members
         That a training job trains.
+    native
+        Bytes of the providers' files that a job of the raw stage reads.
 
     Returns
     -------
     ``job``: one million, so that a slope is a constant. ``cell``, ``cell month``: of the driver.
     ``member cell``, ``member cell month``: of an ensemble. ``update``: cells times months of all
     patches, times members and epochs. ``row``: rows that attribution gives to each member.
+    ``native byte``: of the providers' files.
     """
     settings = config["analysis"]["attribution"]
     predictors = sum(map(len, config["predictors"].values()))
@@ -239,7 +265,33 @@ def amounts(config: Mapping[str, Any], size: StudySize, members: int) -> dict[st
         "member cell month": selected * cell_months,
         "update": config["training"]["epochs"] * members * size.patches * size.slots * size.months,
         "row": rows * min(settings["background"], size.cells) * selected,
+        "native byte": native,
     }
+
+
+def study_amounts(
+    config: Mapping[str, Any], size: StudySize, rules: Iterable[str]
+) -> Callable[[str, int], dict[str, float]]:
+    """Find how much jobs of some rules have, the sizes of the providers' files included.
+
+    Parameters
+    ----------
+    config, size
+        The study.
+    rules
+        Keys of :func:`read_costs`; files are looked for only if one of these reads them.
+
+    Returns
+    -------
+    What gives :func:`amounts` of a rule's job that trains so many members.
+    """
+    reading = config["driver"]["source"] == "raw" and any(rule in NATIVE_JOBS for rule in rules)
+    native = native_bytes(config["raw"]) if reading else {}
+
+    def of_job(rule: str, members: int) -> dict[str, float]:
+        return amounts(config, size, members, native.get(NATIVE_JOBS.get(rule, ""), NATIVE_BYTES))
+
+    return of_job
 
 
 def need_of(rule: str, amount: Mapping[str, float]) -> Need:
@@ -344,10 +396,11 @@ def shares_of_jobs(
         ``train`` or ``train_gpu``.
     """
     shares = []
+    amount = study_amounts(config, size, jobs)
     for rule, count in jobs.items():
         name, number = setup_blocks.get(rule, (trained_on if rule in blocks else rule, 1))
         if name in read_costs():
-            need = need_of(name, amounts(config, size, blocks.get(rule, 1)))
+            need = need_of(name, amount(name, blocks.get(rule, 1)))
             need = replace(need, seconds=number * need.seconds, disk_mb=number * need.disk_mb)
             device: Literal["CPU", "GPU"] = "GPU" if name == "train_gpu" else "CPU"
             shares.append(Share(rule, count, device, need, name))
@@ -355,7 +408,11 @@ def shares_of_jobs(
 
 
 def plan_lines(
-    study: str, size: StudySize, shares: Sequence[Share], shown_as: str = "*"
+    study: str,
+    size: StudySize,
+    shares: Sequence[Share],
+    pace: str | None = None,
+    shown_as: str = "*",
 ) -> Iterator[str]:
     """Lines of text that say what is to be run and what it costs.
 
@@ -365,6 +422,8 @@ def plan_lines(
         Its name.
     size, shares
         Of it.
+    pace
+        What times are scaled by, in words.
     shown_as
         The names of rules where the study is run, with * for those here: ``differland_*``.
     """
@@ -398,4 +457,6 @@ def plan_lines(
             yield f"{device}: {jobs} jobs, {hours:.1f} hours{kind}"
     disk = sum(share.jobs * share.need.disk_mb for share in shares)
     yield f"Disk: {disk / 1000:.1f} GB beside the raw data"
+    if pace:
+        yield pace
     yield f"Jobs ask for {MARGIN:g} times this memory and {PATIENCE} times this time."

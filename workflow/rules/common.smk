@@ -116,14 +116,24 @@ def memory(rule, members=1):
 
 def runtime(rule, members=1, setups=1):
     """Time that a job asks for, minutes, if it does so many setups one after another; it grows with each attempt."""
+    if planning.read_costs()[rule].time_per == "native byte":
+        return lambda wildcards, input, attempt: attempt * reading_time(rule, input)
     minutes = need(rule, members).runtime_request * setups
     return lambda wildcards, attempt: minutes * attempt
+
+
+def reading_time(rule, files):
+    """Time that a job asks for, minutes, by the size of the providers' files that it reads."""
+    native = sum(os.path.getsize(file) for file in files if os.path.exists(file))
+    amounts = planning.amounts(config, SIZE, 1, native)
+    return planning.need_of(rule, amounts).runtime_request
 
 
 def given(key, path, meaning, folder=False):
     """A path of the configuration; a message with its key, if nothing is there and no rule makes it."""
     # Rules of a workflow that has this one as a module may.
-    if not any(rule.is_producer(str(path)) for rule in workflow.rules):
+    made = (each.is_producer(str(path)) for each in workflow.rules)
+    if not any(made):
         try:
             configuration.check_path(CONFIGURATION, key, path, meaning, folder)
         except InputError as error:

@@ -3,19 +3,27 @@
 import logging
 import time
 
-from differland import progress
+from differland import pace, progress
 from snakemake.logging import get_event, logger
 from snakemake.settings.enums import Quietness
 from snakemake_interface_executor_plugins.settings import ExecMode
 from snakemake_interface_logger_plugins.common import LogEvent
 
 
-def expected_needs():
-    """What jobs of each rule are expected to take, by the driver that is there now."""
+def expected_needs(rules):
+    """What jobs of each of these rules are expected to take, by the driver and the benchmarks that are there now."""
     size = planning.study_size(config, Path(RESULTS, "driver", "driver.nc"))
+    how = HOW_PLANNED | {"size": size}
     blocks = [*HOW_PLANNED["blocks"], *HOW_PLANNED["setup_blocks"]]
-    each = dict.fromkeys([*planning.read_costs(), *blocks], 1)
-    shares = planning.shares_of_jobs(each, config, **(HOW_PLANNED | {"size": size}))
+    each = {
+        name: 1
+        for name in [*planning.read_costs(), *blocks]
+        if shown_name(name) in rules
+    }
+    shares = pace.at_pace(
+        planning.shares_of_jobs(each, config, **how),
+        pace.pace_of_study(Path(RESULTS), config, **how),
+    )
     return {shown_name(share.rule): share.need for share in shares}
 
 
@@ -48,9 +56,12 @@ class TimeLeft(logging.Handler):
                 number: progress.Job(job.rule.name, job.threads)
                 for number, job in self.jobs.items()
             },
-            expected_needs(),
+            self.needs(),
             workflow.cores,
         )
+
+    def needs(self):
+        return expected_needs({job.rule.name for job in self.jobs.values()})
 
     def follow(self, record):
         event, now = get_event(record), time.monotonic()
@@ -65,7 +76,7 @@ class TimeLeft(logging.Handler):
             self.run.finish(record.job_id, now)
             if self.jobs[record.job_id].rule.name == shown_name("prepare_driver"):
                 # Until now the study's size was a guess.
-                self.run.needs = expected_needs()
+                self.run.needs = self.needs()
         elif event == LogEvent.JOB_ERROR:
             dag = workflow.dag
             lost = dag.bfs(dag.depending, self.jobs[record.jobid])

@@ -106,6 +106,44 @@ def missing_files(raw: Raw) -> dict[str, list[str]]:
     return lines
 
 
+def native_bytes(raw: Raw) -> dict[str, float]:
+    """Bytes of the files that one piece of work reads, on average.
+
+    Parameters
+    ----------
+    raw
+        The section of the configuration. Files that are missing count as none.
+
+    Returns
+    -------
+    ``static``: of a product that is put on the grid once. ``yearly``: of a year of another.
+    ``towers``: of all flux towers. ``calibration``: of burned area.
+    """
+    catalogue = read_catalogue()
+    works: dict[str, list[list[_Need]]] = {}
+    for name, settings in raw["products"].items():
+        if settings is None:
+            continue
+        kind = "towers" if "towers" in catalogue[name].files else catalogue[name].kind
+        years = [[year] for year in product_years(name, raw)]
+        every = years if kind == "yearly" else [list(study_years(raw))]
+        works.setdefault(kind, []).extend(_needs(name, raw, each) for each in every)
+        if name == BURNED_AREA_EXTENSION and years:
+            works["calibration"] = [list(_calibration_needs(raw).values())]
+    return {
+        kind: sum(_bytes_of(need, raw) for needs in each for need in needs) / len(each)
+        for kind, each in works.items()
+        if each
+    }
+
+
+def _bytes_of(need: "_Need", raw: Raw) -> int:
+    try:
+        return sum(path.stat().st_size for path in _find(need, raw))
+    except (InputError, OSError):
+        return 0
+
+
 def unread_files(raw: Raw) -> dict[str, list[str]]:
     """Tell the files in the folders of the products that the study does not read, by product.
 
