@@ -46,6 +46,9 @@ OF_OTHER_FILES = (
 )
 """Rules whose cost grows with files or drivers of their own, in a way that no study tells."""
 
+LEAST_MEMORY = 50
+"""MB that every job takes; where a benchmark has less, the job was over before it was looked at."""
+
 Points = Sequence[tuple[float, float]]
 """Amount, in millions, and what was measured there."""
 
@@ -91,6 +94,7 @@ def recorded(folder: Path, config: Mapping[str, Any]) -> dict[str, dict[str, flo
             pd.to_numeric(table[name], errors="coerce").dropna() for name in ("max_rss", "s")
         )
         found[rule] = {}
+        memory = memory[memory >= LEAST_MEMORY]
         if len(memory) and len(seconds):
             # Products differ so much that the mean, which adds up, is far from the median.
             time = seconds.mean() if rule in planning.NATIVE_JOBS else seconds.median()
@@ -177,12 +181,14 @@ def read_study(text: str) -> tuple[dict[str, dict[str, float]], dict[str, float]
 def read_raw(table: Path) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
     """The same of native files of full size, as ``benchmarks/raw.py`` has timed them."""
     found = {}
-    for rule, rows in pd.read_csv(table).dropna(subset=["native_mb"]).groupby("rule"):
-        found[str(rule)] = {
-            "memory": float(rows["peak_mib"].max()),
-            "time": float(rows["median_s"].mean()),
-            "native byte": 1e6 * float(rows["native_mb"].mean()),
-        }
+    for rule, rows in pd.read_csv(table).groupby("rule"):
+        timed = rows.dropna(subset=["native_mb"])
+        if len(timed):
+            found[str(rule)] = {
+                "memory": float(rows["peak_mib"].max()),
+                "time": float(timed["median_s"].mean()),
+                "native byte": 1e6 * float(timed["native_mb"].mean()),
+            }
     return found, {"job": 1e6}
 
 

@@ -229,7 +229,10 @@ ERA5 = "era5_daily_t_max_2021.nc"
 
 
 class Work(NamedTuple):
-    """A piece of work, the rule that does it, and the native file that it reads."""
+    """A piece of work, the rule that does it, and the native file that it reads.
+
+    None for ERA5, whose values here are so smooth that they take no space.
+    """
 
     do: Callable[[Path], None]
     rule: str
@@ -239,7 +242,7 @@ class Work(NamedTuple):
 WORK = {
     "grid LAI, 46 x 3600 x 7200": Work(grid_lai, "regrid_year", LAI),
     "grid forest age, 21600 x 43200": Work(grid_forest_age, "regrid_static", FOREST_AGE),
-    "grid daily ERA5, 365 x 721 x 1440": Work(grid_era5, "regrid_year", ERA5),
+    "grid daily ERA5, 365 x 721 x 1440": Work(grid_era5, "regrid_year", None),
     "assemble driver, 245000 cells x 276 months": Work(assemble, "assemble_driver", None),
 }
 
@@ -255,7 +258,12 @@ def write_inputs(folder: Path) -> None:
     }
     for name, write in inputs.items():
         if not (folder / name).exists():
-            write(folder / name)
+            # In a process of its own: those that are measured begin with the peak of this one.
+            process = multiprocessing.get_context("spawn").Process(
+                target=write, args=(folder / name,)
+            )
+            process.start()
+            process.join()
 
 
 def measure(work: Callable[[Path], None], folder: Path) -> Run:

@@ -86,7 +86,8 @@ def test_regridding_grows_with_native_files_of_two_sizes(costs, tmp_path):
     table = tmp_path / "raw.csv"
     table.write_text(
         "work,rule,native_mb,median_s,peak_mib\n"
-        "a,regrid_year,1000,60,500\nb,regrid_year,3004,140,700\nc,assemble_driver,,500,9000\n"
+        "a,regrid_year,1000,60,500\nb,regrid_year,3004,140,600\nc,regrid_year,,1000,700\n"
+        "d,assemble_driver,,500,9000\n"
     )
     found = costs.updated(row, [small, costs.read_raw(table)])
     # 100 s for 2002 MB, and 3 s for 2 MB.
@@ -100,11 +101,14 @@ def test_jobs_without_numbers_say_nothing(costs, configuration, tmp_path):
     write(folder / "check_quality.tsv", "12.5\tNA")
     write(folder / "plot_losses/CLIM.tsv", "3\t50")
     write(folder / "plot_losses/SOIL.tsv", "5\tNA")
+    # Over before it was looked at.
+    write(folder / "select_ensemble/CLIM.tsv", "0.2\t2.2")
     write(folder / "prepare_driver/driver.tsv", "7\t70")
     write(folder / "prepare_driver/applied/other.tsv", "700\t7000")
     assert costs.recorded(folder, configuration) == {
         "check_quality": {},
         "plot_losses": {"memory": 50.0, "time": 4.0},
+        "select_ensemble": {},
         "prepare_driver": {"memory": 70.0, "time": 7.0},
     }
 

@@ -1,4 +1,4 @@
-# What a run tells: how much time is left, after every job of a run on this machine; of a dry run, one table.
+# What a run tells: jobs that are done, and on this machine how much time is left; of a dry run, one table.
 
 import logging
 import time
@@ -85,16 +85,20 @@ class TimeLeft(logging.Handler):
             logger.info(line, extra={"quietness": Quietness.PROGRESS})
 
 
-class OneTable(logging.Filter):
-    """Of a dry run that does not list its jobs (--quiet rules), leaves one table of them.
+class Concise(logging.Filter):
+    """Counts the jobs that are run; of a dry run that does not list its jobs (--quiet rules), leaves one table of them.
 
-    Snakemake tells the table twice, and reasons that refer to the list. Options of the command line replace those of profiles,
-    so that `--quiet rules` brings back the banner that the default profile leaves out.
+    Snakemake counts all jobs that there are, also those that --until leaves out. It tells the table twice, and reasons that
+    refer to the list. Options of the command line replace those of profiles, so that `--quiet rules` brings back the banner
+    that the default profile leaves out.
     """
 
     tables = 0
 
     def filter(self, record):
+        if get_event(record) == LogEvent.PROGRESS:
+            jobs = workflow.dag.needrun_jobs(exclude_finished=False)
+            record.total = len(list(jobs))
         if Quietness.RULES not in workflow.output_settings.quiet:
             return True
         if getattr(record, "quietness", None) == Quietness.HOST:
@@ -113,4 +117,4 @@ if workflow.exec_mode == ExecMode.DEFAULT and not any(
     handler.name == TimeLeft.__name__ for handler in logger.handlers
 ):
     logger.addHandler(TimeLeft())
-    logger.addFilter(OneTable())
+    logger.addFilter(Concise())
