@@ -1,6 +1,7 @@
 """The catalogue of raw products, and which of their files a study needs."""
 
 import copy
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -88,13 +89,55 @@ def test_what_is_missing_is_told_with_product_pattern_folder_and_where_to_get_it
 
 
 def test_all_that_is_missing_is_told_by_product(raw: dict):
-    lines = sources.missing_files(raw)
+    missing = sources.missing_files(raw)
     used = [name for name, settings in raw["products"].items() if settings is not None]
     # Xu et al. end in 2019, before this study.
-    assert len(lines) == len(used) - 1
-    assert any("in 2 of 2 years" in line and "gleam" in line for line in lines)
+    assert set(missing) == set(used) - {"xu_biomass"}
+    (gleam,) = missing["gleam"]
+    assert "**/E_2020_GLEAM_v4*_MO.nc for 2020 of" in gleam
+    assert gleam.endswith("found no such folder; nor for 2021 (2 files in all)")
     touch(Path(raw["folder"], "gleam"), *(f"E_{y}_GLEAM_v4.2a_MO.nc" for y in (2020, 2021)))
-    assert not any("gleam" in line for line in sources.missing_files(raw))
+    assert "gleam" not in sources.missing_files(raw)
+
+
+def test_all_roles_of_a_product_that_are_missing_are_told(raw: dict):
+    assert len(sources.missing_files(raw)["era5"]) == 4
+    era5 = read_catalogue()["era5"].files
+    names = [
+        era5[role].replace("{year}*", f"{y}.nc")
+        for role in ("t_min", "t_max")
+        for y in (2020, 2021)
+    ]
+    touch(Path(raw["folder"], "era5"), *names)
+    assert len(sources.missing_files(raw)["era5"]) == 2
+
+
+def test_files_that_only_a_calibration_reads_are_told_where_they_are_missing(raw: dict):
+    """Burned area of MODIS before the study, from the first year of the overlap on."""
+    raw["products"] = {
+        name: settings
+        for name, settings in raw["products"].items()
+        if name in ("gfed5_burned_area", "mcd64cmq")
+    }
+    raw["products"]["mcd64cmq"]["first_overlap_year"] = 2018
+    folder = Path(raw["folder"])
+    months = [(year, month) for year in (2018, 2019, 2020, 2021) for month in range(1, 13)]
+    touch(folder / "gfed5_burned_area", "BurnableArea.nc")
+    touch(
+        folder / "gfed5_burned_area",
+        *(f"BA/BA{year}{month:02d}.nc" for year, month in months if year < 2021),
+    )
+    modis = [
+        f"MCD64CMQ.A{year}{date(year, month, 1).timetuple().tm_yday:03d}.061.2023.hdf"
+        for year, month in months
+    ]
+    touch(folder / "mcd64cmq", *(name for name in modis if "A2018" not in name))
+    (line,) = sources.missing_files(raw)["mcd64cmq"]
+    assert f"{folder}/mcd64cmq: product mcd64cmq: expected a file" in line
+    assert "MCD64CMQ.A2018001" in line and "for 2018-01" in line
+    assert line.endswith("2018-06, 2018-07, ..., 2018-12 (12 files in all)")
+    touch(folder / "mcd64cmq", *modis)
+    assert sources.missing_files(raw) == {}
 
 
 def test_years_of_products(raw: dict):
@@ -275,3 +318,20 @@ def test_the_documents_say_what_was_seen_of_each_real_product():
     assert "genuine files of ERA5, FLUXNET2015, GLEAM, CO2 and CMIP6, headers" in readme
     genuine = {name for name, product in read_catalogue().items() if "genuine" in product.seen[:7]}
     assert genuine == {"era5", "flux_towers", "gleam", "noaa_co2", "cmip6"}
+
+
+def test_the_size_of_what_a_job_reads_is_that_of_its_files_on_average(raw: dict):
+    raw["products"] = {
+        name: settings
+        for name, settings in raw["products"].items()
+        if name in ("gleam", "modis_lai", "forest_age", "gfed5_burned_area", "mcd64cmq")
+    }
+    raw["products"]["mcd64cmq"] = None
+    for name, size in (("E_2020_GLEAM_v4.2a_MO.nc", 100), ("E_2021_GLEAM_v4.2a_MO.nc", 300)):
+        (file,) = touch(Path(raw["folder"], "gleam"), name)
+        file.write_bytes(bytes(size))
+    (file,) = touch(Path(raw["folder"], "modis_lai"), "lai_8-day_0.05_2020.nc")
+    file.write_bytes(bytes(600))
+    found = sources.native_bytes(raw)
+    # Two years of two products, and GFED5's last; what is missing counts as none.
+    assert found == {"yearly": (100 + 300 + 600) / 5, "static": 0}

@@ -460,3 +460,28 @@ def test_targets_are_the_observed_terms(config: dict[str, Any]) -> None:
     assert "vod" not in observed and "nbe_annual" not in observed and "violation" not in observed
     assert observed["soc"] == "soil_organic_carbon"
     assert len(observed) == 11
+
+
+@pytest.mark.parametrize(
+    ("path", "folder", "found"),
+    [
+        (None, False, "none"),
+        ("none.nc", False, "no such file: none.nc, which is {here}/none.nc"),
+        ("{here}/none.nc", False, "no such file: {here}/none.nc"),
+        (".", False, "a folder: ., which is {here}"),
+        ("there.nc", True, "a file: there.nc, which is {here}/there.nc"),
+        ("gone", True, "no such folder: gone, which is {here}/gone"),
+    ],
+)
+def test_a_path_where_nothing_is_is_told_as_given_and_as_resolved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str | None, folder: bool, found: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.nc").touch()
+    given = path and path.format(here=tmp_path)
+    with pytest.raises(InputError) as caught:
+        configuration.check_path("mine.yaml", "truth", given, "a file of truth", folder)
+    assert str(caught.value) == (
+        f"mine.yaml: truth: expected a file of truth, found {found.format(here=tmp_path)}"
+    )
+    configuration.check_path("mine.yaml", "truth", "there.nc", "a file of truth", False)

@@ -261,11 +261,11 @@ def test_plan_tells_jobs_hours_memory_and_disk(paper: Path, configuration: dict)
     result = snakemake(paper, "--cores", "1", "--config", size, "--", "plan")
     assert result.returncode == 0, result.stdout + result.stderr
     lines = result.stdout.splitlines()
-    assert any("245000 cells in 944 patches (a guess" in line for line in lines)
+    assert any("245000 cells in 1007 patches (a guess" in line for line in lines)
     table = {line.split()[0]: line.split() for line in lines if re.match(r"\w+ +\d+ +[CG]PU", line)}
     assert table["train"][1:3] == ["30", "CPU"]
     assert table["evaluate_ensemble"][1] == "30"
-    need = need_of("train", amounts(configuration, StudySize(245_000, 276, 944, 320, True), 20))
+    need = need_of("train", amounts(configuration, StudySize(245_000, 276, 1007, 320, True), 20))
     assert float(table["train"][3]) == pytest.approx(need.seconds / 60, abs=0.06)
     assert any(re.match(r"CPU: \d+ jobs, [\d.]+ hours", line) for line in lines)
     assert any(re.match(r"Disk: [\d.]+ GB", line) for line in lines)
@@ -577,14 +577,62 @@ def test_the_published_driver_is_imported(tmp_path: Path) -> None:
     (folder / files[0]).unlink()
     result = snakemake(tmp_path, *arguments)
     assert result.returncode != 0
-    assert f"zenodo/{files[0]}" in result.stdout + result.stderr
+    expected = (
+        f"driver.path: expected {files[0]} in the folder of the published driver, "
+        f"found no such file: zenodo/{files[0]}, which is {folder / files[0]}"
+    )
+    assert expected in result.stdout + result.stderr
 
 
-def test_a_missing_driver_is_named(tmp_path: Path) -> None:
-    driver = "driver={source: file, path: data/driver.nc}"
-    result = snakemake(tmp_path, "--dry-run", "--config", driver)
+@pytest.mark.parametrize(
+    ("settings", "target", "expected"),
+    [
+        (
+            ["driver={source: file, path: data/driver.nc}"],
+            "driver",
+            "driver.path: expected a driver file, found no such file: data/driver.nc, which is ",
+        ),
+        (
+            ["driver={source: file, path: .}", "apply={new: data/new.nc}"],
+            "results/paper/applied/new/driver.nc",
+            "apply.new: expected a driver file, found no such file: data/new.nc, which is ",
+        ),
+        (
+            ["projection={folder: models, models: {M: r1i1p1f1}}"],
+            "results/paper/projection/M.nc",
+            "projection.folder: expected the folder of CMIP6's files, found no such folder: models",
+        ),
+    ],
+)
+def test_what_is_missing_is_told_with_its_key_as_given_and_as_resolved(
+    tmp_path: Path, settings: list[str], target: str, expected: str
+) -> None:
+    result = snakemake(tmp_path, "--dry-run", "--config", *settings, "--", target)
     assert result.returncode != 0
-    assert "data/driver.nc" in result.stdout + result.stderr
+    output = result.stdout + result.stderr
+    assert expected in output
+    assert f"which is {tmp_path}/" in output
+
+
+def test_a_driver_may_be_made_by_a_rule_of_another_workflow(tmp_path: Path) -> None:
+    """Which has this one as a module."""
+    (tmp_path / "Snakefile").write_text(
+        f"""
+rule sites:
+    output: "sites.nc"
+    shell: "touch {{output}}"
+
+module differland:
+    snakefile: {str(REPOSITORY / "Snakefile")!r}
+    config: {{"driver": {{"source": "file", "path": "sites.nc"}}}}
+
+use rule * from differland
+"""
+    )
+    result = snakemake(
+        *(tmp_path, "--snakefile", "Snakefile", "--dry-run", "--quiet", "rules", "--", "driver")
+    )
+    assert jobs(result)["sites"] == 1
 
 
 def test_missing_raw_files_are_told_by_product(tmp_path: Path) -> None:
@@ -595,7 +643,7 @@ def test_missing_raw_files_are_told_by_product(tmp_path: Path) -> None:
     result = snakemake(tmp_path, "--dry-run")
     assert result.returncode != 0
     output = result.stdout + result.stderr
-    assert "raw files are missing of 2 products" in output
+    assert "raw files are missing of 2 product(s)" in output
     for words in (
         "data/raw/gleam: product gleam: expected a file **/E_2010_GLEAM_v4*_MO.nc for 2010",
         "get it from Ghent University",
@@ -646,7 +694,7 @@ def test_a_run_tells_what_it_does_and_how_long_it_takes(study: tuple[Path, Run])
     lines = (study[0] / "terminal.txt").read_text(encoding="utf-8").splitlines()
     assert any(re.fullmatch(r"Job \d+: Training 1 member\(s\): final/CLIM/02", x) for x in lines)
     done = lines.index(next(line for line in lines if re.match(r"4 of \d+ steps", line)))
-    assert re.fullmatch(r"About [\w. ]+ left(, a guess)?", lines[done + 1])
+    assert re.fullmatch(r"A(bout|) [\w. ]+ left(, a guess)?", lines[done + 1])
     assert lines[-4:-2] == ["Finished jobid: 0 (Rule: evaluation)", "14 of 14 steps (100%) done"]
     # No list of files is so long that it hides these.
     assert max(map(len, lines)) < 200

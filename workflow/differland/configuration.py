@@ -89,6 +89,38 @@ def read_configuration(files: Iterable[Path]) -> dict[str, Any]:
     return config
 
 
+def check_path(source: str, key: str, path: Path | str | None, meaning: str, folder: bool) -> None:
+    """Refuse a path of the configuration where nothing is, or something else.
+
+    Parameters
+    ----------
+    source
+        What to name as the place of the configuration.
+    key, path
+        Where it says so, and what: relative paths are seen from the working directory.
+    meaning
+        What is to be there.
+    folder
+        Whether that is a folder; else it is a file.
+
+    Raises
+    ------
+    InputError
+        Tells the path as it was given, and what it comes to.
+    """
+    if path is None:
+        raise InputError(source, key, meaning, "none")
+    found = Path(path)
+    if found.is_dir() if folder else found.is_file():
+        return
+    if found.exists():
+        what = f"a {'file' if folder else 'folder'}"
+    else:
+        what = f"no such {'folder' if folder else 'file'}"
+    resolved = "" if found.is_absolute() else f", which is {found.absolute()}"
+    raise InputError(source, key, meaning, f"{what}: {path}{resolved}")
+
+
 def merge(layers: Iterable[Configuration]) -> dict[str, Any]:
     """Merge configurations section by section, later ones over earlier ones.
 

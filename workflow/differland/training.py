@@ -11,6 +11,7 @@ import json
 import logging
 import platform
 import secrets
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -498,8 +499,17 @@ def train_block(
     check_room(checkpoints, ROOM_OF_MEMBER * len(members))
     block = _Block(members, stage, settings, data, checkpoints)
     epochs = settings.epochs
-    todo = sum(epochs - progress.epoch for progress in block.progress)
-    if todo:
+    restored = [
+        member
+        for member, progress in zip(members, block.progress, strict=True)
+        if progress.epoch == epochs
+    ]
+    if restored:
+        # Whoever runs this was told that they are trained.
+        text = f"{_shown(stage, restored)}: restored from finished checkpoints, not trained again"
+        logger.info(text)
+        tqdm.write(text, file=sys.stderr)
+    if len(restored) < len(members):
         run = block.compile()
         # Bars of jobs side by side take turns on one line: each fills all of it.
         bar = tqdm(

@@ -129,13 +129,49 @@ def memory(rule, members=1):
 
 def runtime(rule, members=1, setups=1):
     """Time that a job asks for, minutes, if it does so many setups one after another; it grows with each attempt."""
+    if planning.read_costs()[rule].time_per == "native byte":
+        return lambda wildcards, input, attempt: attempt * reading_time(rule, input)
     minutes = need(rule, members).runtime_request * setups
     return lambda wildcards, attempt: minutes * attempt
 
 
+def reading_time(rule, files):
+    """Time that a job asks for, minutes, by the size of the providers' files that it reads."""
+    native = sum(os.path.getsize(file) for file in files if os.path.exists(file))
+    amounts = planning.amounts(config, SIZE, 1, native)
+    return planning.need_of(rule, amounts).runtime_request
+
+
+def given(key, path, meaning, folder=False):
+    """A path of the configuration; a message with its key, if nothing is there and no rule makes it."""
+    # Rules of a workflow that has this one as a module may.
+    made = (each.is_producer(str(path)) for each in workflow.rules)
+    if not any(made):
+        try:
+            configuration.check_path(CONFIGURATION, key, path, meaning, folder)
+        except InputError as error:
+            raise WorkflowError(str(error)) from None
+    return path
+
+
+def source_of(wildcards):
+    """The driver as it is before it is checked."""
+    path = SOURCES[wildcards.place]
+    if path in [ASSEMBLED, PUBLISHED]:
+        return path
+    place, _, name = wildcards.place.partition("/")
+    return given(f"apply.{name}" if name else "driver.path", path, "a driver file")
+
+
 def published(name):
     """A file in the folder of the published driver, where the study has one."""
-    return lambda wildcards: os.path.join(config["driver"]["path"], name)
+
+    def file(wildcards):
+        meaning = "the folder of the published driver"
+        folder = given("driver.path", config["driver"]["path"], meaning, folder=True)
+        return given("driver.path", os.path.join(folder, name), f"{name} in {meaning}")
+
+    return file
 
 
 def member(stage, setup, seed, files=MEMBER_FILES):
@@ -163,9 +199,13 @@ def raw_files(find):
                 role: list(map(str, paths)) for role, paths in find(wildcards).items()
             }
         except InputError:
-            lines = sources.missing_files(RAW)
+            given(
+                "raw.folder", RAW["folder"], "the folder of the products", folder=True
+            )
+            missing = sources.missing_files(RAW)
+            lines = [line for lines in missing.values() for line in lines]
             raise WorkflowError(
-                f"raw files are missing of {len(lines)} products:\n" + "\n".join(lines)
+                f"raw files are missing of {len(missing)} product(s):", *lines
             ) from None
 
     return files
@@ -216,6 +256,9 @@ def climate_files(wildcards):
     # Here, so that studies without a projection do not wait for it.
     from differland.datasets.climate_models import find_cmip6
 
+    given(
+        "projection.folder", PROJECTION["folder"], "the folder of CMIP6's files", True
+    )
     try:
         return {
             variable: list(map(str, files))
@@ -238,6 +281,12 @@ def land_model_files(wildcards):
     from differland.datasets.land_models import find_trendy
 
     model = wildcards.land_model
+    given(
+        "carbon_cycle.trendy.folder",
+        TRENDY["folder"],
+        "the folder of TRENDY's files",
+        True,
+    )
     try:
         found = find_trendy(
             Path(TRENDY["folder"]), model, TRENDY["models"][model], TRENDY["patterns"]

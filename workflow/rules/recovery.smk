@@ -1,8 +1,9 @@
 # True against recovered, for studies of a planet whose parameters are known (`truth` of the configuration).
 
 
-# What is missing is told by this name if a study without truth is asked for what needs it.
-TRUTH = config["truth"] or "file of true parameters (truth of the configuration)"
+def truth(wildcards):
+    """The file of true parameters; a message, if a study that names none is asked for what needs it."""
+    return given("truth", config["truth"], "the file of a planet's true parameters")
 
 
 rule recovery:
@@ -35,7 +36,7 @@ rule compare_parameters:
     input:
         parameters="<results>/maps/{setup}/parameters.nc",
         identifiability="<results>/analysis/{setup}/identifiability.csv",
-        truth=TRUTH,
+        truth=truth,
     output:
         table=report(
             "<results>/analysis/{setup}/recovery.csv",
@@ -69,7 +70,7 @@ rule compare_importance:
         driver="<results>/driver/driver.nc",
         patches="<results>/driver/patches.nc",
         components="<results>/analysis/{setup}/components.nc",
-        truth=TRUTH,
+        truth=truth,
     output:
         table=report(
             "<results>/analysis/{setup}/importance.csv",

@@ -21,6 +21,9 @@ SCHEMA = SCHEMAS / "dataset.schema.yaml"
 
 MONTHS = range(1, 13)
 
+MOST_PERIODS = 8
+"""Missing years or months that a message lists one by one."""
+
 
 @dataclass(frozen=True)
 class NativeName:
@@ -162,14 +165,13 @@ def find_files(
     ------
     InputError
         No file matches, in a year or month that is needed; tells the product, the pattern, the
-        folder and where to get it.
+        folder, where to get it, and all years or months without a file.
     """
-    found: list[Path] = []
-    for match in match_files(product, role, folder, years, pattern, names):
-        if not match.files:
-            raise match.error()
-        found += match.files
-    return list(dict.fromkeys(found))
+    matches = list(match_files(product, role, folder, years, pattern, names))
+    missing = [match for match in matches if not match.files]
+    if missing:
+        raise _missing(missing)
+    return list(dict.fromkeys(file for match in matches for file in match.files))
 
 
 @dataclass(frozen=True)
@@ -193,13 +195,6 @@ class Match:
     glob: str
     period: str
     files: list[Path]
-
-    def error(self) -> InputError:
-        """Tell that there is none, and where to get it."""
-        where = f"get it from {self.product.where}"
-        expected = f"a file {self.glob}{self.period} of {self.product.title} ({where})"
-        there = "none" if self.folder.is_dir() else "no such folder"
-        return InputError(self.folder, f"product {self.product.name}", expected, there)
 
 
 def match_files(
@@ -234,6 +229,22 @@ def match_files(
             if path.is_file() and not is_litter(path.relative_to(folder).as_posix())
         )
         yield Match(product, folder, glob, period, files)
+
+
+def _missing(matches: Sequence[Match]) -> InputError:
+    """What there is to say of periods without a file."""
+    first, *others = matches
+    product, folder = first.product, first.folder
+    of_period = f" for {first.period}" if first.period else ""
+    expected = f"a file {first.glob}{of_period} of {product.title} (get it from {product.where})"
+    there = "none" if folder.is_dir() else "no such folder"
+    if others:
+        names = [match.period for match in others]
+        shown = (
+            names if len(names) <= MOST_PERIODS else [*names[: MOST_PERIODS - 2], "...", names[-1]]
+        )
+        there += f"; nor for {', '.join(shown)} ({len(matches)} files in all)"
+    return InputError(folder, f"product {product.name}", expected, there)
 
 
 def tabulate(
@@ -285,14 +296,12 @@ def _globs(pattern: str, years: Iterable[int]) -> list[tuple[str, str]]:
     globs = []
     for year in years:
         if "{month}" not in pattern and "{day_of_year}" not in pattern:
-            globs.append((f" for {year}", pattern.replace("{year}", str(year))))
+            globs.append((f"{year}", pattern.replace("{year}", str(year))))
             continue
         day = 1
         for month in MONTHS:
             filled = pattern.replace("{year}", str(year)).replace("{month}", f"{month:02d}")
-            globs.append(
-                (f" for {year}-{month:02d}", filled.replace("{day_of_year}", f"{day:03d}"))
-            )
+            globs.append((f"{year}-{month:02d}", filled.replace("{day_of_year}", f"{day:03d}")))
             day += calendar.monthrange(year, month)[1]
     return globs
 

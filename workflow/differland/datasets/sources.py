@@ -1,12 +1,15 @@
 """Which raw files a study needs, by its configuration (section ``raw``)."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from differland.datasets.catalogue import (
+    Match,
     Names,
+    Product,
     find_files,
     list_names,
     match_files,
@@ -132,14 +135,8 @@ def product_sources(
     InputError
         Files are missing; tells which product, what was looked for, where, and where to get it.
     """
-    settings = raw["products"][name]
     years = [year] if year is not None else list(study_years(raw))
-    if name == LAND_COVER and settings["years"] != "all":
-        years = settings["years"]
-    sources = {role: _find(name, role, raw, years, lister) for role in _roles(name, settings)}
-    if name == BURNED_AREA_EXTENSION:
-        sources["burnable_area"] = _find(BURNED_AREA, "burnable_area", raw, [], lister)
-    return sources
+    return {need.role: _find(need, raw, lister) for need in _needs(name, raw, years)}
 
 
 def calibration_sources(raw: Raw) -> Sources:
@@ -150,33 +147,61 @@ def calibration_sources(raw: Raw) -> Sources:
     InputError
         As :func:`product_sources`.
     """
-    years = list(overlap_years(raw))
-    return {
-        "reference": _find(BURNED_AREA, "burned_area", raw, years),
-        "other": _find(BURNED_AREA_EXTENSION, "burned_area", raw, years),
-        "burnable_area": _find(BURNED_AREA, "burnable_area", raw, []),
-    }
+    return {name: _find(need, raw) for name, need in _calibration_needs(raw).items()}
 
 
-def missing_files(raw: Raw) -> list[str]:
-    """Tell what is missing, one line for each product: of its first year, and how many years."""
-    lines = []
+def missing_files(raw: Raw) -> dict[str, list[str]]:
+    """Tell all that is missing, by product: one line for each role of its files.
+
+    Those that only a calibration reads are among them.
+    """
+    lines: dict[str, list[str]] = {}
+    lister = cache(list_names)
+    for need in _all_needs(raw):
+        try:
+            _find(need, raw, lister)
+        except InputError as error:
+            lines.setdefault(need.product, []).append(str(error))
+    return lines
+
+
+def native_bytes(raw: Raw) -> dict[str, float]:
+    """Bytes of the files that one piece of work reads, on average.
+
+    Parameters
+    ----------
+    raw
+        The section of the configuration. Files that are missing count as none.
+
+    Returns
+    -------
+    ``static``: of a product that is put on the grid once. ``yearly``: of a year of another.
+    ``towers``: of all flux towers. ``calibration``: of burned area.
+    """
     catalogue = read_catalogue()
     lister = cache(list_names)
+    works: dict[str, list[list[_Need]]] = {}
     for name, settings in raw["products"].items():
         if settings is None:
             continue
-        years = product_years(name, raw) if catalogue[name].kind == "yearly" else [None]
-        errors = []
-        for year in years:
-            try:
-                product_sources(name, raw, year, lister)
-            except InputError as error:
-                errors.append(str(error))
-        if errors:
-            more = f" (so in {len(errors)} of {len(years)} years)" if len(years) > 1 else ""
-            lines.append(errors[0] + more)
-    return lines
+        kind = "towers" if "towers" in catalogue[name].files else catalogue[name].kind
+        years = [[year] for year in product_years(name, raw)]
+        every = years if kind == "yearly" else [list(study_years(raw))]
+        works.setdefault(kind, []).extend(_needs(name, raw, each) for each in every)
+        if name == BURNED_AREA_EXTENSION and years:
+            works["calibration"] = [list(_calibration_needs(raw).values())]
+    return {
+        kind: sum(_bytes_of(need, raw, lister) for needs in each for need in needs) / len(each)
+        for kind, each in works.items()
+        if each
+    }
+
+
+def _bytes_of(need: "_Need", raw: Raw, lister: Lister) -> int:
+    try:
+        return sum(path.stat().st_size for path in _find(need, raw, lister))
+    except (InputError, OSError):
+        return 0
 
 
 def unread_files(raw: Raw) -> dict[str, list[str]]:
@@ -187,13 +212,16 @@ def unread_files(raw: Raw) -> dict[str, list[str]]:
     """
     lister = cache(list_names)
     folders: dict[Path, str] = {}
-    read: set[Path] = set()
     for name, settings in raw["products"].items():
-        if settings is None or "towers" in read_catalogue()[name].files:
-            continue
-        folders.setdefault(product_folder(name, raw), name)
-        for role in _roles(name, settings):
-            read.update(_there(name, role, raw, lister))
+        if settings is not None and "towers" not in read_catalogue()[name].files:
+            folders.setdefault(product_folder(name, raw), name)
+    read = {
+        file
+        for need in _all_needs(raw)
+        if product_folder(need.product, raw) in folders
+        for match in _matches(need, raw, lister)
+        for file in match.files
+    }
     unread = {name: unread_below(folder, read, lister(folder)) for folder, name in folders.items()}
     return {name: paths for name, paths in unread.items() if paths}
 
@@ -253,41 +281,72 @@ def check_raw(raw: Raw, source: str) -> None:
                 raise InputError(source, f"raw.patterns.{name}.{role}", expected, "an unknown role")
 
 
-def _find(
-    name: str, role: str, raw: Raw, years: Iterable[int], lister: Lister = list_names
-) -> list[Path]:
-    folder = product_folder(name, raw)
-    pattern = raw["patterns"].get(name, {}).get(role)
-    return find_files(read_catalogue()[name], role, folder, years, pattern, lister(folder))
+@dataclass(frozen=True)
+class _Need:
+    """Files of a role of a product, in some years."""
+
+    product: str
+    role: str
+    years: Sequence[int]
 
 
-def _there(name: str, role: str, raw: Raw, lister: Lister) -> Iterable[Path]:
-    """Files that the study reads of a product, as far as they are there."""
-    folder = product_folder(name, raw)
-    matches = match_files(
-        read_catalogue()[name],
-        role,
-        folder,
-        _years_that_are_read(name, raw),
-        raw["patterns"].get(name, {}).get(role),
-        lister(folder),
-    )
-    return (file for match in matches for file in match.files)
+def _needs(name: str, raw: Raw, years: Sequence[int]) -> list[_Need]:
+    """What is read of a product for some years, which mean nothing to a static one."""
+    settings = raw["products"][name]
+    if name == LAND_COVER and settings["years"] != "all":
+        years = settings["years"]
+    needs = [_Need(name, role, years) for role in _roles(name, settings)]
+    if name == BURNED_AREA_EXTENSION:
+        needs.append(_Need(BURNED_AREA, "burnable_area", []))
+    return needs
 
 
-def _years_that_are_read(name: str, raw: Raw) -> Sequence[int]:
-    """Years of which the study reads files of a product, those of the calibration included."""
-    years = set(study_years(raw))
-    if read_catalogue()[name].kind == "yearly":
-        years = set(product_years(name, raw))
-    if name == LAND_COVER and raw["products"][name]["years"] != "all":
-        years = set(raw["products"][name]["years"])
-    products = raw["products"]
-    if name in (BURNED_AREA, BURNED_AREA_EXTENSION) and all(
-        products[part] for part in (BURNED_AREA, BURNED_AREA_EXTENSION)
-    ):
-        years |= set(overlap_years(raw))
-    return sorted(years)
+def _calibration_needs(raw: Raw) -> dict[str, _Need]:
+    """What burned area of MODIS is calibrated with, by name."""
+    years = list(overlap_years(raw))
+    return {
+        "reference": _Need(BURNED_AREA, "burned_area", years),
+        "other": _Need(BURNED_AREA_EXTENSION, "burned_area", years),
+        "burnable_area": _Need(BURNED_AREA, "burnable_area", []),
+    }
+
+
+def _all_needs(raw: Raw) -> list[_Need]:
+    """What the whole study reads, each file in one of them."""
+    catalogue = read_catalogue()
+    needs = []
+    for name, settings in raw["products"].items():
+        if settings is None:
+            continue
+        yearly = catalogue[name].kind == "yearly"
+        years = product_years(name, raw) if yearly else list(study_years(raw))
+        if not years:
+            continue
+        needs += _needs(name, raw, years)
+        if name == BURNED_AREA_EXTENSION:
+            needs += _calibration_needs(raw).values()
+    together: dict[tuple[str, str], set[int]] = {}
+    for need in needs:
+        together.setdefault((need.product, need.role), set()).update(need.years)
+    return [_Need(*key, sorted(years)) for key, years in together.items()]
+
+
+def _find(need: _Need, raw: Raw, lister: Lister = list_names) -> list[Path]:
+    return find_files(*_where(need, raw, lister))
+
+
+def _matches(need: _Need, raw: Raw, lister: Lister) -> Iterable[Match]:
+    """The same as far as they are there."""
+    return match_files(*_where(need, raw, lister))
+
+
+def _where(
+    need: _Need, raw: Raw, lister: Lister
+) -> tuple[Product, str, Path, Sequence[int], str | None, Names]:
+    folder = product_folder(need.product, raw)
+    pattern = raw["patterns"].get(need.product, {}).get(need.role)
+    product = read_catalogue()[need.product]
+    return product, need.role, folder, need.years, pattern, lister(folder)
 
 
 def _roles(name: str, settings: Mapping[str, Any]) -> list[str]:
