@@ -25,7 +25,7 @@ test: .venv/test
 	$(BIN)/python -m pytest -m "not slurm" --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 20
 
 test-slurm: .venv/test
-	$(BIN)/python -m pytest tests/test_slurm.py --durations 5
+	$(BIN)/python -m pytest -m slurm tests/test_slurm*.py --numprocesses 2 --dist loadfile --durations 10
 
 lint: .venv/test
 	$(BIN)/ruff format --check .

@@ -47,6 +47,7 @@ wildcard_constraints:
 include: "workflow/rules/raw.smk"
 include: "workflow/rules/driver.smk"
 include: "workflow/rules/quality.smk"
+include: "workflow/rules/towers.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/apply.smk"
@@ -62,6 +63,7 @@ include: "workflow/rules/recovery.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/plan.smk"
 include: "workflow/rules/progress.smk"
+include: "workflow/rules/code.smk"
 
 
 rule analysis:
@@ -84,6 +86,7 @@ rule all:
     input:
         rules.driver.input,
         rules.quality.input,
+        rules.towers.input,
         rules.ensembles.input,
         rules.evaluation.input,
         rules.applied.input,

@@ -1,14 +1,14 @@
 """Bring ``resources/costs.csv`` up to date with the benchmarks of finished studies.
 
-Run ``python benchmarks/costs.py FOLDER:CONFIG [FOLDER:CONFIG]``, with the results folder of a study
-and the configuration file it was run with: a small study first, a large one second. Base and slope
-of a rule are those of the line through both. What a row is counted in (the columns ``..._per``)
-stays as it is.
+Run ``python benchmarks/costs.py FOLDER:CONFIG [FOLDER:CONFIG] [--raw TABLE]``, with the results
+folder of a study and the configuration file it was run with, in the folder that it was run in: a
+small study first, a large one second. Base and slope of a rule are those of the line through both.
+What a row is counted in (the columns ``..._per``) stays as it is.
 
 A row is written, as ``recorded``, only if benchmarks say all of it: memory, time and, where results
 take notable space, disk. What grows with the size of a study needs studies of two sizes. All other
-rows stay as they are, guesses among them; so do those of raw products, whose cost is that of native
-files, which ``benchmarks/raw.py`` times.
+rows stay as they are, guesses among them. The cost of regridding follows from the size of native
+files: the large ones are those of TABLE, which ``benchmarks/raw.py`` writes.
 """
 
 import argparse
@@ -23,6 +23,7 @@ import yaml
 from snakemake.utils import update_config
 
 from differland import configuration, planning
+from differland.datasets.sources import native_bytes
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -40,10 +41,13 @@ RESULTS: Mapping[str, str] = {
 """What takes disk space: files or folders that one job writes (``train``: one member)."""
 
 OF_OTHER_FILES = (
-    *("regrid_static", "regrid_year", "calibrate_burned_area", "read_towers", "regrid_climates"),
+    *("calibrate_burned_area", "read_towers", "regrid_climates"),
     "apply_ensemble",
 )
-"""Rules whose cost does not follow from a study's size, but from native files or other drivers."""
+"""Rules whose cost grows with files or drivers of their own, in a way that no study tells."""
+
+LEAST_MEMORY = 50
+"""MB that every job takes; where a benchmark has less, the job was over before it was looked at."""
 
 Points = Sequence[tuple[float, float]]
 """Amount, in millions, and what was measured there."""
@@ -90,8 +94,11 @@ def recorded(folder: Path, config: Mapping[str, Any]) -> dict[str, dict[str, flo
             pd.to_numeric(table[name], errors="coerce").dropna() for name in ("max_rss", "s")
         )
         found[rule] = {}
+        memory = memory[memory >= LEAST_MEMORY]
         if len(memory) and len(seconds):
-            found[rule] = {"memory": float(memory.max()), "time": float(seconds.median())}
+            # Products differ so much that the mean, which adds up, is far from the median.
+            time = seconds.mean() if rule in planning.NATIVE_JOBS else seconds.median()
+            found[rule] = {"memory": float(memory.max()), "time": float(time)}
     for rule, pattern in RESULTS.items():
         sizes = [size_mb(path) for path in folder.parent.glob(pattern)]
         if rule in found and sizes:
@@ -142,7 +149,7 @@ def updated(
     for name in needed:
         per = row[f"{name}_per"]
         points = [
-            (amount[per] / 1e6, found[rule][name])
+            (found[rule].get(per, amount.get(per, 0)) / 1e6, found[rule][name])
             for found, amount in studies
             if name in found.get(rule, {})
         ]
@@ -162,14 +169,38 @@ def read_study(text: str) -> tuple[dict[str, dict[str, float]], dict[str, float]
         raise SystemExit(f"{folder}: expected driver/driver.nc, which has the study's size")
     members = max(len(block) for block in configuration.training_blocks(settings, "", ""))
     amount = planning.amounts(settings, size, members)
-    return recorded(folder / "benchmarks", settings), amount
+    found = recorded(folder / "benchmarks", settings)
+    if settings["driver"]["source"] == "raw":
+        native = native_bytes(settings["raw"])
+        for rule, kind in planning.NATIVE_JOBS.items():
+            if found.get(rule) and kind in native:
+                found[rule]["native byte"] = native[kind]
+    return found, amount
+
+
+def read_raw(table: Path) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+    """The same of native files of full size, as ``benchmarks/raw.py`` has timed them."""
+    found = {}
+    for rule, rows in pd.read_csv(table).groupby("rule"):
+        timed = rows.dropna(subset=["native_mb"])
+        if len(timed):
+            found[str(rule)] = {
+                "memory": float(rows["peak_mib"].max()),
+                "time": float(timed["median_s"].mean()),
+                "native byte": 1e6 * float(timed["native_mb"].mean()),
+            }
+    return found, {"job": 1e6}
 
 
 def main() -> None:
     """Update the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("studies", nargs="+", metavar="FOLDER:CONFIG")
-    studies = [read_study(text) for text in parser.parse_args().studies]
+    parser.add_argument("--raw", type=Path, metavar="TABLE", help="of benchmarks/raw.py")
+    options = parser.parse_args()
+    studies = [read_study(text) for text in options.studies]
+    if options.raw:
+        studies.append(read_raw(options.raw))
     with planning.COSTS.open(newline="") as stream:
         table = [updated(row, studies) for row in csv.DictReader(stream)]
     with planning.COSTS.open("w", newline="") as stream:

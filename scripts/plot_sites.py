@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from differland.analysis.sites import Towers, read_towers
 from differland.figures import sites as site_pages
 from differland.figures import style
 from differland.files import read_netcdf
@@ -9,6 +10,7 @@ from differland.logs import record
 def plot_sites(
     driver: str,
     simulation: str,
+    towers: Towers | None,
     sites: str | int | list[str],
     spin_up_months: int,
     observed_variables: dict[str, str],
@@ -17,8 +19,10 @@ def plot_sites(
     """Draw a page per site: `sites` is all, a number (the first so many), or a list of names."""
     observed, modelled = read_netcdf(driver), read_netcdf(simulation)
     pages.mkdir(parents=True, exist_ok=True)
-    for site in site_pages.choose_sites(observed, sites):
-        page = site_pages.draw_site(observed, modelled, site, spin_up_months, observed_variables)
+    for site in site_pages.choose_sites(observed, sites, towers):
+        page = site_pages.draw_site(
+            observed, modelled, site, spin_up_months, observed_variables, towers
+        )
         style.save(page, pages / f"{site}.png")
 
 
@@ -27,6 +31,7 @@ if __name__ == "__main__":
         plot_sites(
             driver=snakemake.input.driver,
             simulation=snakemake.input.simulation,
+            towers=read_towers(snakemake.input.get("sites", ""), snakemake.input.get("fluxes")),
             sites=snakemake.params.sites,
             spin_up_months=snakemake.params.spin_up_months,
             observed_variables=snakemake.params.observed_variables,

@@ -1,7 +1,9 @@
 from pathlib import Path
+from typing import Any
 
 from differland.climatology import grid_climates
-from differland.datasets.climate_models import Variable
+from differland.datasets.archives import log_unread
+from differland.datasets.climate_models import Variable, unread_climates
 from differland.files import write_netcdf
 from differland.gridding import Gridding
 from differland.logs import record
@@ -11,9 +13,18 @@ def regrid_climates(
     sources: dict[Variable, list[Path]],
     periods: dict[str, list[int]],
     gridding: Gridding,
+    projection: dict[str, Any],
     climates: str,
 ) -> None:
     """Put the mean climates of a climate model on the study's grid."""
+    unread = unread_climates(
+        Path(projection["folder"]),
+        projection["models"],
+        projection["scenario"],
+        [year for years in periods.values() for year in years],
+        projection["patterns"],
+    )
+    log_unread("projection.folder", unread)
     write_netcdf(grid_climates(sources, periods, gridding), climates)
 
 
@@ -26,5 +37,6 @@ if __name__ == "__main__":
             },
             periods=snakemake.params.periods,
             gridding=Gridding.from_settings(snakemake.params.window, {}, snakemake.params.weights),
+            projection=snakemake.config["projection"],
             climates=snakemake.output.climates,
         )

@@ -4,6 +4,7 @@ from typing import Any
 
 from differland import planning
 from differland.logs import record
+from differland.pace import at_pace, pace_of_study
 from differland.status import Wanted, status_lines
 
 
@@ -18,13 +19,14 @@ def status(
 ) -> None:
     """Print where the study stands."""
     left: list[planning.Share] | str
+    pace = pace_of_study(Path(results), configuration, **plan)
     try:
         jobs = planning.count_jobs(configuration, Path(config_file), dry_run)
-        left = planning.shares_of_jobs(jobs, configuration, **plan)
+        left = at_pace(planning.shares_of_jobs(jobs, configuration, **plan), pace)
     except RuntimeError as error:
         left = str(error)
-    lines = status_lines(configuration, Path(results), Wanted(**wanted), left, cores)
-    print("\n".join(lines))
+    lines = [*status_lines(configuration, Path(results), Wanted(**wanted), left, cores)]
+    print("\n".join([*lines, *filter(None, [pace.line()])]))
 
 
 if __name__ == "__main__":

@@ -45,19 +45,31 @@ def _imported(file: Path, at_start: bool) -> tuple[str, ...]:
 
 
 @cache
-def packages(file: Path, at_start: bool) -> frozenset[str]:
-    """Packages that a file imports, itself or through modules of the library: at start, or ever."""
-    found: set[str] = set()
+def _reached(file: Path, at_start: bool) -> frozenset[Path]:
+    """A file, and all of the library that it imports, itself or through others."""
     seen: set[Path] = set()
     waiting = [file]
     while waiting:
         current = waiting.pop()
-        if current in seen:
-            continue
-        seen.add(current)
-        for name in _imported(current, at_start):
-            if name.split(".")[0] != "differland":
-                found.add(name.split(".")[0])
-            elif (module := _module_file(name)) is not None:
-                waiting.append(module)
-    return frozenset(found)
+        if current not in seen:
+            seen.add(current)
+            found = (_module_file(name) for name in _imported(current, at_start) if _is_ours(name))
+            waiting += filter(None, found)
+    return frozenset(seen)
+
+
+def _is_ours(name: str) -> bool:
+    return name.split(".")[0] == "differland"
+
+
+def packages(file: Path, at_start: bool) -> frozenset[str]:
+    """Packages that a file imports, itself or through modules of the library: at start, or ever."""
+    names = {name for part in _reached(file, at_start) for name in _imported(part, at_start)}
+    return frozenset(name.split(".")[0] for name in names if not _is_ours(name))
+
+
+def modules(file: Path) -> set[str]:
+    """Modules of the library, and their packages, that a file ever imports, however deep."""
+    paths = {path.relative_to(LIBRARY).with_suffix("") for path in _reached(file, False) - {file}}
+    every = {parent for path in paths for parent in (path, *path.parents)}
+    return {".".join(path.parts).removesuffix(".__init__") for path in every}

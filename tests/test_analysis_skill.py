@@ -13,7 +13,7 @@ from test_figures import make_driver, make_patches, make_simulation
 from differland.analysis.biomass import compare_biomass
 from differland.analysis.comparison import compare_setups, normalise_errors, patch_draws
 from differland.analysis.heterogeneity import correlate_heterogeneity, shannon_index
-from differland.analysis.sites import compare_sites
+from differland.analysis.sites import Towers, compare_sites
 from differland.analysis.skill import mean_and_spread, summarise_skill
 from differland.errors import InputError
 from differland.grid import areas_of_cells
@@ -324,6 +324,54 @@ def test_sites_by_hand(study):
     )
     other = rows.loc["gpp_site_50percent", "all", "space"]
     assert (other["sites"], other["representativeness"]) == (5, 0.5)
+
+
+def test_sites_that_share_a_cell_are_compared_one_by_one(study):
+    """The driver has their mean; of a lower threshold there is a third."""
+    driver, patches, simulation = study
+    months = pd.period_range("2001-01", periods=driver.sizes["time"], freq="M")
+    names = ["XX-One", "XX-Two", "XX-Low", "XX-Not"]
+    sites = pd.DataFrame(
+        {
+            **{"site": names, "cell": [5, 5, 6, 6], "cover": [0.3, 0.6, 0.1, np.nan]},
+            **{"latitude": 10.0, "longitude": 20.0, "candidate": [True, True, True, False]},
+        }
+    )
+    fluxes = pd.DataFrame(
+        [(site, str(month), number) for number, site in enumerate(names) for month in months],
+        columns=["site", "month", "gpp_site"],
+    ).assign(reco_site=1.0, et_site=np.nan)
+    fluxes = fluxes.drop(
+        fluxes.index[fluxes["month"].eq(str(months[30])) & fluxes["site"].eq("XX-One")]
+    )
+    driver["gpp_site_10percent"] = driver["gpp_site"]
+    towers = Towers(sites, fluxes)
+    means, skills = compare_sites(driver, patches, simulation, OBSERVED_VARIABLES, 0.25, 24, towers)
+    gpp = means[means["target"] == "gpp_site"].set_index(["observations", "site"])
+    assert gpp["observed"].to_dict() == {
+        ("gpp_site", "XX-One"): 0,
+        ("gpp_site", "XX-Two"): 1,
+        ("gpp_site_10percent", "XX-One"): 0,
+        ("gpp_site_10percent", "XX-Two"): 1,
+        ("gpp_site_10percent", "XX-Low"): 2,
+        ("gpp_site_50percent", "XX-Two"): 1,
+    }
+    two, one = gpp.loc[("gpp_site", "XX-Two")], gpp.loc[("gpp_site", "XX-One")]
+    assert (two["months"], one["months"], two["lat"]) == (48, 47, 10.0)
+    assert two["modelled"] == pytest.approx(simulation["gpp"].to_numpy()[5, 24:].mean())
+    assert "et_site" not in set(means["target"])
+    counts = skills[skills["split"] == "all"].groupby("observations")["sites"].first()
+    assert counts[["gpp_site", "gpp_site_10percent"]].to_dict() == {
+        "gpp_site": 2,
+        "gpp_site_10percent": 3,
+    }
+
+
+def test_the_threshold_of_a_variable_is_that_of_its_name(study):
+    driver, patches, simulation = study
+    chosen = {"gpp_site": "gpp_site_50percent"}
+    means, _ = compare_sites(driver, patches, simulation, chosen, 0.25, 24)
+    assert set(means["representativeness"]) == {0.5}
 
 
 def test_sites_of_dropped_patches_do_not_count(study):

@@ -1,15 +1,18 @@
 """The catalogue of raw products, and which of their files a study needs."""
 
 import copy
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from differland.datasets import products, sources
+from differland.datasets import catalogue, products, sources
 from differland.datasets.catalogue import find_files, read_catalogue, tabulate
 from differland.errors import InputError
 from differland.tables import FORCING, OBSERVATIONS, PREDICTOR_GROUPS
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
@@ -86,13 +89,55 @@ def test_what_is_missing_is_told_with_product_pattern_folder_and_where_to_get_it
 
 
 def test_all_that_is_missing_is_told_by_product(raw: dict):
-    lines = sources.missing_files(raw)
+    missing = sources.missing_files(raw)
     used = [name for name, settings in raw["products"].items() if settings is not None]
     # Xu et al. end in 2019, before this study.
-    assert len(lines) == len(used) - 1
-    assert any("in 2 of 2 years" in line and "gleam" in line for line in lines)
+    assert set(missing) == set(used) - {"xu_biomass"}
+    (gleam,) = missing["gleam"]
+    assert "**/E_2020_GLEAM_v4*_MO.nc for 2020 of" in gleam
+    assert gleam.endswith("found no such folder; nor for 2021 (2 files in all)")
     touch(Path(raw["folder"], "gleam"), *(f"E_{y}_GLEAM_v4.2a_MO.nc" for y in (2020, 2021)))
-    assert not any("gleam" in line for line in sources.missing_files(raw))
+    assert "gleam" not in sources.missing_files(raw)
+
+
+def test_all_roles_of_a_product_that_are_missing_are_told(raw: dict):
+    assert len(sources.missing_files(raw)["era5"]) == 4
+    era5 = read_catalogue()["era5"].files
+    names = [
+        era5[role].replace("{year}*", f"{y}.nc")
+        for role in ("t_min", "t_max")
+        for y in (2020, 2021)
+    ]
+    touch(Path(raw["folder"], "era5"), *names)
+    assert len(sources.missing_files(raw)["era5"]) == 2
+
+
+def test_files_that_only_a_calibration_reads_are_told_where_they_are_missing(raw: dict):
+    """Burned area of MODIS before the study, from the first year of the overlap on."""
+    raw["products"] = {
+        name: settings
+        for name, settings in raw["products"].items()
+        if name in ("gfed5_burned_area", "mcd64cmq")
+    }
+    raw["products"]["mcd64cmq"]["first_overlap_year"] = 2018
+    folder = Path(raw["folder"])
+    months = [(year, month) for year in (2018, 2019, 2020, 2021) for month in range(1, 13)]
+    touch(folder / "gfed5_burned_area", "BurnableArea.nc")
+    touch(
+        folder / "gfed5_burned_area",
+        *(f"BA/BA{year}{month:02d}.nc" for year, month in months if year < 2021),
+    )
+    modis = [
+        f"MCD64CMQ.A{year}{date(year, month, 1).timetuple().tm_yday:03d}.061.2023.hdf"
+        for year, month in months
+    ]
+    touch(folder / "mcd64cmq", *(name for name in modis if "A2018" not in name))
+    (line,) = sources.missing_files(raw)["mcd64cmq"]
+    assert f"{folder}/mcd64cmq: product mcd64cmq: expected a file" in line
+    assert "MCD64CMQ.A2018001" in line and "for 2018-01" in line
+    assert line.endswith("2018-06, 2018-07, ..., 2018-12 (12 files in all)")
+    touch(folder / "mcd64cmq", *modis)
+    assert sources.missing_files(raw) == {}
 
 
 def test_years_of_products(raw: dict):
@@ -101,6 +146,42 @@ def test_years_of_products(raw: dict):
     assert sources.product_years("mcd64cmq", raw) == [2021]
     assert sources.product_years("xu_biomass", raw) == []
     assert list(sources.overlap_years(raw)) == list(range(2002, 2021))
+
+
+def test_observations_are_used_in_the_years_that_the_configuration_names(raw: dict):
+    raw |= {"first_year": 2001, "last_year": 2021}
+    # As the paper has it.
+    assert sources.product_years("lcspp", raw) == list(range(2010, 2022))
+    raw["products"]["lcspp"] |= {"first_year": None, "last_year": 2002}
+    assert sources.product_years("lcspp", raw) == [2001, 2002]
+    raw["products"]["cams"] = {"folder": "cams", "first_year": 2020}
+    assert sources.product_years("cams", raw) == [2020, 2021]
+    raw["products"]["flux_towers"]["last_year"] = 2003
+    assert sources.product_years("flux_towers", raw) == [2001, 2002, 2003]
+    raw["products"]["gleam"] |= {"first_year": 2005, "last_year": 2004}
+    with pytest.raises(InputError) as caught:
+        sources.check_raw(raw, "study.yaml")
+    assert caught.value.variable == "raw.products.gleam.last_year"
+    assert "raw.products.gleam.first_year = 2005" in caught.value.expected
+
+
+def test_what_becomes_of_a_product_in_the_driver_grids_it_not_again(raw: dict):
+    changes = {"lcspp": {"first_year": 2015}, "gfed5_emissions": {"on_cells": True}}
+    for product, change in changes.items():
+        before = sources.gridding_settings(product, raw)
+        raw["products"][product] |= change
+        assert sources.gridding_settings(product, raw) == before
+
+
+@pytest.mark.parametrize(
+    ("choice", "on_patches"), [("mean", False), ("index", True), ("boxes", False)]
+)
+def test_boxes_of_the_inversion_are_put_on_patches_by_index_alone(raw, choice, on_patches):
+    raw["inversion_boxes"] = choice
+    raw["products"]["cms_flux_fire"] = {"folder": "cms_flux_fire"}
+    for product in ("cms_flux_nbe", "cms_flux_fire"):
+        assert sources.gridding_settings(product, raw)["on_patches"] is on_patches
+    assert "on_patches" not in sources.gridding_settings("grace", raw)
 
 
 @pytest.mark.parametrize(
@@ -199,3 +280,58 @@ def test_hidden_copies_are_no_files_of_a_product(tmp_path: Path):
     (file, _) = touch(tmp_path, "co2_mm_gl.csv", "._co2_mm_gl.csv")
     for pattern in (None, "*.csv", "**/*.csv"):
         assert find_files(product, "table", tmp_path, [], pattern) == [file]
+
+
+def test_folders_are_looked_through_once_and_shared_ones_are_told_once(
+    raw: dict, monkeypatch: pytest.MonkeyPatch
+):
+    folder = Path(raw["folder"]) / "all"
+    for name, settings in raw["products"].items():
+        if settings is not None and name != "flux_towers":
+            raw["products"][name] = settings | {"folder": "all"}
+    names = [f"BA{year}{month:02d}.nc" for year in (2019, 2020, 2021) for month in range(1, 13)]
+    touch(folder, *names, "co2_mm_gl.csv", "notes.txt")
+    listed = []
+
+    def list_names(place: Path):
+        listed.append(place)
+        return catalogue.list_names(place)
+
+    monkeypatch.setattr(sources, "list_names", list_names)
+    (told,) = sources.unread_files(raw).values()
+    assert listed == [folder]
+    # Burned area of 2021 is that of MODIS.
+    assert told == [f"BA2021{month:02d}.nc" for month in range(1, 13)] + ["notes.txt"]
+    listed.clear()
+    sources.missing_files(raw)
+    assert len(listed) == len(set(listed))
+
+
+def test_the_documents_say_what_was_seen_of_each_real_product():
+    text = (ROOT / "docs" / "datasets.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    assert rows == [
+        f"| `{name}` | {product.title} | {product.format} | {product.seen} |"
+        for name, product in read_catalogue().items()
+    ]
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert "genuine files of ERA5, FLUXNET2015, GLEAM, CO2 and CMIP6, headers" in readme
+    genuine = {name for name, product in read_catalogue().items() if "genuine" in product.seen[:7]}
+    assert genuine == {"era5", "flux_towers", "gleam", "noaa_co2", "cmip6"}
+
+
+def test_the_size_of_what_a_job_reads_is_that_of_its_files_on_average(raw: dict):
+    raw["products"] = {
+        name: settings
+        for name, settings in raw["products"].items()
+        if name in ("gleam", "modis_lai", "forest_age", "gfed5_burned_area", "mcd64cmq")
+    }
+    raw["products"]["mcd64cmq"] = None
+    for name, size in (("E_2020_GLEAM_v4.2a_MO.nc", 100), ("E_2021_GLEAM_v4.2a_MO.nc", 300)):
+        (file,) = touch(Path(raw["folder"], "gleam"), name)
+        file.write_bytes(bytes(size))
+    (file,) = touch(Path(raw["folder"], "modis_lai"), "lai_8-day_0.05_2020.nc")
+    file.write_bytes(bytes(600))
+    found = sources.native_bytes(raw)
+    # Two years of two products, and GFED5's last; what is missing counts as none.
+    assert found == {"yearly": (100 + 300 + 600) / 5, "static": 0}

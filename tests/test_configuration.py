@@ -157,11 +157,48 @@ def test_setups_are_the_published_ones(config: dict[str, Any]) -> None:
             "one of",
             "leaf_area",
         ),
+        (
+            {"loss": {"fire": {"observation": "fire_emission_cell"}}},
+            "loss.fire.observation",
+            "an observation of patches",
+            "fire_emission_cell, of cells",
+        ),
+        (
+            {"loss": {"fire_cell": {"observation": "fire_emission_cms"}}},
+            "loss.fire_cell.observation",
+            "an observation of cells",
+            "fire_emission_cms, of patches",
+        ),
+        (
+            {"loss": {"fire_cell": {"observation": "fire_emission_cell"}}},
+            "loss.fire_cell.observation",
+            "raw.products.gfed5_emissions with on_cells: true",
+            "on_cells: false",
+        ),
+        ({"raw": {"inversion_boxes": "box"}}, "raw.inversion_boxes", "did you mean boxes?", "box"),
+        (
+            {"raw": {"products": {"lcspp": {"first_year": 201}}}},
+            "raw.products.lcspp.first_year",
+            "1850 to 2300, or null",
+            "201",
+        ),
         ({"experiments": {"a@b": {"loss": {}}}}, "experiments", "A name of letters", "a@b"),
         ({"setups": ["PFT+CLIM+SOIL+AGE"]}, "analysis.groups", "combination", "lacks PFT, CLIM"),
         ({"apply": {"a/b": "x.nc"}}, "apply", "Name of an applied driver", "a/b"),
         ({"apply": {"ab": 3}}, "apply.ab", "Path of a driver file", "3"),
         ({"predictors": {"AGE": []}}, "predictors.AGE", "at least one predictor", "none"),
+        (
+            {"raw": {"products": {"canopy_height": None}}},
+            "raw.products.canopy_height",
+            "settings, since setup AGE needs canopy_height",
+            "null",
+        ),
+        (
+            {"raw": {"products": {"hwsd": None}}, "setups": ["CLIM", "PFT+SOIL"]},
+            "raw.products.hwsd",
+            "since setup PFT+SOIL needs bulk_density, sand, silt, clay, gravel",
+            "null",
+        ),
         (
             {"predictors": {"AGE": ["forest_aeg"]}},
             "predictors.AGE",
@@ -432,3 +469,28 @@ def test_targets_are_the_observed_terms(config: dict[str, Any]) -> None:
 def test_a_setup_needs_half_of_those_selected_or_as_many_as_told(minimum, select, expected):
     config = {"ensemble": {"select": select, "minimum": minimum}}
     assert configuration.fewest_members(config) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "folder", "found"),
+    [
+        (None, False, "none"),
+        ("none.nc", False, "no such file: none.nc, which is {here}/none.nc"),
+        ("{here}/none.nc", False, "no such file: {here}/none.nc"),
+        (".", False, "a folder: ., which is {here}"),
+        ("there.nc", True, "a file: there.nc, which is {here}/there.nc"),
+        ("gone", True, "no such folder: gone, which is {here}/gone"),
+    ],
+)
+def test_a_path_where_nothing_is_is_told_as_given_and_as_resolved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str | None, folder: bool, found: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.nc").touch()
+    given = path and path.format(here=tmp_path)
+    with pytest.raises(InputError) as caught:
+        configuration.check_path("mine.yaml", "truth", given, "a file of truth", folder)
+    assert str(caught.value) == (
+        f"mine.yaml: truth: expected a file of truth, found {found.format(here=tmp_path)}"
+    )
+    configuration.check_path("mine.yaml", "truth", "there.nc", "a file of truth", False)

@@ -73,9 +73,27 @@ def test_large_results_are_measured_too_or_the_row_stays(costs):
 
 
 def test_costs_of_other_files_than_the_study_has_stay(costs):
-    row = ROW | {"rule": "regrid_year", "memory_per": "job", "time_per": "job"}
-    found = {"regrid_year": {"memory": 100.0, "time": 10.0}}
+    row = ROW | {"rule": "read_towers", "memory_per": "job", "time_per": "job"}
+    found = {"read_towers": {"memory": 100.0, "time": 10.0}}
     assert costs.updated(row, [(found, SMALL)]) == row
+
+
+def test_regridding_grows_with_native_files_of_two_sizes(costs, tmp_path):
+    """The large ones are those that benchmarks/raw.py has timed."""
+    row = ROW | {"rule": "regrid_year", "memory_per": "job", "time_per": "native byte"}
+    small = ({"regrid_year": {"memory": 100.0, "time": 3.0, "native byte": 2e6}}, SMALL)
+    assert costs.updated(row, [small]) == row
+    table = tmp_path / "raw.csv"
+    table.write_text(
+        "work,rule,native_mb,median_s,peak_mib\n"
+        "a,regrid_year,1000,60,500\nb,regrid_year,3004,140,600\nc,regrid_year,,1000,700\n"
+        "d,assemble_driver,,500,9000\n"
+    )
+    found = costs.updated(row, [small, costs.read_raw(table)])
+    # 100 s for 2002 MB, and 3 s for 2 MB.
+    assert (found["time_base"], found["time_slope"]) == ("2.903", "0.0485")
+    assert (found["memory_base"], found["memory_slope"]) == ("700", "0")
+    assert found["origin"] == "recorded"
 
 
 def test_jobs_without_numbers_say_nothing(costs, configuration, tmp_path):
@@ -83,11 +101,14 @@ def test_jobs_without_numbers_say_nothing(costs, configuration, tmp_path):
     write(folder / "check_quality.tsv", "12.5\tNA")
     write(folder / "plot_losses/CLIM.tsv", "3\t50")
     write(folder / "plot_losses/SOIL.tsv", "5\tNA")
+    # Over before it was looked at.
+    write(folder / "select_ensemble/CLIM.tsv", "0.2\t2.2")
     write(folder / "prepare_driver/driver.tsv", "7\t70")
     write(folder / "prepare_driver/applied/other.tsv", "700\t7000")
     assert costs.recorded(folder, configuration) == {
         "check_quality": {},
         "plot_losses": {"memory": 50.0, "time": 4.0},
+        "select_ensemble": {},
         "prepare_driver": {"memory": 70.0, "time": 7.0},
     }
 

@@ -7,7 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from differland.datasets.climate_models import read_cmip6, read_cmip6_years
+from differland.datasets.climate_models import (
+    find_cmip6,
+    read_cmip6,
+    read_cmip6_years,
+    unread_climates,
+)
 from differland.datasets.fields import check_months
 from differland.errors import InputError
 
@@ -244,3 +249,87 @@ def test_daily_values_are_no_monthly_ones(tmp_path):
         dataset.frequency = "day"
     with pytest.raises(InputError, match="tas: expected values that are each a monthly mean"):
         list(read_cmip6([file], "tas", PERIOD))
+
+
+def touch(folder: Path, *names: str) -> list[Path]:
+    """Files of which only the name counts."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return [folder / name for name in names]
+
+
+def both(span: str, experiment: str = "ssp245", grid: str = "gn", folder: str = "") -> list[str]:
+    """Names of temperature and precipitation of a model."""
+    middle = f"Amon_FGOALS-g3_{experiment}_r1i1p1f1_{grid}_{span}.nc"
+    return [f"{folder}{variable}_{middle}" for variable in ("tas", "pr")]
+
+
+def found(folder: Path, years: range = range(2016, 2021), **patterns: str) -> list[str]:
+    """Files of temperature that are taken, as seen from the folder."""
+    files = find_cmip6(folder, "FGOALS-g3", "r1i1p1f1", "ssp245", years, patterns)
+    return [file.relative_to(folder).as_posix() for file in files["tas"]]
+
+
+def test_two_grids_in_a_folder_are_refused_by_name(tmp_path):
+    touch(tmp_path, *both("201501-202412"), *both("201501-202412", grid="gr"))
+    with pytest.raises(InputError) as caught:
+        found(tmp_path)
+    for words in ("_gn_201501", "_gr_201501", "one model, member and grid", "projection.patterns"):
+        assert words in str(caught.value)
+    patterns = {name: f"{name}_*_{{experiment}}_*_gr_*.nc" for name in ("tas", "pr")}
+    assert found(tmp_path, **patterns) == both("201501-202412", grid="gr")[:1]
+
+
+def test_two_members_that_a_pattern_lets_in_are_refused_by_name(tmp_path):
+    other = "tas_Amon_FGOALS-g3_ssp245_r2i1p1f1_gn_202501-203412.nc"
+    touch(tmp_path, *both("201501-202412"), other)
+    with pytest.raises(InputError, match=r"r2i1p1f1.*: tas: expected .*r1i1p1f1"):
+        found(tmp_path, range(2016, 2030), tas="tas_Amon_{model}_{experiment}_*.nc")
+
+
+@pytest.mark.parametrize("archive", ["Amon/gn/", ""])
+def test_the_newest_version_is_taken_and_told(tmp_path, archive, caplog):
+    for version in ("v20190429", "v20210101", "v20200101"):
+        touch(tmp_path, *both("201501-202412", folder=f"{archive}{version}/"))
+    name = both("201501-202412")[0]
+    assert found(tmp_path) == [f"{archive}v20210101/{name}"]
+    assert "v20210101 is read, not the older v20190429, v20200101" in caplog.text
+
+
+def test_a_newest_version_without_all_years_is_refused(tmp_path):
+    touch(tmp_path, *both("201501-202412", folder="v20190429/"))
+    touch(tmp_path, *both("202001-202412", folder="v20210101/"))
+    with pytest.raises(InputError, match=r"v20190429/.*: expected 2016 in the newest .*v20210101/"):
+        found(tmp_path)
+    assert found(tmp_path, range(2021, 2023)) == [both("202001-202412", folder="v20210101/")[0]]
+
+
+@pytest.mark.parametrize("other", ["copy/{}", "201501-210012", "201001-201712"])
+def test_files_of_the_same_months_are_refused_by_name(tmp_path, other):
+    name = both("201501-202412")
+    second = [other.format(n) for n in name] if "{}" in other else both(other)
+    touch(tmp_path, *name, *second)
+    with pytest.raises(InputError, match=r"each month in one file, found 201\d-01 to 20") as caught:
+        found(tmp_path)
+    assert name[0] in str(caught.value) and Path(second[0]).name in str(caught.value)
+
+
+def test_runs_of_the_past_may_go_on_beside_scenarios(tmp_path):
+    touch(tmp_path, *both("200001-201612", "historical"), *both("201501-202412"))
+    expected = [both("200001-201612", "historical")[0], both("201501-202412")[0]]
+    assert found(tmp_path, range(2010, 2021)) == expected
+
+
+def test_climates_that_no_model_reads_are_told(tmp_path):
+    read = both("201501-202412", folder="v20210101/")
+    others = [
+        *both("201501-202412", folder="v20190101/"),
+        *both("202501-203412"),
+        "notes.txt",
+        "pr_Amon_ACCESS-CM2_ssp245_r1i1p1f1_gn_201501-202412.nc",
+    ]
+    touch(tmp_path, *read, *others, ".hidden/x.nc")
+    models = {"FGOALS-g3": "r1i1p1f1", "UKESM1-0-LL": "r1i1p1f2"}
+    unread = unread_climates(tmp_path, models, "ssp245", range(2016, 2021))
+    assert unread == sorted(others)

@@ -104,6 +104,32 @@ def test_patches_mix_four_boxes(path):
     np.testing.assert_allclose(patches[20, [0, 34, 35, 36, 70, 71]], [3, 3, 2, 1, 1, 2])
 
 
+@pytest.mark.parametrize("northward", [True, False])
+@pytest.mark.parametrize("east_of", [-180, 0])
+def test_a_box_may_stand_for_the_patch_of_its_row_and_column(path, northward, east_of):
+    """The box of 6 S, 60 W is the 25th from the north and the 25th from 180 W; so is the patch."""
+    values = np.roll(world(), -36 if east_of == 0 else 0, axis=2)
+    # The row of the south pole has no patch; that of the north pole has the first.
+    values[:, 0], values[:, 45] = 5 / 86.4, 7 / 86.4
+    file = write(
+        path,
+        values if northward else values[:, ::-1],
+        latitude=LATITUDE if northward else LATITUDE[::-1],
+        longitude=east_of + 5.0 * np.arange(72),
+    )
+    january = next(read_cms_flux([file], on_patches=True))
+    assert january.grid.shape == (45, 72)
+    patches = Regridder.between(january.grid, regular_grid(0.25)).apply(january.whole())
+    patches = patches.reshape(45, 16, 72, 20)
+    assert np.array_equal(np.argwhere(np.isfinite(patches[1:, 0, :, 0])), [[23, 24]])
+    np.testing.assert_allclose(patches[24, :, 24], -1.0)
+    np.testing.assert_allclose(patches[0], 7.0)
+    row = 24 if january.grid.north_up else 20
+    np.testing.assert_allclose(np.nansum(january.read(slice(row, row + 1))), -1.0)
+    boxes = next(read_cms_flux([file]))
+    assert (value_at(boxes, -5.0, -60.0), value_at(january, -7.0, -57.5)) == (-1.0, -1.0)
+
+
 @pytest.mark.parametrize(
     "order",
     [("lon", "lat", "time"), ("lat", "lon", "time"), ("time", "lon", "lat")],
@@ -228,6 +254,8 @@ def test_fire_emission(tmp_path):
     # Months without fire are data.
     assert (january.whole() == 0).sum() == 46 * 72 - 1
     assert january.grid.latitude_edges[:2].tolist() == [-90, -88]
+    patches = next(read_cms_flux_fire([file], on_patches=True))
+    assert value_at(patches, -7.0, -57.5) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(

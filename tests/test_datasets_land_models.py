@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from differland.datasets.fields import check_months
-from differland.datasets.land_models import read_trendy
+from differland.datasets.land_models import read_trendy, unread_land_models
 from differland.errors import InputError
 
 LATITUDE = 88.75 - 2.5 * np.arange(72)
@@ -330,3 +330,15 @@ def test_models_that_stamp_the_end_of_a_month(tmp_path, with_bounds):
     fields = list(read_trendy(file, "nbp", pd.period_range("2000-01", "2001-12", freq="M")))
     assert at_forest(fields[0]) == pytest.approx(2, rel=1e-5)
     assert at_forest(fields[23]) == pytest.approx(2 * 3.3, rel=1e-5)
+
+
+def test_land_models_that_nobody_reads_are_told(tmp_path):
+    names = ["S3/JULES_S3_nbp.nc", "S3/JULES_S3_gpp.nc", "CLM5.0_S3_nbp.nc", "readme.txt"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert unread_land_models(tmp_path, {"JULES": {}, "YIBs": {"first_year": 1700}}) == [
+        "CLM5.0_S3_nbp.nc",
+        "S3/JULES_S3_gpp.nc",
+        "readme.txt",
+    ]

@@ -186,6 +186,7 @@ def test_bounds_without_their_attribute_and_in_counted_months(tmp_path: Path) ->
     with netCDF4.Dataset(file, "a") as dataset:
         dataset["valid_time"].delncattr("bounds")
         dataset["valid_time"].units = "months since 2014-01-16"
+        dataset["valid_time"][:] = np.arange(1, 13)
     with netCDF4.Dataset(file) as dataset:
         assert read_months(dataset, "valid_time", file) == list(MONTHS.to_period("M"))
         check_lengths(dataset, "valid_time", file, "month")

@@ -136,7 +136,7 @@ def half_hours(measured_nee: float, measured_le: float) -> list[str]:
 HALF_HOUR_HEADER = "TIMESTAMP_START,TIMESTAMP_END,LE_F_MDS_QC,NEE_VUT_REF_QC"
 
 
-def test_measured_half_hours(tmp_path):
+def test_measured_half_hours(tmp_path, caplog):
     name = "FLX_DE-Hai_FLUXNET2015_FULLSET_{}_2010-2010_1-4.csv"
     write(tmp_path, name.format("MM"), monthly(range(2010, 2011), qc_nee=1, qc_le=1))
     other = "FLX_DE-Tha_FLUXNET2015_FULLSET_MM_2010-2010_1-4.csv"
@@ -149,6 +149,10 @@ def test_measured_half_hours(tmp_path):
     assert set(towers.loc["DE-Hai", "gap_rule"]) == {"half-hourly"}
     assert towers.loc["DE-Tha", "gpp_site"].notna().all()
     assert set(towers.loc["DE-Tha", "gap_rule"]) == {"monthly"}
+    (told,) = [
+        record.getMessage() for record in caplog.records if "gap_rule" in record.getMessage()
+    ]
+    assert "of 1 sites" in told and told.endswith(": DE-Tha")
     loose = read_towers(tmp_path, PERIOD, 0.45, "half-hourly").set_index("site")
     assert loose.loc["DE-Hai", "gpp_site"].notna().all()
 
@@ -273,7 +277,7 @@ def test_sites_of_a_table(tmp_path):
         "XX-Unk,10,-20,,1\n"
     )
     sites = read_sites([path])
-    assert sites.loc["DE-Hai"].to_list() == [51.0792, 10.4522, "DBF"]
+    assert sites.loc["DE-Hai"].to_list() == [51.0792, 10.4522, "DBF", ""]
     assert sites.loc["XX-Unk", "igbp"] == ""
 
 
@@ -286,12 +290,16 @@ def test_sites_of_the_networks(tmp_path):
         "BE-Bra,3,GRP_LOCATION,LOCATION_LAT,51.3076\n"
         "BE-Bra,3,GRP_LOCATION,LOCATION_LONG,4.5198\n"
         "BE-Bra,5,GRP_IGBP,IGBP,MF\n"
+        'BE-Bra,7,GRP_HEADER,SITE_NAME,"Brasschaat, De Inslag"\n'
         'BE-Bra,6,GRP_TEAM,TEAM_MEMBER_NAME,"Some, Body"\n'
     )
     table = tmp_path / "table.csv"
-    table.write_text("site_id,lat,lon,IGBP\nBE-Bra,0,0,CRO\nBE-Lon,50.5,4.7,CRO\n")
+    table.write_text(
+        "Site_Name,site_id,lat,lon,IGBP\nBra,BE-Bra,0,0,CRO\nLonzee,BE-Lon,50.5,4.7,CRO\n"
+    )
     sites = read_sites([path, table])
-    assert sites.loc["BE-Bra"].to_list() == [51.3076, 4.5198, "MF"]
+    assert sites.loc["BE-Bra"].to_list() == [51.3076, 4.5198, "MF", "Brasschaat, De Inslag"]
+    assert sites.loc["BE-Lon", "name"] == "Lonzee"
     assert list(sites.index) == ["BE-Bra", "BE-Lon"]
     assert path in list(list_files(tmp_path))
 
@@ -311,7 +319,7 @@ BADM = pd.DataFrame(
 def test_sites_of_a_spreadsheet(tmp_path):
     path = tmp_path / "FLX_AA-Flx_BIF_MM_20200501.xlsx"
     BADM.to_excel(path, index=False)
-    assert read_sites([path]).loc["DE-Hai"].to_list() == [51.0792, 10.4522, "DBF"]
+    assert read_sites([path]).loc["DE-Hai"].to_list() == [51.0792, 10.4522, "DBF", ""]
 
 
 def test_spreadsheet_without_its_library(tmp_path, monkeypatch):
@@ -597,7 +605,7 @@ def test_ozflux_in_an_archive(tmp_path, kind):
             packed.write(file, file.name)
     assert len(read_towers(tmp_path / "in", PERIOD)) == 12
     sites = read_sites([s for s in list_files(tmp_path / "in") if "Summary" in s.name])
-    assert sites.loc["AU-How"].to_list() == [-12.4943, 131.1523, ""]
+    assert sites.loc["AU-How"].to_list() == [-12.4943, 131.1523, "", "Howard Springs"]
     files[1].write_bytes(files[1].read_bytes()[:20_000])
     with zipfile.ZipFile(archive, "w") as packed:
         for file in files:
@@ -621,7 +629,7 @@ def test_ozflux_sites(tmp_path):
     table = tmp_path / "sites.csv"
     table.write_text("site_id,lat,lon,IGBP\nAU-How,0,0,SAV\nAU-Dry,-15,132,SAV\n")
     sites = read_sites([write_summary(tmp_path), table])
-    assert sites.loc["AU-How"].to_list() == [-12.4943, 131.1523, "SAV"]
+    assert sites.loc["AU-How"].to_list() == [-12.4943, 131.1523, "SAV", "Howard Springs"]
     assert list(sites.index) == ["AU-Dry", "AU-How"]
     nameless = write_summary(tmp_path, "x_L6_Summary.nc", attributes={"fluxnet_id": ""})
     assert list(read_sites([nameless]).index) == ["HowardSprings"]

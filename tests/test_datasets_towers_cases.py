@@ -426,7 +426,7 @@ def test_tables_of_sites_as_networks_and_users_write_them(tmp_path, name, conten
     (tmp_path / f"._{name}").write_bytes(b"\x00\x05\xff")
     tables = find_site_tables(tmp_path)
     assert [table.name for table in tables] == [name]
-    assert read_sites(tables).loc["DE-Hai"].to_list() == [51.08, 10.45, "DBF"]
+    assert read_sites(tables).loc["DE-Hai"].to_list()[:3] == [51.08, 10.45, "DBF"]
 
 
 def test_a_table_that_is_none_of_sites_is_named(tmp_path, caplog):

@@ -25,6 +25,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import r2_score, root_mean_squared_error
 
 from differland import tables
+from differland.analysis.sites import Towers
 from differland.errors import InputError
 from differland.figures import (
     attribution,
@@ -105,6 +106,8 @@ def make_simulation(driver: xr.Dataset, patches: xr.Dataset, seed: int = 2) -> x
     number = driver["patch"].to_numpy()
     data: dict[str, tuple] = {}
     for target, observable in OBSERVABLES.items():
+        if target == "fire_cell":
+            continue  # the same fires as of patches
         name = OBSERVED_VARIABLES[target]
         if name not in driver:
             values = 2 + random.standard_normal((cells, months))
@@ -936,6 +939,30 @@ class TestSites:
     def test_a_driver_never_trained_on(self, driver: xr.Dataset, simulation: xr.Dataset) -> None:
         figure = sites.draw_site(driver, simulation.drop_vars("test"), "AA-000", SPIN_UP)
         assert "applied site" in texts(figure)
+
+    def test_sites_that_share_a_cell_have_pages_of_their_own(
+        self, driver: xr.Dataset, simulation: xr.Dataset
+    ) -> None:
+        table = pd.DataFrame(
+            {
+                **{"site": ["XX-One", "XX-Two", "XX-Not"], "used": [True, True, False]},
+                **{"cell": [3, 3, 3], "cover": 0.5, "candidate": True, "sites_in_cell": 2},
+                **{"latitude": 12.25, "longitude": -3.5, "igbp": "GRA", "network": "ICOS"},
+            }
+        )
+        months = pd.PeriodIndex(driver.indexes["time"], freq="M").astype(str)
+        fluxes = pd.concat(
+            pd.DataFrame({"site": site, "month": months, "gpp_site": value})
+            for site, value in (("XX-One", 1.5), ("XX-Two", 2.5))
+        ).assign(reco_site=1.0, et_site=1.0)
+        towers = Towers(table, fluxes)
+        assert sites.choose_sites(driver, "all", towers) == ["XX-One", "XX-Two"]
+        with pytest.raises(InputError, match="a site named XX-Not"):
+            sites.choose_sites(driver, ["XX-Not"], towers)
+        figure = sites.draw_site(driver, simulation, "XX-Two", SPIN_UP, towers=towers)
+        words = texts(figure)
+        assert "XX-Two   12.25°N 3.50°W" in words and "GRA, ICOS, one of 2 in its cell" in words
+        assert set(figure.axes[0].lines[1].get_ydata()) == {2.5}
 
     def test_an_unknown_site_is_refused(self, driver: xr.Dataset, simulation: xr.Dataset) -> None:
         with pytest.raises(InputError, match="ZZ-ZZZ"):

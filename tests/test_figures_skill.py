@@ -294,6 +294,28 @@ class TestGradients:
         assert "no tower" in assert_readable(sites.draw_gradients(*tables))
 
 
+class TestSiteMap:
+    SITES = pd.DataFrame(
+        {
+            **{"site": ["AA-One", "AA-Two", "AA-Tre", "AA-Fou"], "used": [True, True, False, True]},
+            **{"igbp": ["ENF", "DNF", "GRA", ""], "split": ["train", "test", "train", "train"]},
+            "plant_type": ["needleleaf_forest", "needleleaf_forest", "grassland", ""],
+            **{"latitude": [50.1, 51.2, 52.3, 53.0], "longitude": [10.1, 12.0, 11.0, 9.0]},
+            "cell": [0, 1, 2, 3],
+        }
+    )
+
+    def test_classes_splits_and_unused_sites_are_counted(self) -> None:
+        words = assert_readable(sites.draw_site_map(self.SITES))
+        for label in ("DNF, ENF (2)", "class not told (1)", "training (2)", "test (held out) (1)"):
+            assert label in words
+        assert "not used (1)" in words and "GRA" not in words
+
+    def test_no_site_is_told(self) -> None:
+        nothing = self.SITES.iloc[:0].astype(object)
+        assert "no flux tower" in assert_readable(sites.draw_site_map(nothing))
+
+
 class TestBiomassYears:
     def test_trends_are_printed(self, study: tuple[xr.Dataset, xr.Dataset, xr.Dataset]) -> None:
         _, years, table = compare_biomass(*study, "biomass", 12)

@@ -181,6 +181,15 @@ def test_patches_are_counted_along_rows_from_the_north_west():
     np.testing.assert_array_equal(numbers, expected)
 
 
+def test_patches_of_any_layout_are_counted_from_its_first_column():
+    # A half row at the pole, then rows of 4 degrees; columns from 182.5 W, across the date line.
+    layout = Grid(np.array([90, 88, *range(84, -89, -4), -90.0]), np.arange(-182.5, 178, 5))
+    latitude = np.array([89.875, 87.875, 87.875, 44.125, 43.875, -89.875])
+    longitude = np.array([-179.875, 177.625, 177.375, -2.375, 362.625, 177.375])
+    expected = [0, 72, 72 + 71, 11 * 72 + 36, 12 * 72 + 37, 45 * 72 + 71]
+    assert patch_number(latitude, longitude, layout).tolist() == expected
+
+
 def test_patches_of_points_by_hand():
     latitude, longitude = np.array([90, -90, 0.1, 0.1]), np.array([-180, 179.9, 0.1, 360.1])
     middle = 22 * 72 + 36

@@ -158,7 +158,7 @@ def test_the_driest_bucket_cuts_evapotranspiration_and_reports_it():
     )
     _, outputs = run(parameters, pools, forcing)
     radiation = 20.0 * parameters.boese_r
-    stored = runoff(pools.water, parameters.runoff_focal_point, 30.0)
+    stored = runoff(pools.water, parameters.runoff_focal_point, jnp.asarray(30.0))
     np.testing.assert_allclose(outputs["et"][0], 0.0, atol=1e-15)
     np.testing.assert_allclose(outputs["runoff"][0], 0.0, atol=1e-15)
     wish = radiation + outputs["gpp"][0] * jnp.sqrt(10.0) / parameters[24]
@@ -316,7 +316,7 @@ def test_allocation_fractions_sum_to_one():
 
 
 def test_loss_per_day_is_the_textbook_form_and_keeps_small_rates():
-    rate, dt = jnp.asarray([1e-3, 0.1, 0.9]), 30.4
+    rate, dt = jnp.asarray([1e-3, 0.1, 0.9]), jnp.asarray(30.4)
     np.testing.assert_allclose(loss_per_day(rate, dt), (1 - (1 - rate) ** dt) / dt, rtol=1e-12)
     np.testing.assert_allclose(loss_per_day(jnp.asarray(1e-18), dt), 1e-18, rtol=1e-12)
     over = loss_per_day(jnp.asarray([1.0, 5.0]), dt)
@@ -369,6 +369,6 @@ def test_calendar_has_real_month_lengths_or_thirty_days():
     assert real.dt[13, 0] == 29
     np.testing.assert_allclose(real.time[0, 0], 1096 + 15.5)
     np.testing.assert_allclose(real.doy[[0, 12], 0], 15.5)
-    fixed = calendar(months, 30)
+    fixed = calendar(months, 30.0)
     assert (fixed.dt == 30).all()
     np.testing.assert_array_equal(fixed.time, real.time)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -82,12 +83,17 @@ def test_a_module_is_planned_under_the_names_that_the_other_workflow_gives(folde
     # Blocks of three of four seeds, for each of two setups and stages.
     assert counts["differland_train_1"] == counts["differland_train_2"] == "4"
     assert "differland_select_ensemble" not in counts
+    # One table, and nothing but tables.
+    assert output.count("Job stats:") == 1
+    for word in ("Host:", "Reasons:", "This was a dry-run"):
+        assert word not in output
 
 
 @pytest.mark.slow
 def test_jobs_of_a_module_have_their_scripts_library_and_captions(folder: Path) -> None:
     files = ("elsewhere/driver/patches.nc", "elsewhere/tables/datasets.csv", "own.txt")
-    snakemake(folder, "--", *files)
+    output = snakemake(folder, "--", *files)
+    assert re.search(r"^(About|A few) .* left", output, re.MULTILINE)
     assert (folder / "own.txt").read_text() == "hello\n"
     assert "elsewhere/logs/draw_patches.log" in {
         str(path.relative_to(folder)) for path in folder.rglob("*.log")
@@ -99,7 +105,8 @@ def test_jobs_of_a_module_have_their_scripts_library_and_captions(folder: Path) 
 
 @pytest.mark.slow
 def test_plan_counts_the_jobs_of_a_module(folder: Path) -> None:
-    assert "train_1                        4" in snakemake(folder, "--", "differland_plan")
+    output = snakemake(folder, "--", "differland_plan")
+    assert re.search(r"^differland_train_1 +4 +CPU", output, re.MULTILINE)
 
 
 @pytest.fixture(scope="module")

@@ -69,9 +69,33 @@ def test_reference_values(reference, capsys, number):
 
 
 def test_weights_are_those_of_the_shipped_configuration(configuration):
-    shipped = {term: settings["weight"] for term, settings in configuration["loss"].items()}
+    loss = configuration["loss"]
+    shipped = {term: settings["weight"] for term, settings in loss.items()}
+    of_cells = shipped.pop("fire_cell")
     assert shipped == pytest.approx(PAPER_WEIGHTS)
-    assert set(TERMS) == set(PAPER_WEIGHTS)
+    assert set(TERMS) == set(loss) == {*PAPER_WEIGHTS, "fire_cell"}
+    # Where all cells of a full patch miss by the same, both terms of fire have the same value.
+    assert of_cells * configuration["patches"]["slots"] == loss["fire"]["weight"]
+    assert loss["fire_cell"]["observation"] is None
+
+
+def test_fire_of_cells_compares_each_cell_and_fire_of_patches_their_mean():
+    """Two cells that miss by +2 and -2: nothing is wrong with their mean."""
+    outputs = {"fire_emission": jnp.asarray([[3.0, 1.0]] * 12)}
+    observed = Observations(
+        value={"fire": jnp.full(12, 2.0), "fire_cell": jnp.asarray([[1.0, 3.0]] * 12)},
+        weight={
+            "fire": jnp.ones(12),
+            "fire_cell": jnp.asarray([[1.0, 1.0], [1.0, 0.0], *[[0.0, 0.0]] * 10]),
+        },
+        valid=jnp.ones(2),
+        in_equilibrium=jnp.zeros(2),
+    )
+    initial = Pools(*[jnp.ones(2)] * len(Pools._fields))
+    weights = {"fire": 1000.0, "fire_cell": 3.125}
+    terms = loss_terms(weights, trajectory_of(weights, outputs, observed), initial, observed)
+    np.testing.assert_allclose(terms["fire"], 0)
+    np.testing.assert_allclose(terms["fire_cell"], 3.125 * 3 * 2.0**2)
 
 
 def test_padding_and_gaps_add_exactly_nothing():

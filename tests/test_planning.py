@@ -2,9 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+import shapely
 
+from differland.figures.maps import land
+from differland.grid import STUDY_GRID, patch_number
 from differland.planning import (
+    LAND,
     StudySize,
     amounts,
     need_of,
@@ -26,12 +32,57 @@ def test_size_is_read_from_the_driver(configuration, planet_file, tmp_path):
     assert found == StudySize(45, 48, 8, 6, False)
 
 
-def test_size_is_guessed_from_the_window(configuration):
-    globe = study_size(configuration, Path("none.nc"))
-    assert globe == StudySize(245_000, 276, 944, 320, True)
-    window = {"south": 0, "north": 20, "west": 10, "east": 30}
+def in_window(configuration: dict, **window: float) -> StudySize:
     region = {**configuration, "raw": {**configuration["raw"], "window": window}}
-    assert study_size(region, Path("none.nc")) == StudySize(6400, 276, 20, 320, True)
+    return study_size(region, Path("none.nc"))
+
+
+def test_size_is_guessed_from_the_land_in_the_window(configuration):
+    globe = study_size(configuration, Path("none.nc"))
+    # The paper's 944 patches have vegetation.
+    assert globe == StudySize(245_000, 276, 1007, 320, True)
+    inland = in_window(configuration, south=2, north=22, west=10, east=30)
+    assert inland == StudySize(round(6400 * 245_000 / 250_574), 276, 20, 320, True)
+    # Half of the patches' height, and half of their width.
+    quarter = in_window(configuration, south=4, north=6, west=12.5, east=15)
+    assert (quarter.cells, quarter.patches) == (round(80 * 245_000 / 250_574), 1)
+    sea = in_window(configuration, south=-40, north=-20, west=-130, east=-110)
+    assert (sea.cells, sea.patches) == (0, 1)
+    # The Chukchi Peninsula lies on both sides of the date line.
+    across = in_window(configuration, south=62, north=70, west=170, east=195)
+    parts = [
+        in_window(configuration, south=62, north=70, west=west, east=east)
+        for west, east in ((170, 180), (-180, -165))
+    ]
+    assert across.cells == pytest.approx(sum(part.cells for part in parts), abs=1)
+    assert all(part.cells > 100 for part in parts)
+
+
+def test_land_is_that_of_the_maps():
+    """On the centres of all cells of the study's grid."""
+    latitude, longitude = np.meshgrid(STUDY_GRID.latitude, STUDY_GRID.longitude, indexing="ij")
+    outline = land()
+    shapely.prepare(outline)
+    inside = shapely.contains_xy(outline, longitude.ravel(), latitude.ravel())
+    inside &= latitude.ravel() > -60
+    numbers, counts = np.unique(
+        patch_number(latitude.ravel()[inside], longitude.ravel()[inside]), return_counts=True
+    )
+    found = pd.read_csv(LAND)
+    rows, columns = (90 - found["north"]) / 4, (found["west"] + 180) / 5
+    np.testing.assert_array_equal(72 * rows + columns, numbers)
+    np.testing.assert_array_equal(found["cells"], counts)
+
+
+def test_a_planet_whose_truth_is_known_has_the_cells_of_that(configuration, planet_file):
+    patches = {**configuration["patches"], "slots": None}
+    config = {**configuration, "truth": str(planet_file), "patches": patches}
+    raw = {**configuration["raw"], "first_year": 2001, "last_year": 2006}
+    found = study_size({**config, "raw": raw}, Path("none.nc"))
+    assert found == StudySize(45, 72, 8, 6, False)
+
+
+def test_the_size_of_a_published_driver_is_that_of_the_globe(configuration):
     published = {**configuration["driver"], "source": "published", "path": "folder"}
     found = study_size({**configuration, "driver": published}, Path("none.nc"))
     assert (found.cells, found.guessed) == (245_000, True)

@@ -48,6 +48,13 @@ def test_what_a_running_job_has_behind_it_is_not_left():
     assert run.line(5000) is None
 
 
+def test_a_few_seconds_are_not_about_a_few():
+    run = Run({1: Job("select", 1)}, {"select": need(2)}, 1)
+    assert run.line(0) == "A few seconds left"
+    run = Run({1: Job("select", 1)}, {"select": need(2, recorded=False)}, 1)
+    assert run.line(0) == "A few seconds left, a guess"
+
+
 def test_a_guess_is_called_one():
     run = Run({1: Job("regrid", 1), 2: Job("train", 1)}, {"regrid": need(900, False)}, 1)
     assert run.line(0) == "About 15 minutes left, a guess"

@@ -332,6 +332,7 @@ def test_patches_have_one_value(result: xr.Dataset) -> None:
     patch = result["patch"].to_numpy()
     fire = [of_cell[patch == index].mean(axis=0) for index in range(5)]
     np.testing.assert_allclose(result["fire_emission"].to_numpy(), fire, rtol=1e-5)
+    np.testing.assert_allclose(result["fire_emission_cell"].to_numpy(), of_cell, rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from differland.__main__ import main
+from differland.datasets.native import find_variable
 from differland.files import read_netcdf, write_netcdf
 from differland.grid import STUDY_GRID, Grid, regular_grid
 from differland.gridded import regrid_file
@@ -660,3 +661,29 @@ def test_a_file_on_which_no_lock_can_be_had_is_read(tmp_path):
         fcntl.flock(held, fcntl.LOCK_EX)
         subprocess.run([*command, "--resolution", "10"], env=environment, check=True)
     assert (tmp_path / "out.nc").exists()
+
+
+@pytest.mark.parametrize("declared", [1e20, np.array([1e20, -9999.0]), "1e20"])
+def test_fill_values_of_another_precision_are_missing(tmp_path, declared):
+    path = tmp_path / "in.nc"
+    lai = raw_file(GRIDS["from 0"])["lai"].astype("f4").drop_encoding()
+    lai[:] = 3.0
+    lai[..., ::2] = 1e20
+    lai.to_dataset().to_netcdf(path, encoding={"lai": {"_FillValue": None}})
+    with netCDF4.Dataset(path, "a") as dataset:
+        dataset["lai"].missing_value = declared
+    regrid_file(path, tmp_path / "out.nc", regular_grid(10))
+    assert read_netcdf(tmp_path / "out.nc")["lai"].max() == 3
+    with netCDF4.Dataset(path) as dataset:
+        native = find_variable(dataset, "lai", path)
+    values = native.read(slice(0, 2))
+    assert np.isnan(values[:, ::2]).all() and (values[:, 1::2] == 3).all()
+
+
+def test_groups_are_left_out_with_a_warning(tmp_path, caplog):
+    path = tmp_path / "in.nc"
+    raw_file(GRIDS["from 0"])[["lai"]].to_netcdf(path)
+    with netCDF4.Dataset(path, "a") as dataset:
+        dataset.createGroup("quality").createVariable("flag", "i1", ("lat", "lon"))
+    regrid_file(path, tmp_path / "out.nc", regular_grid(10))
+    assert "quality is left out: it is a group" in caplog.text

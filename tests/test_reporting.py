@@ -17,7 +17,8 @@ import yaml
 from docutils.core import publish_parts
 
 from differland import reporting
-from differland.reporting import TEMPLATES, Study
+from differland.reporting import Study
+from differland.shipped import TEMPLATES
 from differland.tables import TRAITS
 
 CONFIG = Path(__file__).resolve().parents[1] / "config" / "config.yaml"
@@ -140,8 +141,36 @@ def test_what_is_missing_is_told_with_the_reason(study):
     assert missing["projected traits (Fig. S2)"] == "projection.models is empty"
     # Nothing is told of what is there, nor of raw products, since none is read.
     assert "LAI" not in missing and not any("raw.products" in why for why in missing.values())
+
+
+@pytest.mark.parametrize(
+    ("product", "variables"),
+    [
+        ("canopy_height", "canopy_height"),
+        ("xu_biomass", "biomass"),
+        ("lcspp", "sif"),
+        ("cms_flux_nbe", "nbe"),
+        ("flux_towers", "gpp_site, reco_site, et_site"),
+    ],
+)
+def test_a_product_that_is_not_used_is_missing_with_its_variables(study, product, variables):
     study.config["driver"]["source"] = "raw"
-    assert dict(reporting.missing_parts(study))["product cams"] == "raw.products.cams is null"
+    assert f"product {product}: {variables}" not in dict(reporting.missing_parts(study))
+    study.config["raw"]["products"][product] = None
+    missing = dict(reporting.missing_parts(study))
+    assert missing[f"product {product}: {variables}"] == f"raw.products.{product} is null"
+
+
+def test_no_inversion_is_no_comparison_and_told(study):
+    def told():
+        missing = dict(reporting.missing_parts(study))
+        return [why for part, why in missing.items() if part.startswith("net biosphere exchange")]
+
+    assert told() == ["the driver has no inversion (nbe, nbe_cams)"]
+    study.driver["nbe_cams"] = ("cell", np.zeros(12))
+    assert told() == []
+    study.config["carbon_cycle"]["compare"] = False
+    assert told() == ["carbon_cycle.compare is false"]
 
 
 def test_numbers_of_the_summary(study):

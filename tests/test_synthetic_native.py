@@ -317,6 +317,7 @@ def test_flux_towers(planet, raw):
     tables = [f for f in list_files(folder) if "BIF" in f.name or "SITEINFO" in f.name]
     sites = read_sites(tables)
     assert len(sites) == SETTINGS.sites
+    assert sites.loc["SY-A01", "name"] == "Synthetic tower 01"
     cover = {}
     for name in PREDICTOR_GROUPS["PFT"]:
         cover[name] = np.full(STUDY_GRID.shape, np.nan)

@@ -3,6 +3,7 @@
 import re
 import resource
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -27,10 +28,12 @@ SCRIPTS = sorted((REPOSITORY / "scripts").glob("*.py"))
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def snakemake(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def snakemake(
+    directory: Path, *arguments: str, repository: Path = REPOSITORY
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [
-            *(sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")),
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(repository / "Snakefile")),
             *("--directory", str(directory), "--nocolor", *arguments),
         ],
         cwd=directory,
@@ -216,11 +219,11 @@ def test_the_paper_study_is_planned_quickly(paper: Path) -> None:
     assert counts["attribute_predictors"] == counts["plot_attribution"] == 3
     # No climate model is named.
     assert "project_traits" not in counts
-    # Six static products; ERA5, LCSPP, LAI and GLEAM have all years. Then there are GFED5 (burned
-    # area to 2020, emissions to 2022), MODIS (from 2021), Xu et al. (to 2019), CMS-Flux (2010 to
-    # 2022) and GRACE (from 2002).
+    # Six static products; ERA5, LAI and GLEAM have all years. Then there are LCSPP (used from
+    # 2010), GFED5 (burned area to 2020, emissions to 2022), MODIS (from 2021), Xu et al. (to 2019),
+    # CMS-Flux (2010 to 2022) and GRACE (from 2002).
     assert counts["regrid_static"] == 6
-    assert counts["regrid_year"] == 4 * 23 + 20 + 22 + 3 + 19 + 13 + 22
+    assert counts["regrid_year"] == 3 * 23 + 14 + 20 + 22 + 3 + 19 + 13 + 22
     assert counts["assemble_driver"] == counts["read_towers"] == 1
     # 4.7 to 5.5 s of one core where this was written. What waits for a core does not count, but two
     # processes on shared caches take longer than one.
@@ -258,11 +261,11 @@ def test_plan_tells_jobs_hours_memory_and_disk(paper: Path, configuration: dict)
     result = snakemake(paper, "--cores", "1", "--config", size, "--", "plan")
     assert result.returncode == 0, result.stdout + result.stderr
     lines = result.stdout.splitlines()
-    assert any("245000 cells in 944 patches (a guess" in line for line in lines)
+    assert any("245000 cells in 1007 patches (a guess" in line for line in lines)
     table = {line.split()[0]: line.split() for line in lines if re.match(r"\w+ +\d+ +[CG]PU", line)}
     assert table["train"][1:3] == ["30", "CPU"]
     assert table["evaluate_ensemble"][1] == "30"
-    need = need_of("train", amounts(configuration, StudySize(245_000, 276, 944, 320, True), 20))
+    need = need_of("train", amounts(configuration, StudySize(245_000, 276, 1007, 320, True), 20))
     assert float(table["train"][3]) == pytest.approx(need.seconds / 60, abs=0.06)
     assert any(re.match(r"CPU: \d+ jobs, [\d.]+ hours", line) for line in lines)
     assert any(re.match(r"Disk: [\d.]+ GB", line) for line in lines)
@@ -482,6 +485,45 @@ def test_an_overlay_leaves_out_what_it_empties(paper: Path) -> None:
     assert not left_out & set(counts)
 
 
+REGION = """
+study: region
+raw:
+  folder: data/planet/raw
+  window: {south: 42, north: 66, west: 70, east: 90}
+  first_year: 2018
+  last_year: 2021
+  products:
+    mcd64cmq: {first_overlap_year: 2018}
+    canopy_height: null
+    xu_biomass: null
+    lcspp: null
+    cms_flux_nbe: null
+    flux_towers: null
+setups: [PFT, CLIM, PFT+CLIM]
+patches: {minimum_cells: 1, slots: null}
+analysis: {reference_setup: PFT+CLIM, groups: [PFT, CLIM]}
+"""
+
+
+def test_a_region_without_five_products_has_neither_their_files_nor_their_figures(
+    paper: Path,
+) -> None:
+    (paper / "region.yaml").write_text(REGION, encoding="utf-8")
+    result = snakemake(paper, "--summary", "--configfile", "region.yaml")
+    assert result.returncode == 0, result.stdout + result.stderr
+    rows = [line.split("\t") for line in result.stdout.splitlines() if line.startswith("results/")]
+    files = {row[0].removeprefix("results/region/") for row in rows}
+    assert {"driver/assembled.nc", "report/summary.html"} <= files
+    gridded = {name.split("/")[1] for name in files if name.startswith("gridded/")}
+    assert {"mcd12c1.nc", "modis_lai"} <= gridded
+    assert not gridded & {"canopy_height.nc", "xu_biomass", "lcspp", "cms_flux_nbe", "towers.csv"}
+    # Figures and comparisons that could but say that nothing is observed.
+    fits = re.findall(r"figures/develop/PFT\+CLIM/fit/(\w+)\.png", " ".join(files))
+    assert set(fits) == {"lai", "et", "soc", "fire", "ewt"}
+    left_out = {"find_common_cells", "tabulate_sites", "compare_sites", "compare_biomass"}
+    assert not left_out & {row[2] for row in rows}
+
+
 def test_the_demo_has_every_rule_but_those_of_other_drivers(paper: Path) -> None:
     configuration = str(REPOSITORY / "config/demo.yaml")
     result = snakemake(paper, "--configfile", configuration, "--rulegraph", "mermaid-js")
@@ -535,14 +577,62 @@ def test_the_published_driver_is_imported(tmp_path: Path) -> None:
     (folder / files[0]).unlink()
     result = snakemake(tmp_path, *arguments)
     assert result.returncode != 0
-    assert f"zenodo/{files[0]}" in result.stdout + result.stderr
+    expected = (
+        f"driver.path: expected {files[0]} in the folder of the published driver, "
+        f"found no such file: zenodo/{files[0]}, which is {folder / files[0]}"
+    )
+    assert expected in result.stdout + result.stderr
 
 
-def test_a_missing_driver_is_named(tmp_path: Path) -> None:
-    driver = "driver={source: file, path: data/driver.nc}"
-    result = snakemake(tmp_path, "--dry-run", "--config", driver)
+@pytest.mark.parametrize(
+    ("settings", "target", "expected"),
+    [
+        (
+            ["driver={source: file, path: data/driver.nc}"],
+            "driver",
+            "driver.path: expected a driver file, found no such file: data/driver.nc, which is ",
+        ),
+        (
+            ["driver={source: file, path: .}", "apply={new: data/new.nc}"],
+            "results/paper/applied/new/driver.nc",
+            "apply.new: expected a driver file, found no such file: data/new.nc, which is ",
+        ),
+        (
+            ["projection={folder: models, models: {M: r1i1p1f1}}"],
+            "results/paper/projection/M.nc",
+            "projection.folder: expected the folder of CMIP6's files, found no such folder: models",
+        ),
+    ],
+)
+def test_what_is_missing_is_told_with_its_key_as_given_and_as_resolved(
+    tmp_path: Path, settings: list[str], target: str, expected: str
+) -> None:
+    result = snakemake(tmp_path, "--dry-run", "--config", *settings, "--", target)
     assert result.returncode != 0
-    assert "data/driver.nc" in result.stdout + result.stderr
+    output = result.stdout + result.stderr
+    assert expected in output
+    assert f"which is {tmp_path}/" in output
+
+
+def test_a_driver_may_be_made_by_a_rule_of_another_workflow(tmp_path: Path) -> None:
+    """Which has this one as a module."""
+    (tmp_path / "Snakefile").write_text(
+        f"""
+rule sites:
+    output: "sites.nc"
+    shell: "touch {{output}}"
+
+module differland:
+    snakefile: {str(REPOSITORY / "Snakefile")!r}
+    config: {{"driver": {{"source": "file", "path": "sites.nc"}}}}
+
+use rule * from differland
+"""
+    )
+    result = snakemake(
+        *(tmp_path, "--snakefile", "Snakefile", "--dry-run", "--quiet", "rules", "--", "driver")
+    )
+    assert jobs(result)["sites"] == 1
 
 
 def test_missing_raw_files_are_told_by_product(tmp_path: Path) -> None:
@@ -553,7 +643,7 @@ def test_missing_raw_files_are_told_by_product(tmp_path: Path) -> None:
     result = snakemake(tmp_path, "--dry-run")
     assert result.returncode != 0
     output = result.stdout + result.stderr
-    assert "raw files are missing of 2 products" in output
+    assert "raw files are missing of 2 product(s)" in output
     for words in (
         "data/raw/gleam: product gleam: expected a file **/E_2010_GLEAM_v4*_MO.nc for 2010",
         "get it from Ghent University",
@@ -565,8 +655,16 @@ def test_missing_raw_files_are_told_by_product(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
-    """A tiny finished study, up to its evaluation, and what runs Snakemake in it."""
+    """A tiny finished study, up to its evaluation, and what runs Snakemake in it.
+
+    The repository is a copy, `repository` beside the study, so that it can be changed.
+    """
     directory = tmp_path_factory.mktemp("study")
+    repository = directory / "repository"
+    for name in ("workflow", "scripts", "config", "envs", "resources", "profiles"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(REPOSITORY / name, repository / name, symlinks=True, ignore=ignored)
+    shutil.copy(REPOSITORY / "Snakefile", repository)
     settings: dict[str, Any] = {
         "study": "tiny",
         "driver": {"source": "file", "path": "planet.nc"},
@@ -582,7 +680,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
     (directory / "tiny.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return snakemake(directory, "--configfile", "tiny.yaml", "--cores", "2", *arguments)
+        words = ("--configfile", "tiny.yaml", "--cores", "2", *arguments)
+        return snakemake(directory, *words, repository=repository)
 
     result = run("--", "evaluation")
     assert result.returncode == 0, result.stdout + result.stderr
@@ -595,7 +694,7 @@ def test_a_run_tells_what_it_does_and_how_long_it_takes(study: tuple[Path, Run])
     lines = (study[0] / "terminal.txt").read_text(encoding="utf-8").splitlines()
     assert any(re.fullmatch(r"Job \d+: Training 1 member\(s\): final/CLIM/02", x) for x in lines)
     done = lines.index(next(line for line in lines if re.match(r"4 of \d+ steps", line)))
-    assert re.fullmatch(r"About [\w. ]+ left(, a guess)?", lines[done + 1])
+    assert re.fullmatch(r"A(bout|) [\w. ]+ left(, a guess)?", lines[done + 1])
     assert lines[-4:-2] == ["Finished jobid: 0 (Rule: evaluation)", "14 of 14 steps (100%) done"]
     # No list of files is so long that it hides these.
     assert max(map(len, lines)) < 200
@@ -650,6 +749,39 @@ def test_a_deleted_intermediate_is_made_again_only_for_what_needs_it(
     more = jobs(run("--dry-run", "--config", "ensemble={seeds: 3}", "--", "ensembles"))
     assert more["pack_training_data"] == 1
     held.rename(packed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "old", "new", "expected"),
+    [
+        ("workflow/differland/metrics.py", "\n\n\n", "\n\n# A remark.\n\n", set()),
+        ("workflow/differland/records.py", "sorted(", "list(", {"select_ensemble"}),
+        ("workflow/differland/metrics.py", "np.sqrt(", "abs(", {"evaluate_ensemble"}),
+        ("scripts/tabulate_metrics.py", "concat(rows)", "concat(rows[::-1])", {"tabulate_metrics"}),
+        ("workflow/differland/driver.py", "raise InputError(", "raise InputError(*[], ", None),
+    ],
+)
+def test_a_change_of_code_runs_again_what_comes_from_it(
+    study: tuple[Path, Run], file: str, old: str, new: str, expected: set[str] | None
+) -> None:
+    directory, run = study
+    path = directory / "repository" / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    try:
+        counts = jobs(run("--dry-run", "--", "evaluation"))
+    finally:
+        path.write_text(text, encoding="utf-8")
+    if expected is None:
+        # The driver, and all that is made of it.
+        assert counts["prepare_driver"] == 1 and counts["train"] == 4
+    else:
+        later = ["select_ensemble", "evaluate_ensemble", "tabulate_metrics", "evaluation"]
+        first = min((later.index(name) for name in expected), default=len(later))
+        maps = {"map_parameters"} if "select_ensemble" in expected else set()
+        assert set(counts) == {*later[first:], *maps}
 
 
 @pytest.mark.slow
@@ -715,8 +847,8 @@ def test_every_job_left_a_log_and_a_benchmark(study: tuple[Path, Run]) -> None:
 
 
 TOPICS = [
-    *("quality", "skill", "partition", "traits", "attribution", "parameters", "projection"),
-    *("carbon_cycle", "experiments", "recovery"),
+    *("quality", "towers", "skill", "partition", "traits", "attribution", "parameters"),
+    *("projection", "carbon_cycle", "experiments", "recovery"),
 ]
 
 

@@ -17,10 +17,10 @@ from tqdm import tqdm
 from differland.datasets.archives import log_unread
 from differland.datasets.biomass import herbaceous_biomass, herbaceous_fraction
 from differland.datasets.co2 import read_co2
+from differland.datasets.inversion import BOX_GRID
 from differland.datasets.land_cover import vegetated_land
 from differland.datasets.sources import unread_files
 from differland.datasets.towers import (
-    FLUXES,
     leave_out_unplaced,
     put_on_cells,
     representative_sites,
@@ -30,7 +30,7 @@ from differland.datasets.water_storage import recentred
 from differland.driver import MONTHS_PER_YEAR, PATCH_DIMENSION
 from differland.errors import InputError
 from differland.files import verify
-from differland.grid import Grid, patch_number
+from differland.grid import PATCH_GRID, Grid, patch_number
 from differland.gridding import table_row
 from differland.tables import FORCING, PREDICTOR_GROUPS, PREDICTORS
 
@@ -41,6 +41,10 @@ DAYS_PER_YEAR = 365.25
 
 NOT_OBSERVED = frozenset({"era5", "gfed5_burned_area", "mcd64cmq"})
 """Yearly products that give forcing."""
+
+
+ON_CELLS = "_cell"
+"""Ends the name of an observation of patches that is wanted of every cell too."""
 
 
 @dataclass(frozen=True)
@@ -96,11 +100,13 @@ def assemble_driver(
     """
     for product, paths in unread_files(raw).items():
         log_unread(f"raw.products.{product}", paths)
+    if unused := [name for name, settings in raw["products"].items() if settings is None]:
+        logger.info("products that are null and not used: %s", ", ".join(unused))
     months = pd.period_range(f"{raw['first_year']}-01", f"{raw['last_year']}-12", freq="M")
     static = _read_static(files.static, target)
     forcing = _forcing_files(files.yearly)
     kept = _select_cells(static, forcing, target, raw)
-    domain = _Domain(target, months, kept)
+    domain = _Domain(target, months, kept, raw["inversion_boxes"] == "boxes")
     sites = None
     if files.towers is not None and files.sites is not None:
         sites = _Towers(files.towers, files.sites, domain, static, raw["products"]["flux_towers"])
@@ -115,10 +121,7 @@ def assemble_driver(
             "patch_number": (
                 PATCH_DIMENSION,
                 domain.patch_numbers,
-                {
-                    "long_name": "number of the patch on the globe, from 90 N and 180 W",
-                    "units": "1",
-                },
+                {"long_name": f"number of the patch on the globe, {domain.order}", "units": "1"},
             )
         },
         coords=coordinates,
@@ -152,6 +155,9 @@ def assemble_driver(
                 if name == "ewt":
                     values = recentred(values.T).T
                 yield part(name, (PATCH_DIMENSION, "time"), values)
+                if raw["products"][product].get("on_cells"):
+                    values = domain.series(files_by_year, name)
+                    yield part(f"{name}{ON_CELLS}", ("cell", "time"), values)
             else:
                 yield part(name, ("cell", "time"), domain.series(files_by_year, name))
     if sites is not None:
@@ -162,17 +168,24 @@ def assemble_driver(
 class _Domain:
     """Cells and months of the driver.
 
-    Patches are counted from 0, in the order of their numbers on the globe.
+    Patches are counted from 0, in the order of their numbers on the globe. They are those of the
+    study, or the boxes of the inversion CMS-Flux.
     """
 
-    def __init__(self, target: Grid, months: pd.PeriodIndex, kept: np.ndarray) -> None:
+    def __init__(
+        self, target: Grid, months: pd.PeriodIndex, kept: np.ndarray, on_boxes: bool
+    ) -> None:
         self.target = target
         self.months = months
         self.kept = kept
         row, column = np.nonzero(kept)
         self.latitude = target.latitude[row]
         self.longitude = (target.longitude[column] + 180) % 360 - 180
-        numbers = patch_number(self.latitude, self.longitude)
+        self.order = (
+            "from 90 N and 182.5 W, a box of CMS-Flux" if on_boxes else "from 90 N and 180 W"
+        )
+        patches = BOX_GRID if on_boxes else PATCH_GRID
+        numbers = patch_number(self.latitude, self.longitude, patches)
         self.patch_numbers, patch = np.unique(numbers, return_inverse=True)
         self.patch = patch.astype(np.int32)
         logger.info("%d cells in %d patches", row.size, self.patch_numbers.size)
@@ -250,6 +263,7 @@ class _Towers:
         self.table = leave_out_unplaced(table, self.sites)
         self.cover = {name: static[name] for name in PREDICTOR_GROUPS["PFT"]}
         self.domain = domain
+        self.weight = settings["weight"]
         self.thresholds = {
             "": settings["representativeness"],
             **{f"_{100 * share:g}percent": share for share in settings["representativeness_tests"]},
@@ -263,21 +277,22 @@ class _Towers:
         return names
 
     def observations(self) -> Iterator[tuple[str, np.ndarray]]:
-        """Fluxes by name, shape (cell, time), for each threshold of representativeness."""
+        """Fluxes and their weights by name, shape (cell, time), for each threshold."""
         for suffix, threshold in self.thresholds.items():
             dataset, cell = self._on_cells(threshold)
             logger.info("towers with a cover of at least %g: %d cells", threshold, cell.size)
-            for name in FLUXES:
+            for name, variable in dataset.data_vars.items():
+                flux = str(name).removesuffix("_weight")
                 values = np.full(self.domain.shape, np.nan)
-                values[cell] = dataset[name].to_numpy()
-                yield f"{name}{suffix}", values
+                values[cell] = variable.to_numpy()
+                yield f"{flux}{suffix}{str(name).removeprefix(flux)}", values
 
     def _on_cells(self, threshold: float) -> tuple[xr.Dataset, np.ndarray]:
         """Fluxes of the representative sites in cells of the driver, and the cells' positions."""
         domain = self.domain
         sites = representative_sites(self.sites, self.cover, threshold, domain.target)
         representative = self.table[self.table["site"].isin(sites.index)]
-        dataset = put_on_cells(representative, sites, domain.months, domain.target)
+        dataset = put_on_cells(representative, sites, domain.months, domain.target, self.weight)
         position = np.full(domain.target.shape, -1)
         position[domain.kept] = np.arange(domain.shape[0])
         cell = position[dataset["row"].to_numpy(), dataset["column"].to_numpy()]

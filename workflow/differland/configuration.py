@@ -12,15 +12,18 @@ from typing import Any
 import jsonschema
 
 from differland import HOW_TRAINED
+from differland.datasets.catalogue import read_catalogue
 from differland.datasets.sources import check_raw
 from differland.errors import InputError
+from differland.observables import observable_of
 from differland.schemas import finite_validator, read_mapping, read_yaml
 from differland.setups import CHANGEABLE, groups, in_experiment, of_experiment
-from differland.tables import OBSERVATIONS, PREDICTOR_GROUPS
+from differland.shipped import CONFIG, SCHEMAS
+from differland.tables import OBSERVATIONS, PREDICTOR_GROUPS, observation_row
 from differland.values import read_value
 
-SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
-DEFAULTS = Path(__file__).resolve().parents[2] / "config" / "config.yaml"
+SCHEMA = SCHEMAS / "config.schema.yaml"
+DEFAULTS = CONFIG / "config.yaml"
 
 # The order in which the paper writes the groups of a setup.
 GROUP_ORDER = ("PFT", "CLIM", "SOIL", "AGE")
@@ -60,6 +63,7 @@ def check_configuration(config: Configuration, source: str = "configuration") ->
     _check_spin_up(config, source)
     _check_setups(config, source)
     _check_predictors(config, source)
+    _check_products(config, source)
     _check_observations(config, source)
     _check_ensemble(config, source)
     _check_analysis(config, source)
@@ -84,6 +88,38 @@ def read_configuration(files: Iterable[Path]) -> dict[str, Any]:
     config = read_text_values(merge(map(read_mapping, layers)))
     check_configuration(config, ", ".join(map(str, layers[1:] or layers)))
     return config
+
+
+def check_path(source: str, key: str, path: Path | str | None, meaning: str, folder: bool) -> None:
+    """Refuse a path of the configuration where nothing is, or something else.
+
+    Parameters
+    ----------
+    source
+        What to name as the place of the configuration.
+    key, path
+        Where it says so, and what: relative paths are seen from the working directory.
+    meaning
+        What is to be there.
+    folder
+        Whether that is a folder; else it is a file.
+
+    Raises
+    ------
+    InputError
+        Tells the path as it was given, and what it comes to.
+    """
+    if path is None:
+        raise InputError(source, key, meaning, "none")
+    found = Path(path)
+    if found.is_dir() if folder else found.is_file():
+        return
+    if found.exists():
+        what = f"a {'file' if folder else 'folder'}"
+    else:
+        what = f"no such {'folder' if folder else 'file'}"
+    resolved = "" if found.is_absolute() else f", which is {found.absolute()}"
+    raise InputError(source, key, meaning, f"{what}: {path}{resolved}")
 
 
 def merge(layers: Iterable[Configuration]) -> dict[str, Any]:
@@ -373,6 +409,23 @@ def _check_predictors(config: Configuration, source: str) -> None:
                 )
 
 
+def _check_products(config: Configuration, source: str) -> None:
+    """Refuse setups that need predictors of products that are not used."""
+    if config["driver"]["source"] != "raw":
+        return
+    for product, settings in config["raw"]["products"].items():
+        gives = read_catalogue()[product].gives if settings is None else ()
+        for setup in config["setups"] if gives else ():
+            for group in groups(setup):
+                names = [name for name in config["predictors"].get(group, []) if name in gives]
+                if names:
+                    expected = (
+                        f"settings, since setup {setup} needs {', '.join(names)} (or setups "
+                        f"without {group}, or predictors.{group} without what is missing)"
+                    )
+                    raise InputError(source, f"raw.products.{product}", expected, "null")
+
+
 def _check_observations(config: Configuration, source: str) -> None:
     for term, settings in config["loss"].items():
         observation = settings.get("observation")
@@ -381,9 +434,29 @@ def _check_observations(config: Configuration, source: str) -> None:
         ):
             expected = f"{_one_of(observation, OBSERVATIONS)} (null leaves the term out)"
             raise InputError(source, f"loss.{term}.observation", expected, observation)
+        if observation:
+            _check_support(config, source, term, observation)
     if not any(term.get("observation") and term["weight"] for term in config["loss"].values()):
         expected = "a term with an observation and a weight above 0, to learn from"
         raise InputError(source, "loss", expected, "none")
+
+
+def _check_support(config: Configuration, source: str, term: str, observation: str) -> None:
+    """Refuse observations of patches for cells, of cells for patches, and of cells in vain."""
+    place = f"loss.{term}.observation"
+    of_patches = observable_of(term).support == "patch"
+    if (observation_row(observation).group == "patch") != of_patches:
+        kind, other = ("patches", "cells") if of_patches else ("cells", "patches")
+        raise InputError(source, place, f"an observation of {kind}", f"{observation}, of {other}")
+    emissions = config["raw"]["products"]["gfed5_emissions"]
+    on_cells = emissions is not None and emissions["on_cells"]
+    if observation == "fire_emission_cell" and config["driver"]["source"] == "raw" and not on_cells:
+        expected = (
+            "raw.products.gfed5_emissions with on_cells: true, which gives fire_emission_cell"
+        )
+        raise InputError(
+            source, place, expected, "null" if emissions is None else "on_cells: false"
+        )
 
 
 def _check_ensemble(config: Configuration, source: str) -> None:

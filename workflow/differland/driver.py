@@ -1,5 +1,6 @@
 """The driver: predictors, forcing and observations of every cell, checked before anything runs."""
 
+import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -12,10 +13,13 @@ from differland import setups
 from differland.errors import InputError
 from differland.files import read_netcdf
 from differland.tables import FORCING, OBSERVATIONS, PREDICTOR_GROUPS, PREDICTORS, Variable
+from differland.units import are_same
 
 if TYPE_CHECKING:
     # Whoever reads a driver or compares with it does without the second that importing JAX takes.
     from jax import Array
+
+logger = logging.getLogger(__name__)
 
 AnyArray = TypeVar("AnyArray", "Array", np.ndarray)
 
@@ -26,6 +30,9 @@ COORDINATE_UNITS = {"lat": "degrees_north", "lon": "degrees_east"}
 PATCH_DIMENSION = "patch"
 """Dimension of patch-level observations, and name of the number of each cell's patch."""
 
+SITE = "site"
+"""Coordinate with the names of flux towers."""
+
 GIVEN_BY_COORDINATES = {"latitude": "lat", "longitude": "lon"}
 """Predictors of the control setup LATLON, which every driver has."""
 
@@ -33,21 +40,17 @@ WEIGHT = Variable("weight", "", "1", "weight of the observation in the loss", ""
 """What the weight of an observation looks like; there is one for each observation, if any."""
 
 EQUIVALENT_UNITS: Mapping[str, frozenset[str]] = {
-    "1": frozenset({"1", "", "fraction", "dimensionless"}),
-    "degC": frozenset({"degC", "celsius", "Celsius", "deg_C", "°C"}),
-    "hPa": frozenset({"hPa", "mbar"}),
-    "ppm": frozenset({"ppm", "1e-6", "umol mol-1", "ppmv"}),
-    "%": frozenset({"%", "percent"}),
-    "mm day-1": frozenset({"mm day-1", "mm d-1", "mm/day", "kg m-2 day-1", "kg m-2 d-1"}),
-    "mm year-1": frozenset({"mm year-1", "mm yr-1", "mm/year", "kg m-2 year-1"}),
-    "MJ m-2 day-1": frozenset({"MJ m-2 day-1", "MJ m-2 d-1"}),
-    "gC m-2 day-1": frozenset({"gC m-2 day-1", "gC m-2 d-1", "g m-2 day-1"}),
-    "gC m-2": frozenset({"gC m-2", "g m-2"}),
-    "m2 m-2": frozenset({"m2 m-2", "1"}),
-    "degrees_north": frozenset({"degrees_north", "degree_north", "degrees_N"}),
-    "degrees_east": frozenset({"degrees_east", "degree_east", "degrees_E"}),
+    "degC": frozenset({"C"}),
+    "ppm": frozenset({"1e-6", "umol mol-1"}),
+    "mm day-1": frozenset({"kg m-2 day-1"}),
+    "mm year-1": frozenset({"kg m-2 year-1"}),
+    "gC m-2 day-1": frozenset({"g m-2 day-1"}),
+    "gC m-2": frozenset({"g m-2"}),
+    "degrees_north": frozenset({"degree_north", "degrees_N", "degree_N", "degrees", "degree"}),
+    "degrees_east": frozenset({"degree_east", "degrees_E", "degree_E", "degrees", "degree"}),
 }
-"""Spellings of one unit. Nothing is converted: another unit is an error, never a guess."""
+"""Other units of the same meaning, beside other spellings (:mod:`differland.units`). Nothing is
+converted: another unit is an error, never a guess."""
 
 
 def annual_mean(monthly: AnyArray) -> AnyArray:
@@ -87,7 +90,8 @@ def read_driver(path: Path | str, in_patches: bool = True) -> xr.Dataset:
         equal to it throughout a year; the months are not consecutive or do not fill calendar
         years; a cell lies outside the list of patches, or a patch has no cell.
     """
-    raw = read_netcdf(path)
+    # Dates of any calendar are decoded below; what else has a time is of no concern.
+    raw = _without_rounded_fill_values(read_netcdf(path, decode_times=False))
     if not in_patches:
         raw = raw.assign_coords(patch=("cell", np.arange(raw.sizes.get("cell", 0))))
         raw = raw.drop_vars(
@@ -96,16 +100,19 @@ def read_driver(path: Path | str, in_patches: bool = True) -> xr.Dataset:
     # As a coordinate it comes along with any variable that is read alone.
     raw = raw.set_coords([name for name in [PATCH_DIMENSION] if name in raw])
     _check_coordinates(raw, path)
-    months = months_of(raw, path)
+    months = _read_months(path)
     half = pd.to_timedelta(months.days_in_month / 2, unit="D")
     driver = raw.assign_coords(time=months.to_timestamp() + half)
     driver["time"].attrs = {"standard_name": "time", "long_name": "middle of the month"}
     if in_patches:
+        driver = driver.assign_coords({PATCH_DIMENSION: _whole_numbers(driver, path)})
         _check_patches(driver, path)
+    driver = _with_text(driver)
     for name, row in FORCING.items():
         dims: tuple[str, ...] = ("time",) if name == "co2" else ("cell", "time")
         driver[name] = _checked(driver, path, name, row, dims, complete=True)
     _check_temperatures(driver, path)
+    _tell_copies(driver, path)
     for name, row in OBSERVATIONS.items():
         for variable in _variants(driver, name):
             dims = _observation_dims(driver, path, variable, row)
@@ -114,6 +121,8 @@ def read_driver(path: Path | str, in_patches: bool = True) -> xr.Dataset:
             if weight in driver:
                 driver[weight] = _checked(driver, path, weight, WEIGHT, dims, complete=False)
     driver = driver.assign_coords(lon=_signed_longitude(driver["lon"]))
+    for name, units in COORDINATE_UNITS.items():
+        driver[name].attrs["units"] = units
     for name, coordinate in GIVEN_BY_COORDINATES.items():
         driver[name] = ("cell", driver[coordinate].to_numpy().astype(float))
         driver[name].attrs["units"] = PREDICTORS[name].units
@@ -260,7 +269,28 @@ def months_of(raw: xr.Dataset, path: Path | str) -> pd.PeriodIndex:
     if not isinstance(index, pd.DatetimeIndex):
         found = "no such variable" if index is None else f"values such as {index[0]}"
         raise InputError(path, "time", "dates of the standard calendar", found)
-    months = index.to_period("M")
+    return _whole_years(index.to_period("M"), path)
+
+
+def _read_months(path: Path | str) -> pd.PeriodIndex:
+    """Months of a driver file, in any calendar of CF and wherever in the month they are stamped.
+
+    Raises
+    ------
+    InputError
+        As :func:`months_of`.
+    """
+    # Here, since most who read or compare drivers have them with their dates decoded.
+    from differland.datasets.native import open_netcdf, read_months
+
+    with open_netcdf(Path(path)) as dataset:
+        return _whole_years(
+            pd.PeriodIndex(read_months(dataset, "time", Path(path), "whole years"), freq="M"), path
+        )
+
+
+def _whole_years(months: pd.PeriodIndex, path: Path | str) -> pd.PeriodIndex:
+    """Give months back that follow one another and fill calendar years."""
     expected = pd.period_range(months[0], periods=len(months), freq="M")
     wrong = np.flatnonzero(months != expected)
     if wrong.size:
@@ -281,10 +311,43 @@ def months_of(raw: xr.Dataset, path: Path | str) -> pd.PeriodIndex:
     return months
 
 
+def _whole_numbers(driver: xr.Dataset, path: Path | str) -> xr.DataArray:
+    """Numbers of patches; many tools make floating-point numbers of integers with a fill value."""
+    patch = driver[PATCH_DIMENSION]
+    if patch.dtype.kind not in "iuf":
+        raise InputError(path, PATCH_DIMENSION, "whole numbers", f"type {patch.dtype}")
+    values = patch.to_numpy()
+    other = np.flatnonzero(~(np.isfinite(values) & (values == np.floor(values))))
+    if other.size:
+        found = f"{values[other[0]]:g} at cell {other[0]}"
+        raise InputError(path, PATCH_DIMENSION, "whole numbers", found)
+    return patch.copy(data=values.astype(np.int64)).drop_encoding()
+
+
+def _without_rounded_fill_values(raw: xr.Dataset) -> xr.Dataset:
+    """Take for missing what is declared so in double and stored in single precision."""
+    changed = {}
+    for name, variable in raw.variables.items():
+        declared = np.atleast_1d(variable.encoding.get("missing_value", np.nan))
+        if variable.dtype != np.float32 or declared.dtype.kind != "f":
+            continue
+        stored = declared.astype(np.float32)
+        rounded = stored[np.isfinite(stored) & (stored != declared)]
+        if rounded.size:
+            changed[name] = raw[name].where(~np.isin(variable.to_numpy(), rounded))
+    return raw.assign(changed)
+
+
+def _with_text(driver: xr.Dataset) -> xr.Dataset:
+    """Decode names of sites that are stored as bytes, as classic NetCDF files have them."""
+    if SITE not in driver.variables or driver[SITE].dtype.kind != "S":
+        return driver
+    text = [name.decode("utf-8", "replace").strip() for name in driver[SITE].to_numpy().tolist()]
+    return driver.assign_coords({SITE: driver[SITE].copy(data=np.array(text)).drop_encoding()})
+
+
 def _check_patches(driver: xr.Dataset, path: Path | str) -> None:
     numbers = driver[PATCH_DIMENSION].to_numpy()
-    if numbers.dtype.kind not in "iu":
-        raise InputError(path, PATCH_DIMENSION, "whole numbers", f"type {numbers.dtype}")
     if (numbers < 0).any():
         cell = int(np.flatnonzero(numbers < 0)[0])
         raise InputError(
@@ -314,7 +377,7 @@ def _check_units(variable: xr.DataArray, path: Path | str, name: str, units: str
     found = variable.attrs.get("units")
     if found is None:
         raise InputError(path, name, f"units {units!r}", "no attribute units")
-    if found not in EQUIVALENT_UNITS.get(units, frozenset({units})):
+    if not are_same(str(found), {units, *EQUIVALENT_UNITS.get(units, ())}):
         raise InputError(path, name, f"units {units!r}", f"units {found!r}")
 
 
@@ -377,6 +440,24 @@ def _observation_dims(
             )
         return (PATCH_DIMENSION, "time")
     return ("cell",) if row.name == "soil_organic_carbon" else ("cell", "time")
+
+
+def _tell_copies(driver: xr.Dataset, path: Path | str) -> None:
+    """Warn of cells that are there twice, forcing included; they would count twice."""
+    names = [name for name in ("lat", "lon", SITE) if name in driver.variables]
+    places = pd.DataFrame({name: driver[name].to_numpy() for name in names})
+    places["t_min"] = driver["t_min"].to_numpy().sum(axis=1)
+    copies = np.flatnonzero(places.duplicated())
+    if copies.size:
+        cell = int(copies[0])
+        row = " ".join(f"{name} {places[name][cell]}" for name in names)
+        logger.warning(
+            "%s: %d cells are there more than once, such as cell %d (%s)",
+            path,
+            copies.size,
+            cell,
+            row,
+        )
 
 
 def _check_temperatures(driver: xr.Dataset, path: Path | str) -> None:

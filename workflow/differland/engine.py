@@ -4,6 +4,7 @@ Both are the same function of the readable model, to rounding.
 """
 
 import importlib.util
+import logging
 from collections.abc import Callable
 from typing import Literal
 
@@ -11,9 +12,12 @@ import jax
 import numpy as np
 
 from differland.errors import InputError
+from differland.kernel.interface import api_version
 from differland.model.parameters import Parameters, Pools
 from differland.model.simulate import Keep, Kept, MonthlyObservations, simulate_keeping
 from differland.model.weather import Weather
+
+log = logging.getLogger(__name__)
 
 Engine = Literal["xla", "kernel"]
 
@@ -30,9 +34,9 @@ def choose_engine(wanted: Literal["auto", "xla", "kernel"]) -> Engine:
     Parameters
     ----------
     wanted
-        ``training.engine`` of the configuration. ``auto`` is the kernel on CPUs, if llvmlite is
-        installed, and XLA on all other devices: the kernel for GPUs is the same function, but
-        nobody has measured yet how fast it is.
+        ``training.engine`` of the configuration. ``auto`` is the kernel on CPUs, if it can run
+        there, and XLA on all other devices: the kernel for GPUs is the same function, but nobody
+        has measured yet how fast it is.
 
     Raises
     ------
@@ -40,14 +44,26 @@ def choose_engine(wanted: Literal["auto", "xla", "kernel"]) -> Engine:
         The kernel is wanted where it cannot run.
     """
     backend = jax.default_backend()
-    compiler = importlib.util.find_spec("llvmlite") is not None
+    lacking = {"cpu": _lacking_on_cpu(), "gpu": None}.get(backend, f"the device {backend}")
     if wanted == "auto":
-        return "kernel" if backend == "cpu" and compiler else "xla"
-    if wanted == "kernel" and not (backend == "gpu" or (backend == "cpu" and compiler)):
-        found = "no such package" if backend == "cpu" else f"the device {backend}"
-        expected = "a GPU, a CPU and the package llvmlite, or auto"
-        raise InputError("configuration", "training.engine", expected, found)
+        if backend == "cpu" and lacking:
+            log.warning("engine xla, which is several times slower than the kernel: %s", lacking)
+        return "kernel" if backend == "cpu" and not lacking else "xla"
+    if wanted == "kernel" and lacking:
+        expected = "a GPU, or a CPU with the package llvmlite and a jaxlib that is known, or auto"
+        raise InputError("configuration", "training.engine", expected, lacking)
     return wanted
+
+
+def _lacking_on_cpu() -> str | None:
+    """What the kernel cannot do without on CPUs; None if nothing is missing."""
+    if importlib.util.find_spec("llvmlite") is None:
+        return "no package llvmlite"
+    try:
+        api_version()
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def simulator(

@@ -149,6 +149,11 @@ STUDY_CELL = 0.25
 STUDY_GRID = regular_grid(STUDY_CELL)
 """The study's grid: rows from 89.875 to -89.875, columns from -179.875 to 179.875."""
 
+PATCH_GRID = Grid(
+    STUDY_GRID.latitude_edges[:: PATCH_SHAPE[0]], STUDY_GRID.longitude_edges[:: PATCH_SHAPE[1]]
+)
+"""The study's patches of 4 x 5 degrees: 45 rows and 72 columns from 90 N and 180 W."""
+
 
 def cell_numbers(
     latitude: npt.ArrayLike, longitude: npt.ArrayLike
@@ -187,30 +192,37 @@ def is_gridded(latitude: np.ndarray, longitude: np.ndarray) -> bool:
     return bool(np.all(offset < 1e-3))
 
 
-def patch_number(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
-    """Numbers of the patches of 4 x 5 degrees in which cells of the study's grid lie.
+def patch_number(
+    latitude: npt.ArrayLike, longitude: npt.ArrayLike, patches: Grid = PATCH_GRID
+) -> np.ndarray:
+    """Numbers of the patches in which places, such as centres of cells, lie.
 
     Parameters
     ----------
     latitude, longitude
         Degrees north and east, of any shapes that broadcast.
+    patches
+        Of the whole globe, north-up and from west to east.
 
     Returns
     -------
-    Counted from 0 along rows from 90 N and 180 W, 72 in a row, 3240 in all.
+    Counted from 0 along rows from the north-west; of the study's patches 72 in a row, 3240 in all.
+    A place on an edge is in the patch south or east of it.
 
     Raises
     ------
     ValueError
         A latitude beyond the poles, or no number.
     """
-    latitude, longitude = np.asarray(latitude), np.asarray(longitude)
+    latitude, longitude = np.asarray(latitude, dtype=float), np.asarray(longitude, dtype=float)
     if not (np.all(np.abs(latitude) <= 90) and np.all(np.isfinite(longitude))):
         raise ValueError("expected latitudes from -90 to 90 and finite longitudes")
-    row, column = cell_numbers(latitude, longitude)
-    return (
-        row // PATCH_SHAPE[0] * (STUDY_GRID.shape[1] // PATCH_SHAPE[1]) + column // PATCH_SHAPE[1]
-    )
+    rows, columns = patches.shape
+    west = patches.longitude_edges[0]
+    eastward = west + (longitude - west) % 360
+    row = np.searchsorted(-patches.latitude_edges, -latitude, side="right") - 1
+    column = np.searchsorted(patches.longitude_edges, eastward, side="right") - 1
+    return np.minimum(row, rows - 1) * columns + column % columns
 
 
 def _edges(name: str, centres: np.ndarray, bounds: np.ndarray | None, file: object) -> np.ndarray:

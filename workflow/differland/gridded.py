@@ -183,6 +183,8 @@ def regrid_file(
         raise InputError(source, "file", "a complete NetCDF file", found) from error
     with dataset:
         axes = find_horizontal_axes(dataset, source)
+        for name in dataset.groups:
+            logger.warning("%s is left out: it is a group of variables of its own", name)
         gridded = _gridded_variables(dataset, axes)
         if not gridded:
             raise InputError(
@@ -272,9 +274,37 @@ def _read(variable: netCDF4.Variable, index: object, file: object) -> np.ndarray
     except (OSError, RuntimeError) as error:
         found = f"data that cannot be read ({error})"
         raise InputError(file, variable.name, "a complete NetCDF file", found) from error
+    values = mask_rounded(variable, values)
     if not np.ma.is_masked(values):
         return np.ma.getdata(values)
     return np.ma.filled(values.astype(_decoded_type(values.dtype), copy=False), np.nan)
+
+
+def mask_rounded(variable: netCDF4.Variable, values: np.ndarray) -> np.ndarray:
+    """Mask what a file declares as missing in double precision, or as text, and stores in single.
+
+    The NetCDF library compares such numbers exactly, and then takes 1e20 for a value.
+
+    Parameters
+    ----------
+    variable
+        That has been read.
+    values
+        Of it, as the library masks and unpacks them.
+    """
+    if np.dtype(variable.dtype) != np.float32 or "scale_factor" in variable.ncattrs():
+        return values
+    for name in ("missing_value", "_FillValue"):
+        declared = np.atleast_1d(getattr(variable, name, np.nan))
+        if declared.dtype == np.float32:
+            continue
+        try:
+            stored = declared.astype(np.float64).astype(np.float32)
+        except ValueError:
+            continue
+        if (there := np.isin(np.ma.getdata(values), stored[np.isfinite(stored)])).any():
+            values = np.ma.masked_where(there, values)
+    return values
 
 
 def _decoded_type(dtype: np.dtype) -> np.dtype:

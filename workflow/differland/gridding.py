@@ -13,10 +13,11 @@ import xarray as xr
 from tqdm import tqdm
 
 from differland.datasets.fields import Field, check_months, is_annual
+from differland.driver import WEIGHT
 from differland.esmf import EsmfBand, EsmfRegridder
 from differland.grid import STUDY_GRID, Grid
 from differland.regrid import Band, Regridder
-from differland.tables import FORCING, INTERMEDIATES, OBSERVATIONS, PREDICTORS, Variable
+from differland.tables import FORCING, INTERMEDIATES, PREDICTORS, Variable, observation_row
 
 logger = logging.getLogger(__name__)
 
@@ -222,9 +223,10 @@ def _put(
 
 
 def table_row(name: str) -> Variable:
-    """Facts of a gridded variable; those of ``lai_copernicus`` are those of ``lai``."""
-    for table in (PREDICTORS, FORCING, OBSERVATIONS, INTERMEDIATES):
+    """Facts of a gridded variable or a weight; those of ``lai_copernicus`` are those of ``lai``."""
+    if name.endswith("_weight"):
+        return WEIGHT
+    for table in (PREDICTORS, FORCING, INTERMEDIATES):
         if name in table:
             return table[name]
-    stem = max((row for row in OBSERVATIONS if name.startswith(f"{row}_")), key=len)
-    return OBSERVATIONS[stem]
+    return observation_row(name)

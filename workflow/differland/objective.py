@@ -214,6 +214,7 @@ TERMS: Mapping[str, Term] = {
     "nbe": lambda run, _, observed: patch_term("nbe", run, observed),
     "nbe_annual": lambda run, _, observed: nbe_annual_term(run, observed),
     "fire": lambda run, _, observed: patch_term("fire", run, observed),
+    "fire_cell": lambda run, *_: monthly_term("fire_cell", run),
     "ewt": lambda run, _, observed: ewt_term(run, observed),
     "violation": lambda run, _, observed: violation_term(run, observed),
     "equilibrium": equilibrium_term,

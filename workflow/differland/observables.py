@@ -69,6 +69,7 @@ OBSERVABLES: Mapping[str, Observable] = {
     "nbe": Observable("patch", "month", "nbe", ("nbe",), _plain("nbe")),
     "fire": Observable("patch", "month", "fire", ("fire_emission",), _plain("fire_emission")),
     "ewt": Observable("patch", "month", "ewt", ("water",), _plain("water")),
+    "fire_cell": Observable("cell", "month", "fire", ("fire_emission",), _plain("fire_emission")),
 }
 """Observed quantities by the name of their target."""
 
@@ -88,5 +89,6 @@ OBSERVED_VARIABLES: Mapping[str, str] = {
     **{name: name for name in OBSERVABLES},
     "soc": "soil_organic_carbon",
     "fire": "fire_emission",
+    "fire_cell": "fire_emission_cell",
 }
 """The driver variable that holds a target's observations unless the configuration says another."""

@@ -8,7 +8,7 @@ import json
 import math
 import re
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -17,18 +17,19 @@ from typing import Any, Literal
 import netCDF4
 import numpy as np
 
+from differland.datasets.sources import native_bytes
 from differland.files import write_text
-from differland.tables import PREDICTOR_GROUPS, RESOURCES
+from differland.shipped import RESOURCES
+from differland.tables import PREDICTOR_GROUPS
 
 COSTS = RESOURCES / "costs.csv"
 
-LAND_CELLS = 245_000
-"""Cells of the paper's study: land with vegetation, at 0.25 degrees."""
+LAND = RESOURCES / "land.csv"
+"""Cells of 0.25 degrees on land in each patch of 4 x 5 degrees, by its north-west corner, without
+Antarctica. Counted on the outline that maps show (:func:`differland.figures.maps.land`)."""
 
-LAND_PATCHES = 944
-
-GLOBE = 720 * 1440
-"""Cells of the globe at 0.25 degrees."""
+STUDIED_CELLS = 245_000
+"""Cells of the paper's study, which leaves out water, bare land and what lacks data."""
 
 PATCH = 16 * 20
 """Cells of a patch of 4 x 5 degrees."""
@@ -39,7 +40,29 @@ MARGIN = 1.3
 PATIENCE = 3
 """Time asked for over time expected: nodes differ, and shared disks are slow."""
 
-Per = Literal["job", "cell", "cell month", "member cell", "member cell month", "update", "row"]
+WHOLE_EARTH: Mapping[str, float] = {"south": -90, "north": 90, "west": -180, "east": 180}
+
+Per = Literal[
+    "job",
+    "cell",
+    "cell month",
+    "member cell",
+    "member cell month",
+    "update",
+    "row",
+    "native byte",
+]
+
+NATIVE_BYTES = 1e9
+"""That a job of the raw stage is taken to read before its files are looked at."""
+
+NATIVE_JOBS = {
+    "regrid_static": "static",
+    "regrid_year": "yearly",
+    "read_towers": "towers",
+    "calibrate_burned_area": "calibration",
+}
+"""Rules that read the providers' files, and the key of :func:`native_bytes` that tells how much."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +76,8 @@ class StudySize:
     slots
         Cells of a full patch.
     guessed
-        Whether there is no driver yet: cells and patches are then a guess from the window.
+        Whether there is no driver yet: cells and patches are then a guess from the land in the
+        window.
     """
 
     cells: int
@@ -140,31 +164,65 @@ def study_size(config: Mapping[str, Any], driver: Path) -> StudySize:
         by the job that checks it.
     """
     source = config["driver"]["source"]
+    raw, slots = config["raw"], config["patches"]["slots"]
     own = Path(config["driver"]["path"]) if source == "file" else driver
     for path in (driver, own):
-        found = _size_of_file(path, config["patches"]["slots"])
-        if found is not None:
+        if (found := _size_of_file(path, slots)) is not None:
             return found
-    raw = config["raw"]
     months = 12 * (raw["last_year"] - raw["first_year"] + 1)
-    window = raw["window"]
-    width, height = window["east"] - window["west"], window["north"] - window["south"]
-    inside = round(16 * width * height)
-    if source != "raw" or inside >= GLOBE / 2:
-        share = 1.0 if source != "raw" else inside / GLOBE
-        cells, patches = round(share * LAND_CELLS), round(share * LAND_PATCHES)
-    else:
-        # A window is laid where there is land.
-        cells, patches = inside, math.ceil(inside / PATCH)
-    return StudySize(cells, months, patches, config["patches"]["slots"] or PATCH, True)
+    if config["truth"] and source == "raw":
+        # A synthetic planet has little land in its window.
+        planet = _size_of_file(Path(config["truth"]), slots, months)
+        if planet is not None:
+            return planet
+    inside = land_cells(raw["window"] if source == "raw" else WHOLE_EARTH)
+    cells = inside * STUDIED_CELLS / land_cells(WHOLE_EARTH).sum()
+    patches = int((cells >= max(1, config["patches"]["minimum_cells"])).sum())
+    return StudySize(round(cells.sum()), months, max(1, patches), slots or PATCH, True)
 
 
-def _size_of_file(path: Path, slots: int | None) -> StudySize | None:
-    """Size of a driver; None if there is none yet, or none that can be read."""
+def land_cells(window: Mapping[str, float]) -> np.ndarray:
+    """Cells on land within a window, in each patch that has some; patches at its edge in part.
+
+    Parameters
+    ----------
+    window
+        ``south``, ``north``, ``west`` and ``east``, in degrees; ``east`` may pass 180.
+
+    Returns
+    -------
+    Numbers of cells of 0.25 degrees, one for each patch; none of them whole.
+    """
+    north, west, cells = _read_land()
+    height = np.minimum(north, window["north"]) - np.maximum(north - 4, window["south"])
+    width = sum(
+        np.maximum(
+            0, np.minimum(west + turn + 5, window["east"]) - np.maximum(west + turn, window["west"])
+        )
+        for turn in (-360, 0, 360)
+    )
+    inside = cells * np.maximum(0, height) / 4 * width / 5
+    return inside[inside > 0]
+
+
+@cache
+def _read_land() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Northern and western edge, and cells on land, of each patch."""
+    with LAND.open(encoding="utf-8", newline="") as stream:
+        rows = [(row["north"], row["west"], row["cells"]) for row in csv.DictReader(stream)]
+    north, west, cells = np.array(rows, dtype=float).T
+    return north, west, cells
+
+
+def _size_of_file(path: Path, slots: int | None, months: int | None = None) -> StudySize | None:
+    """Size of a driver; None if there is none yet, or none that can be read.
+
+    A file without months is given their number.
+    """
     try:
         with netCDF4.Dataset(path) as file:
             counts = np.bincount(file["patch"][:])
-            cells, months = file.dimensions["cell"].size, file.dimensions["time"].size
+            cells, months = file.dimensions["cell"].size, months or file.dimensions["time"].size
     except (OSError, LookupError, ValueError):
         return None
     return StudySize(
@@ -172,7 +230,9 @@ def _size_of_file(path: Path, slots: int | None) -> StudySize | None:
     )
 
 
-def amounts(config: Mapping[str, Any], size: StudySize, members: int) -> dict[str, float]:
+def amounts(
+    config: Mapping[str, Any], size: StudySize, members: int, native: float = NATIVE_BYTES
+) -> dict[str, float]:
     """How much of everything that costs are counted by one job has.
 
     Parameters
@@ -181,12 +241,15 @@ def amounts(config: Mapping[str, Any], size: StudySize, members: int) -> dict[st
         The study.
     members
         That a training job trains.
+    native
+        Bytes of the providers' files that a job of the raw stage reads.
 
     Returns
     -------
     ``job``: one million, so that a slope is a constant. ``cell``, ``cell month``: of the driver.
     ``member cell``, ``member cell month``: of an ensemble. ``update``: cells times months of all
     patches, times members and epochs. ``row``: rows that attribution gives to each member.
+    ``native byte``: of the providers' files.
     """
     settings = config["analysis"]["attribution"]
     predictors = sum(map(len, config["predictors"].values()))
@@ -203,7 +266,33 @@ def amounts(config: Mapping[str, Any], size: StudySize, members: int) -> dict[st
         "member cell month": selected * cell_months,
         "update": config["training"]["epochs"] * members * size.patches * size.slots * size.months,
         "row": rows * min(settings["background"], size.cells) * selected,
+        "native byte": native,
     }
+
+
+def study_amounts(
+    config: Mapping[str, Any], size: StudySize, rules: Iterable[str]
+) -> Callable[[str, int], dict[str, float]]:
+    """Find how much jobs of some rules have, the sizes of the providers' files included.
+
+    Parameters
+    ----------
+    config, size
+        The study.
+    rules
+        Keys of :func:`read_costs`; files are looked for only if one of these reads them.
+
+    Returns
+    -------
+    What gives :func:`amounts` of a rule's job that trains so many members.
+    """
+    reading = config["driver"]["source"] == "raw" and any(rule in NATIVE_JOBS for rule in rules)
+    native = native_bytes(config["raw"]) if reading else {}
+
+    def of_job(rule: str, members: int) -> dict[str, float]:
+        return amounts(config, size, members, native.get(NATIVE_JOBS.get(rule, ""), NATIVE_BYTES))
+
+    return of_job
 
 
 def need_of(rule: str, amount: Mapping[str, float]) -> Need:
@@ -308,33 +397,54 @@ def shares_of_jobs(
         ``train`` or ``train_gpu``.
     """
     shares = []
+    amount = study_amounts(config, size, jobs)
     for rule, count in jobs.items():
         name, number = setup_blocks.get(rule, (trained_on if rule in blocks else rule, 1))
         if name in read_costs():
-            need = need_of(name, amounts(config, size, blocks.get(rule, 1)))
+            need = need_of(name, amount(name, blocks.get(rule, 1)))
             need = replace(need, seconds=number * need.seconds, disk_mb=number * need.disk_mb)
             device: Literal["CPU", "GPU"] = "GPU" if name == "train_gpu" else "CPU"
             shares.append(Share(rule, count, device, need, name))
     return shares
 
 
-def plan_lines(study: str, size: StudySize, shares: list[Share]) -> Iterator[str]:
-    """Lines of text that say what is to be run and what it costs."""
-    guess = " (a guess from the window: there is no driver yet)" if size.guessed else ""
+def plan_lines(
+    study: str,
+    size: StudySize,
+    shares: Sequence[Share],
+    pace: str | None = None,
+    shown_as: str = "*",
+) -> Iterator[str]:
+    """Lines of text that say what is to be run and what it costs.
+
+    Parameters
+    ----------
+    study
+        Its name.
+    size, shares
+        Of it.
+    pace
+        What times are scaled by, in words.
+    shown_as
+        The names of rules where the study is run, with * for those here: ``differland_*``.
+    """
+    guess = " (a guess from the land in the window: there is no driver yet)" if size.guessed else ""
     extent = f"{size.cells} cells in {size.patches} patches{guess}"
     yield f"Study {study}: {extent}, {size.months} months."
     yield ""
     if not shares:
         yield "Nothing is to be run."
         return
+    width = max(26, *(len(shown_as) + len(share.rule) for share in shares))
     yield (
-        f"{'rule':26}{'jobs':>6}{'device':>8}{'minutes':>10}{'memory/MB':>11}"
+        f"{'rule':{width}}{'jobs':>6}{'device':>8}{'minutes':>10}{'memory/MB':>11}"
         f"{'hours, all':>12}{'disk, all/MB':>14}"
     )
     for share in shares:
         need = share.need
+        name = shown_as.replace("*", share.rule)
         yield (
-            f"{share.rule:26}{share.jobs:6d}{share.device:>8}{need.seconds / 60:10.1f}"
+            f"{name:{width}}{share.jobs:6d}{share.device:>8}{need.seconds / 60:10.1f}"
             f"{need.memory_mb:11.0f}{share.hours:12.2f}{share.jobs * need.disk_mb:14.0f}"
             + ("" if need.recorded else "  guess")
         )
@@ -348,4 +458,6 @@ def plan_lines(study: str, size: StudySize, shares: list[Share]) -> Iterator[str
             yield f"{device}: {jobs} jobs, {hours:.1f} hours{kind}"
     disk = sum(share.jobs * share.need.disk_mb for share in shares)
     yield f"Disk: {disk / 1000:.1f} GB beside the raw data"
+    if pace:
+        yield pace
     yield f"Jobs ask for {MARGIN:g} times this memory and {PATIENCE} times this time."

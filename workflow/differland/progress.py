@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from differland.planning import Need
 
+FEW = 5
+"""Seconds below which there are just a few."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -75,7 +78,9 @@ class Run:
         if not work:
             return None
         guess = ", a guess" if guessed > work / 2 else ""
-        return f"About {in_words(max(work / self._cores, longest))} left{guess}"
+        seconds = max(work / self._cores, longest)
+        told = in_words(seconds)
+        return f"{told.capitalize() if seconds < FEW else f'About {told}'} left{guess}"
 
     def _unfinished(self, now: float) -> Iterator[tuple[Job, float]]:
         """Jobs, each with the time since it began."""
@@ -104,7 +109,7 @@ class Run:
 
 def in_words(seconds: float) -> str:
     """A duration that is roughly known: ``40 seconds``, ``25 minutes``, ``3.5 hours``."""
-    if seconds < 5:
+    if seconds < FEW:
         return "a few seconds"
     if seconds < 55:
         return f"{10 * max(1, round(seconds / 10))} seconds"

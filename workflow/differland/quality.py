@@ -19,12 +19,12 @@ import xarray as xr
 from differland.driver import MONTHS_PER_YEAR, PATCH_DIMENSION
 from differland.errors import InputError
 from differland.files import verify
+from differland.shipped import RESOURCES
 from differland.tables import (
     FORCING,
     OBSERVATIONS,
     PREDICTOR_GROUPS,
     PREDICTORS,
-    RESOURCES,
     Variable,
 )
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import shapely
 
 from differland.errors import InputError
-from differland.tables import RESOURCES
+from differland.shipped import RESOURCES
 
 FILE = RESOURCES / "regions.csv"
 

@@ -21,11 +21,14 @@ from itables.utils import find_package_file
 
 import differland
 from differland.analysis.skill import mean_and_spread
+from differland.datasets.catalogue import read_catalogue
 from differland.figures import style
 from differland.files import read_json
 from differland.setups import groups
+from differland.shipped import TEMPLATES
 
-TEMPLATES = Path(__file__).resolve().parents[1] / "report"
+BEYOND_THE_PAPER = frozenset({"vod", "fire_cell"})
+"""Terms of the loss that are off in the paper's main study."""
 
 LONG_TABLE = 15
 """Rows of a table that are shown at once."""
@@ -255,14 +258,15 @@ def missing_parts(study: Study) -> list[tuple[str, str]]:
     found = []
     for term, settings in config["loss"].items():
         observation = settings.get("observation", "")
-        if observation is None and term != "vod":
+        if observation is None and term not in BEYOND_THE_PAPER:
             found.append((style.symbol(term), f"loss.{term}.observation is null"))
-        elif observation and observation not in variables:
+        elif observation and observation not in variables and term != "nbe_annual":
             found.append((style.symbol(term), f"the driver has no variable {observation}"))
     if config["driver"]["source"] == "raw":
         for product, choices in config["raw"]["products"].items():
             if choices is None:
-                found.append((f"product {product}", f"raw.products.{product} is null"))
+                gives = ", ".join(read_catalogue()[product].gives)
+                found.append((f"product {product}: {gives}", f"raw.products.{product} is null"))
     for key in ("plant_type_setup", "environment_setup"):
         if analysis[key] not in study.compared:
             found.append(
@@ -279,6 +283,15 @@ def missing_parts(study: Study) -> list[tuple[str, str]]:
                 found.append((f"predictor {name}", "the driver has no such variable"))
     if not config["projection"]["models"]:
         found.append(("projected traits (Fig. S2)", "projection.models is empty"))
+    exchange = "net biosphere exchange against inversions and land models (Fig. S8-S12, Table S6)"
+    inversions = [config["loss"]["nbe"]["observation"], *config["carbon_cycle"]["inversions"]]
+    if not config["carbon_cycle"]["compare"]:
+        found.append((exchange, "carbon_cycle.compare is false"))
+    elif inversions[0] is None:
+        found.append((exchange, "loss.nbe.observation is null"))
+    elif not variables.intersection(inversions):
+        lacking = ", ".join(dict.fromkeys(inversions))
+        found.append((exchange, f"the driver has no inversion ({lacking})"))
     if not config["carbon_cycle"]["trendy"]["models"]:
         found.append(
             ("land models in the carbon cycle (Table S6)", "carbon_cycle.trendy.models is empty")

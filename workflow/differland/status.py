@@ -1,6 +1,5 @@
 """Where a study stands: what is there, what is under way, what has failed, what it took."""
 
-import csv
 import json
 import re
 from collections import Counter, defaultdict
@@ -16,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from differland.errors import InputError
 from differland.files import read_json
 from differland.logs import failure
+from differland.pace import finished_jobs, kind_of
 from differland.planning import Share, read_costs
 from differland.records import RECORD_FILE
 from differland.setups import of_setup
@@ -154,7 +154,7 @@ def unfinished_jobs(results: Path) -> Iterator[Unfinished]:
     for log in (results / "logs").rglob("*.log"):
         place = log.relative_to(results / "logs")
         benchmark = (results / "benchmarks" / place).with_suffix(".tsv")
-        if _rule(place) not in read_costs():
+        if kind_of(place) not in read_costs():
             continue
         try:
             written = log.stat().st_mtime
@@ -170,11 +170,6 @@ def unfinished_jobs(results: Path) -> Iterator[Unfinished]:
     yield from sorted(found, key=lambda job: job.written)
 
 
-def _rule(place: Path) -> str:
-    """The rule that a log or benchmark belongs to, by its path."""
-    return place.parts[0].removesuffix(place.suffix).partition("@")[0]
-
-
 def _hour_lines(
     results: Path, left: Sequence[Share] | str, cores: Mapping[str, int]
 ) -> Iterator[str]:
@@ -182,16 +177,11 @@ def _hour_lines(
     spent: defaultdict[str, float] = defaultdict(float)
     jobs: Counter[str] = Counter()
     gpu = _trained_on_gpu(results)
-    for file in (results / "benchmarks").rglob("*.tsv"):
-        rule = _rule(file.relative_to(results / "benchmarks"))
-        on_gpu = gpu and rule == "train"
+    for place, seconds in finished_jobs(results):
+        kind = kind_of(place)
+        on_gpu = gpu and kind == "train"
         unit = "GPU" if on_gpu else "core"
-        with file.open(encoding="utf-8", newline="") as stream:
-            for row in csv.DictReader(stream, delimiter="\t"):
-                held = 1 if on_gpu else cores.get(rule, 1)
-                # A table that is being written may break off.
-                with suppress(TypeError, ValueError):
-                    spent[unit] += held * float(row["s"]) / 3600
+        spent[unit] += (1 if on_gpu else cores.get(kind, 1)) * sum(seconds) / 3600
         jobs[unit] += 1
     for unit, hours in spent.items():
         yield f"{hours:.2f} {unit} hours spent in {jobs[unit]} finished jobs"

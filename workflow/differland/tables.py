@@ -3,11 +3,10 @@
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-RESOURCES = Path(__file__).resolve().parents[2] / "resources"
+from differland.shipped import RESOURCES
 
 Head = Literal["process", "initial", "phenology"]
 
@@ -167,3 +166,17 @@ PREDICTOR_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         for group in dict.fromkeys(row.group for row in PREDICTORS.values())
     }
 )
+
+
+def observation_row(name: str) -> Variable:
+    """Facts of an observation; those of ``lai_copernicus``, another product, are those of ``lai``.
+
+    Parameters
+    ----------
+    name
+        That of an observation, perhaps with an underscore and the name of a product.
+    """
+    if name in OBSERVATIONS:
+        return OBSERVATIONS[name]
+    stem = max((row for row in OBSERVATIONS if name.startswith(f"{row}_")), key=len)
+    return OBSERVATIONS[stem]

@@ -11,6 +11,7 @@ import json
 import logging
 import platform
 import secrets
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -606,6 +607,16 @@ def train_block(
     check_room(checkpoints, ROOM_OF_MEMBER * len(members))
     block = _Block(members, stage, settings, data, checkpoints)
     epochs = settings.epochs
+    restored = [
+        member
+        for member, progress in zip(members, block.progress, strict=True)
+        if progress.epoch == epochs and progress.failed is None
+    ]
+    if restored:
+        # Whoever runs this was told that they are trained.
+        text = f"{_shown(stage, restored)}: restored from finished checkpoints, not trained again"
+        logger.info(text)
+        tqdm.write(text, file=sys.stderr)
     if any(map(block.unfinished, block.progress)):
         for progress in filter(block.unfinished, block.progress):
             progress.begin_run(block.how)

@@ -15,7 +15,6 @@ rule applied:
 rule apply_ensemble:
     input:
         members("final", "{setup}"),
-        library("evaluation.py", "ensemble.py", "metrics.py"),
         ensemble="<results>/ensembles/final/{setup}.json",
         driver="<results>/applied/{name}/driver.nc",
     output:

@@ -25,7 +25,6 @@ rule attribution:
 rule attribute_predictors:
     input:
         members("final", "{setup}"),
-        library("analysis/attribution.py", "analysis/shapley.py", "ensemble.py"),
         ensemble="<results>/ensembles/final/{setup}.json",
         driver="<results>/driver/driver.nc",
         patches="<results>/driver/patches.nc",
@@ -54,7 +53,6 @@ rule attribute_predictors:
 
 rule group_importance:
     input:
-        library("analysis/attribution.py"),
         shap="<results>/analysis/{setup}/attribution.nc",
     output:
         table=report(
@@ -84,7 +82,6 @@ rule group_importance:
 
 rule trace_dependence:
     input:
-        library("analysis/dependence.py", "analysis/key_traits.py"),
         shap=expand("<results>/analysis/{setup}/attribution.nc", setup=TRACED),
     output:
         table=report(
@@ -117,7 +114,6 @@ rule trace_dependence:
 
 rule plot_attribution:
     input:
-        library("figures/attribution.py", "figures/style.py"),
         table="<results>/analysis/{setup}/attribution.csv",
     output:
         png=[
@@ -156,7 +152,6 @@ rule plot_attribution:
 
 rule plot_group_importance:
     input:
-        library("figures/attribution.py", "figures/style.py"),
         table="<results>/analysis/{setup}/group_importance.csv",
     output:
         png=report(
@@ -187,7 +182,6 @@ rule plot_group_importance:
 
 rule plot_dependence:
     input:
-        library("figures/dependence.py", "figures/style.py"),
         table="<results>/analysis/dependence.csv",
     output:
         png=report(

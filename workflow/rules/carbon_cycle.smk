@@ -6,9 +6,13 @@ LAND_MODELS = {
     model: f"{RESULTS}/gridded/trendy/{model}.nc" for model in TRENDY["models"]
 }
 
-# The assimilated inversion comes first: it is the reference.
+# The assimilated inversion comes first: it is the reference, or else the first of the others.
 ASSIMILATED = OBSERVED.get("nbe") if CARBON["compare"] else None
-INVERSIONS = {ASSIMILATED: ASSIMILATED, **CARBON["inversions"]} if ASSIMILATED else {}
+INVERSIONS = {
+    variable: name
+    for variable, name in {ASSIMILATED: ASSIMILATED, **CARBON["inversions"]}.items()
+    if ASSIMILATED and may_have(variable)
+}
 CARBON_FIGURES = [
     "seasonal_cycle",
     "anomalies",
@@ -31,7 +35,6 @@ rule carbon_cycle:
 rule regrid_land_model:
     input:
         unpack(land_model_files),
-        library("datasets/land_models.py"),
         driver="<results>/driver/driver.nc",
     output:
         exchange="<results>/gridded/trendy/{land_model}.nc",
@@ -60,10 +63,8 @@ rule regrid_land_model:
 rule find_common_cells:
     input:
         LAND_MODELS.values(),
-        library("analysis/carbon_cycle.py", "regions.py"),
         driver="<results>/driver/driver.nc",
         patches="<results>/driver/patches.nc",
-        regions=os.path.relpath(tables.RESOURCES / "regions.csv"),
     output:
         cells="<results>/analysis/carbon_cycle_cells.nc",
     log:
@@ -88,7 +89,6 @@ rule find_common_cells:
 rule sum_members:
     input:
         members("final", REFERENCE),
-        library("analysis/member_totals.py", "evaluation.py"),
         ensemble=f"<results>/ensembles/final/{REFERENCE}.json",
         driver="<results>/driver/driver.nc",
         cells="<results>/analysis/carbon_cycle_cells.nc",
@@ -115,7 +115,6 @@ rule sum_members:
 rule compare_carbon_cycle:
     input:
         LAND_MODELS.values(),
-        library("analysis/carbon_cycle.py"),
         driver="<results>/driver/driver.nc",
         cells="<results>/analysis/carbon_cycle_cells.nc",
         members="<results>/analysis/carbon_cycle_members.nc",
@@ -155,7 +154,6 @@ rule compare_carbon_cycle:
 
 rule plot_carbon_cycle:
     input:
-        library("figures/carbon_cycle.py", "figures/style.py"),
         series="<results>/analysis/carbon_cycle.nc",
         agreement="<results>/tables/carbon_cycle.csv",
     output:
@@ -212,7 +210,6 @@ rule plot_carbon_cycle:
 
 rule plot_regions:
     input:
-        library("figures/carbon_cycle.py", "figures/maps.py", "figures/style.py"),
         cells="<results>/analysis/carbon_cycle_cells.nc",
     output:
         png=report(

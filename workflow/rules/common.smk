@@ -1,9 +1,11 @@
 # What all rules share: names that the configuration implies, paths, resources.
 
 import re
+from functools import cache
 
 from differland import HOW_TRAINED, MODEL_VERSION, planning, setups, tables
 from differland.datasets import sources
+from differland.datasets.catalogue import list_names
 
 
 pathvars:
@@ -25,7 +27,6 @@ if (
 STAGES = ["develop", "final"]
 SEEDS = configuration.seeds(config)
 OBSERVED = configuration.observed_variables(config)
-TARGETS = list(OBSERVED)
 # Members of experiments, as PFT+CLIM@no_towers, are trained for their skill.
 EXPERIMENTS = configuration.experiment_setups(config)
 TRAINED = [
@@ -50,6 +51,18 @@ PARTITIONED = configuration.subsets(config["analysis"]["groups"])
 SIZE = planning.study_size(config, Path(RESULTS, "driver", "driver.nc"))
 
 RAW = config["raw"]
+GIVEN = sources.given_variables(RAW)
+
+
+def may_have(variable):
+    """Whether the driver may have a variable: of raw products this is known before there is a driver."""
+    return config["driver"]["source"] != "raw" or variable in GIVEN
+
+
+# Of others all that could be shown is that they are missing, which the summary says.
+TARGETS = [target for target, variable in OBSERVED.items() if may_have(variable)]
+# Folders of many files are looked through once, not for each year.
+LIST_NAMES = cache(list_names)
 PROJECTION = config["projection"]
 CLIMATE_PERIODS = {
     name: list(range(first, last + 1))
@@ -116,18 +129,49 @@ def memory(rule, members=1):
 
 def runtime(rule, members=1, setups=1):
     """Time that a job asks for, minutes, if it does so many setups one after another; it grows with each attempt."""
+    if planning.read_costs()[rule].time_per == "native byte":
+        return lambda wildcards, input, attempt: attempt * reading_time(rule, input)
     minutes = need(rule, members).runtime_request * setups
     return lambda wildcards, attempt: minutes * attempt
 
 
+def reading_time(rule, files):
+    """Time that a job asks for, minutes, by the size of the providers' files that it reads."""
+    native = sum(os.path.getsize(file) for file in files if os.path.exists(file))
+    amounts = planning.amounts(config, SIZE, 1, native)
+    return planning.need_of(rule, amounts).runtime_request
+
+
+def given(key, path, meaning, folder=False):
+    """A path of the configuration; a message with its key, if nothing is there and no rule makes it."""
+    # Rules of a workflow that has this one as a module may.
+    made = (each.is_producer(str(path)) for each in workflow.rules)
+    if not any(made):
+        try:
+            configuration.check_path(CONFIGURATION, key, path, meaning, folder)
+        except InputError as error:
+            raise WorkflowError(str(error)) from None
+    return path
+
+
+def source_of(wildcards):
+    """The driver as it is before it is checked."""
+    path = SOURCES[wildcards.place]
+    if path in [ASSEMBLED, PUBLISHED]:
+        return path
+    place, _, name = wildcards.place.partition("/")
+    return given(f"apply.{name}" if name else "driver.path", path, "a driver file")
+
+
 def published(name):
     """A file in the folder of the published driver, where the study has one."""
-    return lambda wildcards: os.path.join(config["driver"]["path"], name)
 
+    def file(wildcards):
+        meaning = "the folder of the published driver"
+        folder = given("driver.path", config["driver"]["path"], meaning, folder=True)
+        return given("driver.path", os.path.join(folder, name), f"{name} in {meaning}")
 
-def library(*names):
-    """Library modules as inputs: rules that cost little are rerun when one of theirs changes."""
-    return [os.path.relpath(LIBRARY / "differland" / name) for name in names]
+    return file
 
 
 def member(stage, setup, seed, files=MEMBER_FILES):
@@ -155,9 +199,13 @@ def raw_files(find):
                 role: list(map(str, paths)) for role, paths in find(wildcards).items()
             }
         except InputError:
-            lines = sources.missing_files(RAW)
+            given(
+                "raw.folder", RAW["folder"], "the folder of the products", folder=True
+            )
+            missing = sources.missing_files(RAW)
+            lines = [line for lines in missing.values() for line in lines]
             raise WorkflowError(
-                f"raw files are missing of {len(lines)} products:\n" + "\n".join(lines)
+                f"raw files are missing of {len(missing)} product(s):", *lines
             ) from None
 
     return files
@@ -208,6 +256,9 @@ def climate_files(wildcards):
     # Here, so that studies without a projection do not wait for it.
     from differland.datasets.climate_models import find_cmip6
 
+    given(
+        "projection.folder", PROJECTION["folder"], "the folder of CMIP6's files", True
+    )
     try:
         return {
             variable: list(map(str, files))
@@ -230,6 +281,12 @@ def land_model_files(wildcards):
     from differland.datasets.land_models import find_trendy
 
     model = wildcards.land_model
+    given(
+        "carbon_cycle.trendy.folder",
+        TRENDY["folder"],
+        "the folder of TRENDY's files",
+        True,
+    )
     try:
         found = find_trendy(
             Path(TRENDY["folder"]), model, TRENDY["models"][model], TRENDY["patterns"]
@@ -240,8 +297,8 @@ def land_model_files(wildcards):
 
 
 def product_settings(wildcards):
-    """The choices that the configuration makes for a product."""
-    return RAW["products"][wildcards.product]
+    """The choices that decide what the gridded files of a product hold."""
+    return sources.gridding_settings(wildcards.product, RAW)
 
 
 def window():

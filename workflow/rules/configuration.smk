@@ -7,6 +7,14 @@ from differland.errors import InputError
 from differland.schemas import read_mapping
 
 
+def files_of_configuration():
+    """The files that make the configuration, later ones over earlier ones: the workflow's own, and those that were given."""
+    given = workflow.config_settings
+    replaced = given.replace_workflow_config and given.overwrite_config
+    own = [] if replaced else workflow.configfiles[len(given.configfiles) :]
+    return [*own, *given.configfiles]
+
+
 def layers():
     """What the configuration is made of, later ones over earlier ones; config/config.yaml is the first.
 
@@ -14,11 +22,8 @@ def layers():
     """
     given = workflow.config_settings
     replaced = given.replace_workflow_config and given.overwrite_config
-    own = [] if replaced else workflow.configfiles[len(given.configfiles) :]
-    found = [
-        *(read_mapping(Path(file)) for file in [*own, *given.configfiles]),
-        given.config,
-    ]
+    found = [*(read_mapping(Path(file)) for file in files_of_configuration())]
+    found.append(given.config)
     merged = {}
     for layer in found:
         update_config(merged, layer)
@@ -28,19 +33,19 @@ def layers():
     return found if replaced else [read_mapping(DEFAULTS), *found]
 
 
+# What messages call the configuration.
+CONFIGURATION = "configuration ({})".format(
+    ", ".join(
+        dict.fromkeys(map(os.path.relpath, files_of_configuration() or [DEFAULTS]))
+    )
+)
+
 try:
     # In the order of Snakemake's own merge, by which studies know whether something changed.
     read = configuration.read_text_values(
         configuration.in_order(configuration.merge(layers()), config)
     )
-    configuration.check_configuration(
-        read,
-        "configuration ("
-        + ", ".join(
-            os.path.relpath(file) for file in workflow.configfiles or [DEFAULTS]
-        )
-        + ")",
-    )
+    configuration.check_configuration(read, CONFIGURATION)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 

@@ -43,7 +43,7 @@ rule import_published_driver:
 # Their own jobs check them again.
 rule prepare_driver:
     input:
-        driver=lambda wildcards: SOURCES[wildcards.place],
+        driver=source_of,
     output:
         driver="<results>/{place}/driver.nc",
     log:

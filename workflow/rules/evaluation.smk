@@ -22,7 +22,6 @@ for name, block in zip(SETUP_RULES["evaluate_ensemble"], SETUP_BLOCKS):
             name
         input:
             [members("{stage}", setup) for setup in block],
-            library("evaluation.py", "ensemble.py", "metrics.py"),
             ensembles=[f"<results>/ensembles/{{stage}}/{setup}.json" for setup in block],
             driver="<results>/driver/driver.nc",
             patches="<results>/driver/patches.nc",
@@ -66,7 +65,6 @@ for name, block in zip(SETUP_RULES["map_parameters"], SETUP_BLOCKS):
             name
         input:
             [members("final", setup) for setup in block],
-            library("ensemble.py"),
             ensembles=[f"<results>/ensembles/final/{setup}.json" for setup in block],
             driver="<results>/driver/driver.nc",
             patches="<results>/driver/patches.nc",

@@ -21,7 +21,6 @@ rule experiments:
 
 rule compare_experiments:
     input:
-        library("analysis/experiments.py", "analysis/comparison.py"),
         metrics="<results>/tables/metrics.csv",
         sums=expand(
             "<results>/evaluation/develop/{setup}/patches.nc",
@@ -61,7 +60,6 @@ rule compare_experiments:
 
 rule profile_experiments:
     input:
-        library("analysis/experiments.py"),
         simulations=expand(
             "<results>/evaluation/develop/{setup}/simulation.nc",
             setup=EXPERIMENTED + EXPERIMENTS,
@@ -89,7 +87,6 @@ rule profile_experiments:
 
 rule plot_experiments:
     input:
-        library("figures/experiments.py", "figures/style.py"),
         table="<results>/tables/experiments.csv",
     output:
         png=report(
@@ -119,7 +116,6 @@ rule plot_experiments:
 
 rule plot_experiment_profiles:
     input:
-        library("figures/experiments.py", "figures/style.py"),
         table="<results>/analysis/experiment_profiles.csv",
     output:
         png=report(

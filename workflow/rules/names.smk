@@ -9,6 +9,15 @@ def full_name(name):
     return workflow.modifier.modify_rulename(name)
 
 
+# Where jobs are told, this workflow's rules are no longer at hand, but the other one's.
+SHOWN_AS = full_name("*")
+
+
+def shown_name(name):
+    """A rule's name as whoever runs it has it, at any time."""
+    return SHOWN_AS.replace("*", name)
+
+
 def spread_settings(settings, name, parts):
     """Give what is set for a name (--set-threads, --set-resources, --consider-ancient, --groups) to all rules it stands for."""
     if name not in settings:

@@ -24,7 +24,6 @@ rule parameters:
 
 rule assess_identifiability:
     input:
-        library("analysis/identifiability.py"),
         parameters="<results>/maps/{setup}/parameters.nc",
     output:
         table="<results>/analysis/{setup}/identifiability.csv",
@@ -49,7 +48,6 @@ rule assess_identifiability:
 
 rule plot_identifiability:
     input:
-        library("figures/identifiability.py", "figures/style.py"),
         table="<results>/analysis/{setup}/identifiability.csv",
     output:
         png=report(
@@ -80,7 +78,6 @@ rule plot_identifiability:
 
 rule plot_parameter_maps:
     input:
-        library("figures/parameters.py", "figures/maps.py", "figures/style.py"),
         parameters="<results>/maps/{setup}/parameters.nc",
     output:
         png=[
@@ -116,7 +113,6 @@ rule plot_parameter_maps:
 
 rule derive_parameter_covariance:
     input:
-        library("analysis/covariance.py", "analysis/days.py"),
         parameters="<results>/maps/{setup}/parameters.nc",
         driver="<results>/driver/driver.nc",
     output:
@@ -143,7 +139,6 @@ rule derive_parameter_covariance:
 
 rule plot_parameter_correlation:
     input:
-        library("figures/parameters.py", "figures/style.py"),
         covariance="<results>/maps/{setup}/parameter_covariance.nc",
         identifiability="<results>/analysis/{setup}/identifiability.csv",
     output:
@@ -175,7 +170,6 @@ rule plot_parameter_correlation:
 
 rule grid_parameters:
     input:
-        library("analysis/fields.py", "analysis/days.py"),
         parameters="<results>/maps/{setup}/parameters.nc",
     output:
         fields="<results>/maps/{setup}/parameters_grid.nc",

@@ -19,7 +19,6 @@ rule partition:
 
 rule partition_variance:
     input:
-        library("analysis/partition.py"),
         metrics=expand(
             "<results>/evaluation/develop/{setup}/metrics.csv", setup=PARTITIONED
         ),
@@ -63,7 +62,6 @@ rule partition_variance:
 
 rule plot_partition:
     input:
-        library("figures/partition.py", "figures/style.py"),
         table="<results>/analysis/partition.csv",
     output:
         png=report(
@@ -93,7 +91,6 @@ rule plot_partition:
 
 rule plot_partition_maps:
     input:
-        library("figures/partition.py", "figures/maps.py", "figures/style.py"),
         cells="<results>/analysis/partition_cells.nc",
     output:
         png=[
@@ -128,12 +125,6 @@ rule plot_partition_maps:
 
 rule plot_contribution_maps:
     input:
-        library(
-            "figures/partition.py",
-            "figures/map_grid.py",
-            "figures/maps.py",
-            "figures/style.py",
-        ),
         cells="<results>/analysis/partition_cells.nc",
     output:
         png=[
@@ -168,7 +159,6 @@ rule plot_contribution_maps:
 
 rule correlate_heterogeneity:
     input:
-        library("analysis/heterogeneity.py", "analysis/comparison.py", "metrics.py"),
         cells="<results>/analysis/partition_cells.nc",
         driver="<results>/driver/driver.nc",
     output:
@@ -202,7 +192,6 @@ rule correlate_heterogeneity:
 
 rule plot_heterogeneity:
     input:
-        library("figures/heterogeneity.py", "figures/style.py"),
         table="<results>/analysis/heterogeneity.csv",
         bins="<results>/analysis/heterogeneity_bins.csv",
     output:

@@ -20,7 +20,9 @@ rule plan:
     conda:
         "../../envs/model.yaml"
     params:
-        **HOW_PLANNED,
+        results=RESULTS,
+        plan=HOW_PLANNED,
+        shown_as=SHOWN_AS,
         dry_run=dry_run(f"{RESULTS}/plan.json"),
         config_file=f"{RESULTS}/plan.json",
     message:

@@ -1,26 +1,40 @@
-# How much time is left, told after every job of a run on this machine.
+# What a run tells: jobs that are done, and on this machine how much time is left; of a dry run, one table.
 
 import logging
 import time
 
-from differland import progress
+from differland import pace, progress
 from snakemake.logging import get_event, logger
 from snakemake.settings.enums import Quietness
+from snakemake_interface_executor_plugins.settings import ExecMode
 from snakemake_interface_logger_plugins.common import LogEvent
 
 
-def expected_needs():
-    """What jobs of each rule are expected to take, by the driver that is there now."""
+def expected_needs(rules):
+    """What jobs of each of these rules are expected to take, by the driver and the benchmarks that are there now."""
     size = planning.study_size(config, Path(RESULTS, "driver", "driver.nc"))
-    each = {rule.name: 1 for rule in workflow.rules}
-    shares = planning.shares_of_jobs(each, config, **(HOW_PLANNED | {"size": size}))
-    return {share.rule: share.need for share in shares}
+    how = HOW_PLANNED | {"size": size}
+    blocks = [*HOW_PLANNED["blocks"], *HOW_PLANNED["setup_blocks"]]
+    each = {
+        name: 1
+        for name in [*planning.read_costs(), *blocks]
+        if shown_name(name) in rules
+    }
+    shares = pace.at_pace(
+        planning.shares_of_jobs(each, config, **how),
+        pace.pace_of_study(Path(RESULTS), config, **how),
+    )
+    return {shown_name(share.rule): share.need for share in shares}
 
 
 class TimeLeft(logging.Handler):
     """Listens to Snakemake's messages on jobs, and says after each how much time is left."""
 
     run = None
+
+    def __init__(self):
+        super().__init__()
+        self.name = type(self).__name__
 
     def emit(self, record):
         try:
@@ -31,6 +45,10 @@ class TimeLeft(logging.Handler):
             logger.warning(f"The time left cannot be told any more: {error!r}")
 
     def begin(self):
+        if workflow.dryrun or not workflow.local_exec:
+            # On a cluster, jobs wait for others': see target `status`.
+            logger.removeHandler(self)
+            return
         dag = workflow.dag
         self.jobs = {dag.jobid(job): job for job in dag.needrun_jobs()}
         self.run = progress.Run(
@@ -38,22 +56,27 @@ class TimeLeft(logging.Handler):
                 number: progress.Job(job.rule.name, job.threads)
                 for number, job in self.jobs.items()
             },
-            expected_needs(),
+            self.needs(),
             workflow.cores,
         )
 
+    def needs(self):
+        return expected_needs({job.rule.name for job in self.jobs.values()})
+
     def follow(self, record):
         event, now = get_event(record), time.monotonic()
-        if self.run is None:
+        if event == LogEvent.JOB_STARTED and self.run is None:
             self.begin()
+        if self.run is None:
+            return
         if event == LogEvent.JOB_STARTED:
             for number in record.jobs:
                 self.run.start(number, now)
         elif event == LogEvent.JOB_FINISHED:
             self.run.finish(record.job_id, now)
-            if self.jobs[record.job_id].rule.name == "prepare_driver":
+            if self.jobs[record.job_id].rule.name == shown_name("prepare_driver"):
                 # Until now the study's size was a guess.
-                self.run.needs = expected_needs()
+                self.run.needs = self.needs()
         elif event == LogEvent.JOB_ERROR:
             dag = workflow.dag
             lost = dag.bfs(dag.depending, self.jobs[record.jobid])
@@ -62,7 +85,36 @@ class TimeLeft(logging.Handler):
             logger.info(line, extra={"quietness": Quietness.PROGRESS})
 
 
-onstart:
-    # On a cluster, jobs wait for others': see target `status`.
-    if workflow.local_exec:
-        logger.addHandler(TimeLeft())
+class Concise(logging.Filter):
+    """Counts the jobs that are run; of a dry run that does not list its jobs (--quiet rules), leaves one table of them.
+
+    Snakemake counts all jobs that there are, also those that --until leaves out. It tells the table twice, and reasons that
+    refer to the list. Options of the command line replace those of profiles, so that `--quiet rules` brings back the banner
+    that the default profile leaves out.
+    """
+
+    tables = 0
+
+    def filter(self, record):
+        if get_event(record) == LogEvent.PROGRESS:
+            jobs = workflow.dag.needrun_jobs(exclude_finished=False)
+            record.total = len(list(jobs))
+        if Quietness.RULES not in workflow.output_settings.quiet:
+            return True
+        if getattr(record, "quietness", None) == Quietness.HOST:
+            return False
+        if not workflow.dryrun:
+            return True
+        if get_event(record) == LogEvent.RUN_INFO:
+            self.tables += 1
+            return self.tables == 1
+        return not str(record.msg).startswith(("Reasons:", "This was a dry-run"))
+
+
+# Not by `onstart`, which Snakemake leaves out in a workflow that another one has as a module. If it has this one twice, the
+# first tells.
+if workflow.exec_mode == ExecMode.DEFAULT and not any(
+    handler.name == TimeLeft.__name__ for handler in logger.handlers
+):
+    logger.addHandler(TimeLeft())
+    logger.addFilter(Concise())

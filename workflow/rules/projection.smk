@@ -19,7 +19,6 @@ rule projection:
 rule regrid_climates:
     input:
         unpack(climate_files),
-        library("climatology.py", "datasets/climate_models.py"),
     output:
         climates="<results>/projection/{model}.nc",
     log:
@@ -47,7 +46,6 @@ rule regrid_climates:
 rule project_traits:
     input:
         [members("final", setup) for setup in CHANGED],
-        library("analysis/projection.py", "analysis/key_traits.py", "ensemble.py"),
         ensembles=expand("<results>/ensembles/final/{setup}.json", setup=CHANGED),
         driver="<results>/driver/driver.nc",
         patches="<results>/driver/patches.nc",
@@ -104,7 +102,6 @@ rule project_traits:
 
 rule plot_projection:
     input:
-        library("figures/projection.py", "figures/maps.py", "figures/style.py"),
         projection="<results>/analysis/projection.nc",
     output:
         png=report(

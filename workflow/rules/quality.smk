@@ -21,7 +21,6 @@ rule quality:
 
 rule check_quality:
     input:
-        library("quality.py"),
         driver="<results>/driver/driver.nc",
         patches="<results>/driver/patches.nc",
     output:
@@ -54,9 +53,6 @@ rule check_quality:
 
 rule plot_quality:
     input:
-        library(
-            "quality.py", "figures/quality.py", "figures/maps.py", "figures/style.py"
-        ),
         driver="<results>/driver/driver.nc",
         table="<results>/driver/quality.csv",
     output:

@@ -14,7 +14,10 @@ GRIDDED = [
         for year in years
     ),
 ]
-WITH_TOWERS = RAW["products"]["flux_towers"] is not None
+TOWER_YEARS = (
+    sources.product_years("flux_towers", RAW) if RAW["products"]["flux_towers"] else []
+)
+WITH_TOWERS = bool(TOWER_YEARS)
 
 # Weights of ESMF take much more memory than those of the exact operator.
 REGRIDDING = (
@@ -35,7 +38,9 @@ rule regrid_static:
     input:
         unpack(
             raw_files(
-                lambda wildcards: sources.product_sources(wildcards.product, RAW)
+                lambda wildcards: sources.product_sources(
+                    wildcards.product, RAW, lister=LIST_NAMES
+                )
             )
         ),
     output:
@@ -66,7 +71,7 @@ rule regrid_year:
         unpack(
             raw_files(
                 lambda wildcards: sources.product_sources(
-                    wildcards.product, RAW, int(wildcards.year)
+                    wildcards.product, RAW, int(wildcards.year), LIST_NAMES
                 )
             )
         ),
@@ -146,7 +151,7 @@ rule read_towers:
             str(sources.product_folder("flux_towers", RAW)) if WITH_TOWERS else None
         ),
         settings=RAW["products"]["flux_towers"],
-        years=[RAW["first_year"], RAW["last_year"]],
+        years=[min(TOWER_YEARS), max(TOWER_YEARS)] if WITH_TOWERS else None,
     message:
         "Reading flux towers"
     script:
@@ -163,7 +168,6 @@ rule assemble_driver:
             )
         ),
         GRIDDED,
-        library("assembly.py"),
         towers="<results>/gridded/towers.csv" if WITH_TOWERS else [],
         sites="<results>/gridded/sites.csv" if WITH_TOWERS else [],
     output:

@@ -1,8 +1,9 @@
 # True against recovered, for studies of a planet whose parameters are known (`truth` of the configuration).
 
 
-# What is missing is told by this name if a study without truth is asked for what needs it.
-TRUTH = config["truth"] or "file of true parameters (truth of the configuration)"
+def truth(wildcards):
+    """The file of true parameters; a message, if a study that names none is asked for what needs it."""
+    return given("truth", config["truth"], "the file of a planet's true parameters")
 
 
 rule recovery:
@@ -33,10 +34,9 @@ rule recovery:
 
 rule compare_parameters:
     input:
-        library("analysis/recovery.py", "analysis/days.py"),
         parameters="<results>/maps/{setup}/parameters.nc",
         identifiability="<results>/analysis/{setup}/identifiability.csv",
-        truth=TRUTH,
+        truth=truth,
     output:
         table=report(
             "<results>/analysis/{setup}/recovery.csv",
@@ -66,13 +66,11 @@ rule compare_parameters:
 
 rule compare_importance:
     input:
-        library("analysis/recovery.py", "analysis/attribution.py"),
-        library("synthetic/truth.py"),
         table="<results>/analysis/{setup}/attribution.csv",
         driver="<results>/driver/driver.nc",
         patches="<results>/driver/patches.nc",
         components="<results>/analysis/{setup}/components.nc",
-        truth=TRUTH,
+        truth=truth,
     output:
         table=report(
             "<results>/analysis/{setup}/importance.csv",
@@ -103,7 +101,6 @@ rule compare_importance:
 
 rule compare_components:
     input:
-        library("analysis/agreement.py", "analysis/traits.py"),
         parameters="<results>/maps/{setup}/parameters.nc",
         cells="<results>/analysis/{setup}/recovery.nc",
     output:
@@ -138,7 +135,6 @@ rule compare_components:
 
 rule plot_recovered_components:
     input:
-        library("figures/agreement.py", "figures/style.py"),
         table="<results>/analysis/{setup}/component_recovery.csv",
         true="<results>/analysis/{setup}/true_components.nc",
         found="<results>/analysis/{setup}/varying_components.nc",
@@ -171,7 +167,6 @@ rule plot_recovered_components:
 
 rule plot_recovery:
     input:
-        library("figures/recovery.py", "figures/style.py"),
         table="<results>/analysis/{setup}/recovery.csv",
     output:
         png=report(
@@ -202,7 +197,6 @@ rule plot_recovery:
 
 rule plot_recovered_traits:
     input:
-        library("figures/recovery.py", "figures/style.py"),
         table="<results>/analysis/{setup}/recovery.csv",
         cells="<results>/analysis/{setup}/recovery.nc",
     output:
@@ -234,7 +228,6 @@ rule plot_recovered_traits:
 
 rule plot_recovered_maps:
     input:
-        library("figures/recovery.py", "figures/maps.py", "figures/style.py"),
         cells="<results>/analysis/{setup}/recovery.nc",
     output:
         png=[
@@ -273,7 +266,6 @@ rule plot_recovered_maps:
 
 rule plot_importance:
     input:
-        library("figures/recovery.py", "figures/style.py"),
         table="<results>/analysis/{setup}/importance.csv",
     output:
         png=report(

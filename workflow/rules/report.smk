@@ -13,7 +13,10 @@ TABLES = {
         else {}
     ),
     **(
-        {"site_skills": f"analysis/develop/{REFERENCE}/site_skills.csv"}
+        {
+            "sites": "tables/sites.csv",
+            "site_skills": f"analysis/develop/{REFERENCE}/site_skills.csv",
+        }
         if TARGETS_AT_TOWERS
         else {}
     ),
@@ -111,7 +114,6 @@ rule reading:
 rule present_tables:
     input:
         [f"<results>/{table}" for table in TABLES.values()],
-        library("reporting.py"),
     output:
         page=report(
             "<results>/report/tables.html",
@@ -139,7 +141,6 @@ rule present_tables:
 
 rule summarise_study:
     input:
-        library("reporting.py"),
         records=[members(stage, setup, ["member.json"]) for stage, setup in TRAINED],
         driver="<results>/driver/driver.nc",
         patches="<results>/driver/patches.nc",

@@ -4,10 +4,8 @@
 from differland.observables import OBSERVABLES
 
 TARGETS_IN_TIME = [name for name in TARGETS if OBSERVABLES[name].resolution != "static"]
-TARGETS_AT_TOWERS = [name for name in TARGETS if OBSERVABLES[name].support == "site"]
 
 # Least cover of a tower's plant type in its cell: that of the targets, and others that a driver may hold.
-TOWERS = RAW["products"]["flux_towers"] or {}
 REPRESENTATIVENESS = {
     "raw": TOWERS.get("representativeness"),
     "published": 0.25,
@@ -63,7 +61,6 @@ rule skill:
 
 rule plot_losses:
     input:
-        library("figures/losses.py", "figures/style.py"),
         losses=[members(stage, "{setup}", ["losses.csv"]) for stage in STAGES],
         ensembles=expand("<results>/ensembles/{stage}/{{setup}}.json", stage=STAGES),
     output:
@@ -94,7 +91,6 @@ rule plot_losses:
 
 rule plot_fits:
     input:
-        library("figures/fit.py", "figures/style.py", "metrics.py", "observables.py"),
         driver="<results>/driver/driver.nc",
         patches="<results>/driver/patches.nc",
         simulation="<results>/evaluation/{stage}/{setup}/simulation.nc",
@@ -138,9 +134,10 @@ rule plot_fits:
 
 rule plot_sites:
     input:
-        library("figures/sites.py", "figures/style.py", "metrics.py", "observables.py"),
         driver="<results>/driver/driver.nc",
         simulation="<results>/evaluation/{stage}/{setup}/simulation.nc",
+        sites="<results>/tables/sites.csv" if SITE_FLUXES else [],
+        fluxes=SITE_FLUXES,
     output:
         pages=report(
             directory("<results>/figures/{stage}/{setup}/sites"),
@@ -176,7 +173,6 @@ rule plot_sites:
 
 rule compare_setups:
     input:
-        library("analysis/comparison.py", "metrics.py"),
         sums=expand("<results>/evaluation/develop/{setup}/patches.nc", setup=COMPARED),
     output:
         differences=report(
@@ -216,7 +212,6 @@ rule compare_setups:
 
 rule plot_normalised_errors:
     input:
-        library("figures/skill.py", "figures/style.py"),
         errors="<results>/tables/normalised_errors.csv",
     output:
         png=report(
@@ -248,7 +243,6 @@ rule plot_normalised_errors:
 
 rule tabulate_skills:
     input:
-        library("analysis/skill.py"),
         metrics=expand(
             "<results>/evaluation/develop/{setup}/metrics.csv", setup=config["setups"]
         ),
@@ -279,7 +273,6 @@ rule tabulate_skills:
 
 rule plot_skill:
     input:
-        library("figures/skill.py", "figures/style.py"),
         metrics="<results>/evaluation/{stage}/{setup}/metrics.csv",
     output:
         png=report(
@@ -312,12 +305,6 @@ rule plot_skill:
 
 rule plot_skill_maps:
     input:
-        library(
-            "figures/skill.py",
-            "figures/map_grid.py",
-            "figures/maps.py",
-            "figures/style.py",
-        ),
         cells="<results>/evaluation/{stage}/{setup}/cells.nc",
     output:
         png=[
@@ -358,10 +345,11 @@ rule plot_skill_maps:
 
 rule compare_sites:
     input:
-        library("analysis/sites.py", "metrics.py", "observables.py"),
         driver="<results>/driver/driver.nc",
         patches="<results>/driver/patches.nc",
         simulation="<results>/evaluation/{stage}/{setup}/simulation.nc",
+        sites="<results>/tables/sites.csv" if SITE_FLUXES else [],
+        fluxes=SITE_FLUXES,
     output:
         means="<results>/analysis/{stage}/{setup}/site_means.csv",
         skills=report(
@@ -400,7 +388,6 @@ rule compare_sites:
 
 rule plot_gradients:
     input:
-        library("figures/sites.py", "figures/style.py"),
         means="<results>/analysis/{stage}/{setup}/site_means.csv",
         skills="<results>/analysis/{stage}/{setup}/site_skills.csv",
     output:
@@ -434,7 +421,6 @@ rule plot_gradients:
 
 rule compare_biomass:
     input:
-        library("analysis/biomass.py", "metrics.py", "observables.py"),
         driver="<results>/driver/driver.nc",
         patches="<results>/driver/patches.nc",
         simulation="<results>/evaluation/{stage}/{setup}/simulation.nc",
@@ -473,12 +459,6 @@ rule compare_biomass:
 
 rule plot_biomass:
     input:
-        library(
-            "figures/biomass.py",
-            "figures/map_grid.py",
-            "figures/maps.py",
-            "figures/style.py",
-        ),
         cells="<results>/analysis/{stage}/{setup}/biomass.nc",
         years="<results>/analysis/{stage}/{setup}/biomass_years.csv",
         table="<results>/analysis/{stage}/{setup}/biomass.csv",

@@ -20,7 +20,6 @@ rule traits:
 
 rule derive_components:
     input:
-        library("analysis/traits.py"),
         parameters="<results>/maps/{setup}/parameters.nc",
     output:
         components="<results>/analysis/{setup}/components.nc",
@@ -44,7 +43,6 @@ rule derive_components:
 
 rule plot_components:
     input:
-        library("figures/components.py", "figures/style.py"),
         components="<results>/analysis/{setup}/components.nc",
     output:
         png=report(
@@ -75,7 +73,6 @@ rule plot_components:
 
 rule plot_loadings:
     input:
-        library("figures/components.py", "figures/style.py"),
         components="<results>/analysis/{setup}/components.nc",
     output:
         png=report(
@@ -106,7 +103,6 @@ rule plot_loadings:
 
 rule plot_component_maps:
     input:
-        library("figures/components.py", "figures/maps.py", "figures/style.py"),
         components="<results>/analysis/{setup}/components.nc",
     output:
         png=report(
@@ -137,7 +133,6 @@ rule plot_component_maps:
 
 rule assess_component_agreement:
     input:
-        library("analysis/agreement.py", "analysis/traits.py"),
         components=expand("<results>/analysis/{setup}/components.nc", setup=COMPARED),
         parameters=expand("<results>/maps/{setup}/parameters.nc", setup=COMPARED),
     output:
@@ -162,7 +157,6 @@ rule assess_component_agreement:
 
 rule plot_component_agreement:
     input:
-        library("figures/agreement.py", "figures/style.py"),
         table="<results>/analysis/component_agreement.csv",
     output:
         png=report(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,7 @@ PLANT_TYPES = tuple(name for name in PREDICTOR_GROUPS["PFT"] if name != "nonvege
 """Plant types that are populations of their own."""
 
 
+@runtime_checkable
 class TraitEnsemble(Protocol):
     """An ensemble of networks, as far as attribution needs it."""
 

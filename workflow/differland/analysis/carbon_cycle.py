@@ -96,7 +96,8 @@ class ExchangeFiles:
         reference = next(iter(self.inversions))
         driver = read_netcdf(self.driver, names=["patch", "time", *self.inversions])
         if reference not in driver:
-            raise InputError(self.driver, reference, "the inversion to compare with", "none")
+            expected = "the inversion to compare with (carbon_cycle.compare: false does without)"
+            raise InputError(self.driver, reference, expected, "none")
         patch = driver["patch"].to_numpy()
         for variable, name in self.inversions.items():
             if variable in driver:

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,66 @@ SITE_TARGETS = tuple(name for name, row in OBSERVABLES.items() if row.support ==
 
 SPLITS = ("all", "train", "test")
 
+PLACE = ("site", "lat", "lon")
+
 SITE_SKILLS = ("correlation", "R2", "rmse", "mae", "slope")
+
+
+TEXTS = ["site", "name", "network", "igbp", "plant_type", "split", "development_seeds", "reason"]
+"""Columns of the table of sites that are texts."""
+
+
+def read_site_table(path: Path | str) -> pd.DataFrame:
+    """Read ``sites.csv`` as `differland.analysis.site_table.tabulate_sites` made it."""
+    table = pd.read_csv(
+        path, dtype=dict.fromkeys(TEXTS, str), keep_default_na=False, na_values=[""]
+    )
+    table[TEXTS] = table[TEXTS].fillna("")
+    return table
+
+
+def read_towers(sites: Path | str, fluxes: Path | str | None) -> "Towers | None":
+    """Read the sites and what each of them observed; None if that is not known one by one."""
+    return Towers(read_site_table(sites), pd.read_csv(fluxes)) if fluxes else None
+
+
+class Towers(NamedTuple):
+    """Sites and what each of them observed, where these are known one by one.
+
+    Attributes
+    ----------
+    sites
+        From `differland.analysis.site_table.tabulate_sites`.
+    fluxes
+        From `differland.datasets.towers.read_towers`, ``month`` as text or period.
+    """
+
+    sites: pd.DataFrame
+    fluxes: pd.DataFrame
+
+    def observed(
+        self, flux: str, least_cover: float, months: pd.PeriodIndex
+    ) -> tuple[pd.DataFrame, np.ndarray]:
+        """Sites that a variable of the driver holds, and the observations of each.
+
+        Parameters
+        ----------
+        flux
+            ``gpp_site``, ``reco_site`` or ``et_site``.
+        least_cover
+            Share of the cell that the plant type of a site must cover, 0 to 1.
+        months
+            Of the driver.
+
+        Returns
+        -------
+        Rows of `sites`, and values of shape (site, month), NaN where there is none.
+        """
+        held = self.sites[self.sites["candidate"] & (self.sites["cover"] >= least_cover)]
+        chosen = self.fluxes[self.fluxes["site"].isin(held["site"])]
+        chosen = chosen.assign(month=pd.PeriodIndex(chosen["month"], freq="M"))
+        table = chosen.pivot(index="site", columns="month", values=flux)
+        return held, table.reindex(index=held["site"], columns=months).to_numpy(float)
 
 
 def compare_sites(
@@ -26,6 +86,7 @@ def compare_sites(
     observations: Mapping[str, str | None] = OBSERVED_VARIABLES,
     representativeness: float | None = None,
     spin_up_months: int = 24,
+    towers: Towers | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compare the ensemble mean with flux towers (paper, Results and Fig. S21).
 
@@ -45,12 +106,15 @@ def compare_sites(
         That cover in the target's own variable, 0 to 1; None where it is not known.
     spin_up_months
         Months at the start that do not count, whole years.
+    towers
+        The sites and what each of them observed. Sites that share a cell are then compared one by
+        one with the model of that cell; without, the mean of the sites of a cell is.
 
     Returns
     -------
     means : DataFrame
-        One row per target, threshold and site: target, observations, representativeness, site,
-        lat, lon, split, months; observed and modelled, in ``units``.
+        One row per target, threshold and site (or cell, see `towers`): target, observations,
+        representativeness, site, lat, lon, split, months; observed and modelled, in ``units``.
     skills : DataFrame
         Columns target, observations, representativeness, split (all, train, test), domain, sites,
         n, correlation, R2, rmse, mae, slope, units. Domains: space is the means of the sites,
@@ -69,16 +133,18 @@ def compare_sites(
     number = driver["patch"].to_numpy()
     held_out = np.isin(number, patches["number"].to_numpy()[patches["test"].to_numpy() == 1])
     used = np.isin(number, patches["number"].to_numpy())
-    places = _places(driver)
 
     means, skills = [], []
     for target, variable, cover in _thresholds(driver, observations, representativeness):
-        # Towers are in few cells.
-        cells = np.flatnonzero(np.isfinite(driver[variable].to_numpy()).any(axis=1) & used)
-        here = driver.isel(cell=cells)
-        found = targets_of_driver(here, None, {target: variable}, spin_up_months)[0]
-        some = np.isfinite(found.observed).any(axis=1)
-        seen, observed = cells[some], found.observed[some]
+        places, observed = (
+            _observed_in_cells(driver, target, variable)
+            if towers is None
+            else _observed_at_sites(driver, target, cover, towers)
+        )
+        observed = observed[:, spin_up_months:]
+        some = np.isfinite(observed).any(axis=1) & used[places["cell"]]
+        places, observed = places[some], observed[some]
+        seen = places["cell"].to_numpy()
         series = simulation[OBSERVABLES[target].quantity].to_numpy()[seen]
         modelled = np.where(np.isfinite(observed), series[:, spin_up_months:], np.nan)
         key = {"target": target, "observations": variable, "representativeness": cover}
@@ -87,7 +153,7 @@ def compare_sites(
             pd.DataFrame(
                 {
                     **key,
-                    **{name: values[seen] for name, values in places.items()},
+                    **{name: places[name].to_numpy() for name in PLACE},
                     "split": np.where(held_out[seen], "test", "train"),
                     "months": np.isfinite(observed).sum(axis=1),
                     "observed": np.nanmean(observed, axis=1),
@@ -100,18 +166,33 @@ def compare_sites(
             skills.append({**key, **row, "units": units})
     keys = ["target", "observations", "representativeness"]
     columns = [*keys, "split", "domain", "sites", "n", *SITE_SKILLS, "units"]
-    names = [*keys, *places, "split", "months", "observed", "modelled", "units"]
+    names = [*keys, *PLACE, "split", "months", "observed", "modelled", "units"]
     return (
         pd.concat(means) if means else pd.DataFrame(columns=names),
         pd.DataFrame(skills, columns=columns),
     )
 
 
-def _places(driver: xr.Dataset) -> dict[str, np.ndarray]:
-    names = np.full(driver.sizes["cell"], "")
+def _observed_in_cells(
+    driver: xr.Dataset, target: str, variable: str
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Cells with towers, and their observations (cell, month)."""
+    # Towers are in few cells.
+    cells = np.flatnonzero(np.isfinite(driver[variable].to_numpy()).any(axis=1))
+    here = driver.isel(cell=cells)
+    places = pd.DataFrame({"site": "", "lat": here["lat"], "lon": here["lon"], "cell": cells})
     if "site" in driver.variables:
-        names = driver["site"].to_numpy().astype(str)
-    return {"site": names, "lat": driver["lat"].to_numpy(), "lon": driver["lon"].to_numpy()}
+        places["site"] = here["site"].to_numpy().astype(str)
+    return places, targets_of_driver(here, None, {target: variable}, 0)[0].observed
+
+
+def _observed_at_sites(
+    driver: xr.Dataset, target: str, cover: float, towers: Towers
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Sites that a variable of the driver holds, and their observations (site, month)."""
+    months = pd.PeriodIndex(driver.indexes["time"], freq="M")
+    sites, observed = towers.observed(target, cover, months)
+    return sites.rename(columns={"latitude": "lat", "longitude": "lon"}), observed
 
 
 def _thresholds(
@@ -122,8 +203,10 @@ def _thresholds(
         variable = observations.get(target)
         if variable is None or variable not in driver:
             continue
-        yield target, variable, np.nan if own is None else own
         pattern = re.compile(rf"{re.escape(target)}_(\d+(?:\.\d+)?)percent")
+        chosen = pattern.fullmatch(variable)
+        least = float(chosen[1]) / 100 if chosen else own
+        yield target, variable, np.nan if least is None else least
         others = [match for name in driver.data_vars if (match := pattern.fullmatch(str(name)))]
         for match in sorted(others, key=lambda match: float(match[1])):
             if match[0] != variable:

@@ -3,7 +3,7 @@
 import calendar
 import fnmatch
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,12 +14,15 @@ import jsonschema
 from differland.datasets.archives import is_litter
 from differland.errors import InputError
 from differland.schemas import read_yaml
-from differland.tables import RESOURCES
+from differland.shipped import RESOURCES, SCHEMAS
 
 CATALOGUE = RESOURCES / "datasets"
-SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "dataset.schema.yaml"
+SCHEMA = SCHEMAS / "dataset.schema.yaml"
 
 MONTHS = range(1, 13)
+
+MOST_PERIODS = 8
+"""Missing years or months that a message lists one by one."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,48 @@ def read_catalogue() -> Mapping[str, Product]:
     return {file.stem: _read_product(file, schema) for file in sorted(CATALOGUE.glob("*.yaml"))}
 
 
+Names = Mapping[str, Sequence[str]]
+"""Folders of the files of each name, below a folder."""
+
+
+def list_names(folder: Path) -> Names:
+    """Names of all files below a folder, each with the folders that have one."""
+    folders: dict[str, list[str]] = {}
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            folders.setdefault(name, []).append(parent)
+    return folders
+
+
+def unread_below(folder: Path, read: Collection[Path], names: Names | None = None) -> list[str]:
+    """Tell the files below a folder that are not among those that are read; hidden ones are none.
+
+    Parameters
+    ----------
+    folder, read
+        Paths of files begin with that of the folder.
+    names
+        As :func:`list_names` gives them; None to list the folder.
+
+    Returns
+    -------
+    Paths from the folder, in order.
+    """
+    names = list_names(folder) if names is None else names
+    files = (Path(parent, name) for name, parents in names.items() for parent in parents)
+    others = (
+        path.relative_to(folder).as_posix() for path in files if path not in read and path.is_file()
+    )
+    return sorted(path for path in others if not is_litter(path))
+
+
 def find_files(
-    product: Product, role: str, folder: Path, years: Iterable[int], pattern: str | None = None
+    product: Product,
+    role: str,
+    folder: Path,
+    years: Iterable[int],
+    pattern: str | None = None,
+    names: Names | None = None,
 ) -> list[Path]:
     """Find the files of a product, all that its pattern promises; hidden ones are no files.
 
@@ -111,6 +154,8 @@ def find_files(
         That are needed; without meaning where the pattern has none.
     pattern
         In place of the catalogue's.
+    names
+        As :func:`list_names` gives them, where several calls look into one folder.
 
     Returns
     -------
@@ -120,30 +165,86 @@ def find_files(
     ------
     InputError
         No file matches, in a year or month that is needed; tells the product, the pattern, the
-        folder and where to get it.
+        folder, where to get it, and all years or months without a file.
+    """
+    matches = list(match_files(product, role, folder, years, pattern, names))
+    missing = [match for match in matches if not match.files]
+    if missing:
+        raise _missing(missing)
+    return list(dict.fromkeys(file for match in matches for file in match.files))
+
+
+@dataclass(frozen=True)
+class Match:
+    """Files of a product in a period that its pattern speaks of.
+
+    Attributes
+    ----------
+    product, folder
+        Whose files, and where they were looked for.
+    glob
+        Pattern of their names.
+    period
+        What to call the period in messages; empty where the pattern has none.
+    files
+        That match, in the order of their names.
+    """
+
+    product: Product
+    folder: Path
+    glob: str
+    period: str
+    files: list[Path]
+
+
+def match_files(
+    product: Product,
+    role: str,
+    folder: Path,
+    years: Iterable[int],
+    pattern: str | None = None,
+    names: Names | None = None,
+) -> Iterator[Match]:
+    """Look for the files of a product, period by period.
+
+    Parameters
+    ----------
+    product, role, folder, years, pattern, names
+        As of :func:`find_files`.
     """
     pattern = pattern or product.files[role]
-    found: list[Path] = []
     # Looking for each month anew would list folders hundreds of times.
     anywhere = pattern.startswith("**/") and "/" not in pattern.removeprefix("**/")
-    names = _folders_by_file_name(folder) if anywhere else {}
+    if anywhere and names is None:
+        names = list_names(folder)
     for period, glob in _globs(pattern, years):
-        if anywhere:
+        if anywhere and names is not None:
             matching = fnmatch.filter(names, glob.removeprefix("**/"))
             paths = [Path(parent, name) for name in matching for parent in names[name]]
         else:
             paths = list(folder.glob(glob))
-        matches = sorted(
+        files = sorted(
             path
             for path in paths
             if path.is_file() and not is_litter(path.relative_to(folder).as_posix())
         )
-        if not matches:
-            expected = f"a file {glob}{period} of {product.title} (get it from {product.where})"
-            there = "no such folder" if not folder.is_dir() else "none"
-            raise InputError(folder, f"product {product.name}", expected, there)
-        found += matches
-    return list(dict.fromkeys(found))
+        yield Match(product, folder, glob, period, files)
+
+
+def _missing(matches: Sequence[Match]) -> InputError:
+    """What there is to say of periods without a file."""
+    first, *others = matches
+    product, folder = first.product, first.folder
+    of_period = f" for {first.period}" if first.period else ""
+    expected = f"a file {first.glob}{of_period} of {product.title} (get it from {product.where})"
+    there = "none" if folder.is_dir() else "no such folder"
+    if others:
+        names = [match.period for match in others]
+        shown = (
+            names if len(names) <= MOST_PERIODS else [*names[: MOST_PERIODS - 2], "...", names[-1]]
+        )
+        there += f"; nor for {', '.join(shown)} ({len(matches)} files in all)"
+    return InputError(folder, f"product {product.name}", expected, there)
 
 
 def tabulate(
@@ -177,7 +278,9 @@ def tabulate(
                 f"{native} ({facts.units})" for native, facts in product.variables.items()
             ),
             "choices": "; ".join(
-                f"{key}: {value}" for key, value in settings[name].items() if key != "folder"
+                f"{key}: {value}"
+                for key, value in settings[name].items()
+                if key not in ("folder", "first_year", "last_year")
             ),
             "configuration key": f"raw.products.{name}",
         }
@@ -193,25 +296,14 @@ def _globs(pattern: str, years: Iterable[int]) -> list[tuple[str, str]]:
     globs = []
     for year in years:
         if "{month}" not in pattern and "{day_of_year}" not in pattern:
-            globs.append((f" for {year}", pattern.replace("{year}", str(year))))
+            globs.append((f"{year}", pattern.replace("{year}", str(year))))
             continue
         day = 1
         for month in MONTHS:
             filled = pattern.replace("{year}", str(year)).replace("{month}", f"{month:02d}")
-            globs.append(
-                (f" for {year}-{month:02d}", filled.replace("{day_of_year}", f"{day:03d}"))
-            )
+            globs.append((f"{year}-{month:02d}", filled.replace("{day_of_year}", f"{day:03d}")))
             day += calendar.monthrange(year, month)[1]
     return globs
-
-
-def _folders_by_file_name(folder: Path) -> dict[str, list[str]]:
-    """Names of all files below a folder, each with the folders that have one."""
-    folders: dict[str, list[str]] = {}
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            folders.setdefault(name, []).append(parent)
-    return folders
 
 
 def _read_product(file: Path, schema: dict[str, Any]) -> Product:

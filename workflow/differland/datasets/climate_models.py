@@ -1,5 +1,7 @@
 """Climate models of CMIP6 (Eyring et al., 2016, doi:10.5194/gmd-9-1937-2016), for projections."""
 
+import contextlib
+import itertools
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from differland.datasets.archives import is_litter
-from differland.datasets.catalogue import read_catalogue
+from differland.datasets.catalogue import read_catalogue, unread_below
 from differland.datasets.fields import Field, check_range, check_units
 from differland.datasets.native import (
     NativeVariable,
@@ -35,6 +37,12 @@ FILE_NAME = re.compile(
     r"^(?P<variable>[a-z0-9]+)_Amon_(?P<model>[^_]+)_(?P<experiment>[^_]+)_(?P<member>r\d+i\d+p\d+f\d+)"
     r"_(?P<grid>g[a-z0-9]+)_(?P<first>\d{4}(?:0[1-9]|1[0-2]))-(?P<last>\d{4}(?:0[1-9]|1[0-2]))\.nc$"
 )
+
+SPAN = ("first", "last")
+"""Groups of the name that say from when to when a file has values."""
+
+VERSION = re.compile(r"v\d{8}")
+"""Folders of the archive: one for each version of a dataset."""
 
 PRODUCT = "cmip6"
 """Name in the catalogue."""
@@ -282,6 +290,9 @@ def find_cmip6(
 ) -> dict[Variable, list[Path]]:
     """Find the files of a model that have some years; only their names are looked at.
 
+    Of several versions in folders such as ``v20190429``, as the archive has them, the newest is
+    taken, of which the log tells.
+
     Parameters
     ----------
     folder
@@ -301,40 +312,155 @@ def find_cmip6(
     Raises
     ------
     InputError
-        Years are missing; tells which, of what, and what was looked for.
+        Years are missing; tells which, of what, and what was looked for. Or files are of two grids,
+        models or members, the newest version lacks years that an older one has, or two files of an
+        experiment have the same months; names both.
     """
-    product = read_catalogue()[PRODUCT]
     needed = set(years)
     found: dict[Variable, list[Path]] = {}
     for variable in QUANTITIES:
-        pattern = (patterns or {}).get(variable) or product.files[variable]
-        missing = set(needed)
-        chosen = []
+        pattern = (patterns or {}).get(variable) or read_catalogue()[PRODUCT].files[variable]
+        chosen: list[_Named] = []
         for experiment in (HISTORICAL, scenario):
-            glob = pattern.format(model=model, experiment=experiment, member=member)
-            for file in sorted(folder.glob(glob), key=lambda path: path.name):
-                name = FILE_NAME.match(file.name)
-                if name is None:
-                    if not is_litter(file.name):
-                        logger.warning("%s is not read: its name is none of CMIP6", file)
-                    continue
-                held = set(range(int(name["first"][:4]), int(name["last"][:4]) + 1)) & needed
-                if held:
-                    chosen.append(file)
-                    missing -= held
+            glob = _filled(pattern, model, experiment, member)
+            named = [file for file in _named_files(folder, glob) if file.years & needed]
+            chosen += _one_run(named, variable, needed)
+        _check_same_series(chosen, variable)
+        missing = needed - {year for file in chosen for year in file.years}
         if missing:
-            glob = pattern.format(model=model, experiment=scenario, member=member)
-            expected = f"files such as {glob} (get them from {product.where})"
+            glob = _filled(pattern, model, scenario, member)
+            where = read_catalogue()[PRODUCT].where
+            expected = f"files such as {glob} (get them from {where})"
             shown = f"none of {min(missing)}" + (f" to {max(missing)}" if len(missing) > 1 else "")
             raise InputError(folder, f"{variable} of {model}", expected, shown)
-        found[variable] = chosen
+        found[variable] = [file.path for file in chosen]
     return found
+
+
+def unread_climates(
+    folder: Path,
+    models: Mapping[str, str],
+    scenario: str,
+    years: Iterable[int],
+    patterns: Mapping[str, str | None] | None = None,
+) -> list[str]:
+    """Tell the files below the folder of all models that none of them reads.
+
+    Parameters
+    ----------
+    folder, scenario, years, patterns
+        As of :func:`find_cmip6`.
+    models
+        Member of each model.
+
+    Returns
+    -------
+    Paths from the folder, in order.
+    """
+    read: set[Path] = set()
+    for model, member in models.items():
+        with contextlib.suppress(InputError):
+            for files in find_cmip6(folder, model, member, scenario, years, patterns).values():
+                read.update(files)
+    return unread_below(folder, read)
 
 
 def calendar_of(file: Path) -> str:
     """Calendar that a file counts time in."""
     with open_netcdf(file) as dataset:
         return read_calendar(dataset, "time", file)
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A file, and what its name and folder say.
+
+    Attributes
+    ----------
+    path
+        Of the file.
+    series
+        Variable, model, member and grid.
+    first, last
+        Months.
+    version
+        Of the folder that names one, such as 20190429; 0 where none does.
+    """
+
+    path: Path
+    series: tuple[str, str, str, str]
+    first: pd.Period
+    last: pd.Period
+    version: int
+
+    @property
+    def years(self) -> set[int]:
+        return set(range(self.first.year, self.last.year + 1))
+
+
+def _filled(pattern: str, model: str, experiment: str, member: str) -> str:
+    for key, text in (("model", model), ("experiment", experiment), ("member", member)):
+        pattern = pattern.replace(f"{{{key}}}", text)
+    return pattern
+
+
+def _named_files(folder: Path, glob: str) -> Iterator[_Named]:
+    """Files below a folder whose names are those of CMIP6, in the order of their names."""
+    for file in sorted(folder.glob(glob), key=lambda path: (path.name, path)):
+        below = file.relative_to(folder)
+        if is_litter(below.as_posix()):
+            continue
+        name = FILE_NAME.match(file.name)
+        if name is None:
+            logger.warning("%s is not read: its name is none of CMIP6", file)
+            continue
+        versions = [int(part[1:]) for part in below.parts[:-1] if VERSION.fullmatch(part)]
+        first, last = (pd.Period(f"{name[key][:4]}-{name[key][4:]}", "M") for key in SPAN)
+        series = (name["variable"], name["model"], name["member"], name["grid"])
+        yield _Named(file, series, first, last, versions[-1] if versions else 0)
+
+
+def _one_run(files: list[_Named], variable: str, needed: set[int]) -> list[_Named]:
+    """Files of an experiment, each month once, in the order of time.
+
+    Raises
+    ------
+    InputError
+        Months are there twice, or the newest version lacks some.
+    """
+    _check_same_series(files, variable)
+    newest = max((file.version for file in files), default=0)
+    versions = {file.version for file in files}
+    if len(versions) > 1 and 0 not in versions:
+        kept = [file for file in files if file.version == newest]
+        older = [file for file in files if file.version != newest]
+        held = {year for file in kept for year in file.years}
+        for file in older:
+            if lost := sorted(file.years & needed - held):
+                expected = f"{lost[0]} in the newest version too, that of {kept[0].path}"
+                raise InputError(file.path, variable, expected, f"version v{file.version} only")
+        names = ", ".join(f"v{version}" for version in sorted(versions - {newest}))
+        logger.warning("%s is read, not the older %s", kept[0].path.parent, names)
+        files = kept
+    ordered = sorted(files, key=lambda file: (file.first, file.last, file.path))
+    for file, later in itertools.pairwise(ordered):
+        if later.first <= file.last:
+            months = f"{later.first} to {min(file.last, later.last)}"
+            raise InputError(
+                later.path, variable, "each month in one file", f"{months} also in {file.path}"
+            )
+    return ordered
+
+
+def _check_same_series(files: list[_Named], variable: str) -> None:
+    """Refuse files of two models, members or grids; names both."""
+    for file in files:
+        if file.series != files[0].series:
+            expected = (
+                f"files of one model, member and grid, as {files[0].path} "
+                f"(projection.patterns.{variable} can tell which)"
+            )
+            raise InputError(file.path, variable, expected, " ".join(file.series))
 
 
 def _months_of(year: int) -> pd.PeriodIndex:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from differland.datasets.fields import Field, check_range, check_units
 from differland.datasets.native import NativeVariable, find_variable, match_name, open_netcdf
+from differland.datasets.temporal import check_meaning, check_span
 from differland.errors import InputError
 
 FILE_NAME = re.compile(
@@ -61,8 +62,9 @@ def read_copernicus_lai(
     InputError
         A file is named otherwise or of another resolution than the first, a dekad is there twice
         (such as in near-real time and consolidated), or a month lacks one; a file breaks off,
-        lacks the variable, states other units (none are understood as m2 m-2), or holds integers
-        of unknown scale; values beyond 0 to 10.
+        lacks the variable, says that it is of other days than its name has, or no mean
+        (:mod:`differland.datasets.temporal`), states other units (none are understood as m2 m-2),
+        or holds integers of unknown scale; values beyond 0 to 10.
     """
     dekads: dict[tuple[pd.Period, int], Path] = {}
     first: tuple[Path, str | None] | None = None
@@ -86,18 +88,22 @@ def read_copernicus_lai(
             raise InputError(dekads[month, number], "time", expected, found)
     for (month, number), file in sorted(dekads.items()):
         days = DEKAD if number < 2 else month.days_in_month - 2 * DEKAD
-        yield _field(file, month, days, scale_factor, missing_value)
+        start = pd.Timestamp(month.year, month.month, 1 + number * DEKAD)
+        span = start, start + pd.Timedelta(days=days - 1)
+        yield _field(file, month, span, scale_factor, missing_value)
 
 
 def _field(
     file: Path,
     month: pd.Period,
-    days: int,
+    span: tuple[pd.Timestamp, pd.Timestamp],
     scale_factor: float | None,
     missing_value: float | None,
 ) -> Field:
     with open_netcdf(file) as dataset:
         variable = find_variable(dataset, VARIABLE, file).single_layer()
+        check_meaning(dataset, VARIABLE, file, "mean of days")
+        check_span(dataset, "time", file, span, "dekad")
         stored = dataset[VARIABLE]
         stated = getattr(stored, "scale_factor", None)
         offset = float(getattr(stored, "add_offset", 0.0))
@@ -111,6 +117,7 @@ def _field(
             raise InputError(file, VARIABLE, "integers with a scale factor", found)
         packing = scale, offset
     read = partial(_read, variable, packing, stated is not None, missing_value)
+    days = (span[1] - span[0]).days + 1
     return Field("lai", "m2 m-2", variable.grid, read, file, month, weight=days)
 
 

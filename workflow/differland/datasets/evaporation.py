@@ -20,6 +20,7 @@ from differland.datasets.native import (
 )
 from differland.datasets.temporal import read_monthly
 from differland.errors import InputError
+from differland.units import are_same
 
 FILE_NAME = re.compile(r"(?<![A-Za-z0-9])E_(\d{4})_GLEAM_v4.*_MO\.nc$")
 
@@ -73,7 +74,7 @@ def read_gleam(
         check_year(file, dimension, months, year)
         found = variable.units if units == "stated" else units
         check_units(file, "E", found, dict.fromkeys(TOTALS + RATES, 1.0))
-        total = found in TOTALS
+        total = found is not None and are_same(found, TOTALS)
         if total:
             _check_totals(variable, dimension, missing_value)
         for step, month in enumerate(months):

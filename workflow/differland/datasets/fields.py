@@ -10,6 +10,7 @@ import pandas as pd
 from differland.errors import InputError
 from differland.grid import Grid
 from differland.regrid import Quantity
+from differland.units import are_same
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,19 +69,22 @@ def check_units(
     found
         Units that the file states; None where it states none.
     conversions
-        Factor by each spelling of each unit that is understood.
+        Factor by each unit that is understood; other spellings of it
+        (:mod:`differland.units`) are too.
 
     Raises
     ------
     InputError
         The file states other units, or none.
     """
-    if found is None or found.strip() not in conversions:
-        expected = "units " + " or ".join(map(repr, conversions))
-        raise InputError(
-            file, variable, expected, "no units" if found is None else f"units {found!r}"
-        )
-    return conversions[found.strip()]
+    if found is not None:
+        if found.strip() in conversions:
+            return conversions[found.strip()]
+        for spelling, factor in conversions.items():
+            if are_same(found, [spelling]):
+                return factor
+    expected = "units " + " or ".join(map(repr, conversions))
+    raise InputError(file, variable, expected, "no units" if found is None else f"units {found!r}")
 
 
 def check_range(

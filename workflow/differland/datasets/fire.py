@@ -16,6 +16,7 @@ from differland.datasets.native import (
     NativeVariable,
     check_year,
     find_variable,
+    has_dates,
     match_name,
     months_of_year,
     open_netcdf,
@@ -485,11 +486,11 @@ def _emission_months(
     dataset: netCDF4.Dataset, dimension: str, file: Path, year: int
 ) -> list[pd.Period]:
     """Months of the steps: dates, or numbers of months from 0 or 1."""
-    variable = dataset.variables.get(dimension)
-    if variable is not None and " since " in str(getattr(variable, "units", "")):
+    if has_dates(dataset, dimension):
         held = months_of_year(year)
         return read_monthly(dataset, "C", dimension, file, "monthly total", held)
     check_meaning(dataset, "C", file, "monthly total")
+    variable = dataset.variables.get(dimension)
     size = len(dataset.dimensions[dimension])
     numbers = list(range(1, size + 1)) if variable is None else np.ma.getdata(variable[:]).tolist()
     first = 1 if 0 not in numbers else 0

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -15,12 +16,13 @@ from differland.datasets.native import (
     COORDINATES,
     NativeVariable,
     find_variable,
+    has_dates,
     match_name,
     open_netcdf,
 )
 from differland.datasets.temporal import check_meaning, read_monthly
 from differland.errors import InputError
-from differland.grid import Grid
+from differland.grid import PATCH_GRID, Grid
 from differland.gridded import AXES
 
 Release = Literal["V3", "2020"]
@@ -38,6 +40,9 @@ ROWS, COLUMNS = 46, 72
 
 NORTHWARD_EDGES = np.concatenate([[-90.0], np.arange(-88.0, 89.0, 4.0), [90.0]])
 EASTWARD_EDGES = np.arange(-182.5, 178.0, 5.0)
+
+BOX_GRID = Grid(NORTHWARD_EDGES[::-1].copy(), EASTWARD_EDGES)
+"""The boxes, counted from 90 N and from the column around 180 E."""
 
 CENTRE_TOLERANCE = 1.01
 """Degrees by which centres may be off: polar rows are written as 89, or as the node at 90."""
@@ -124,6 +129,7 @@ def read_cms_flux(
     variable: str | None = None,
     zero_is_missing: bool = True,
     missing_value: float | None = None,
+    on_patches: bool = False,
 ) -> Iterator[Field]:
     """Read net biosphere exchange ``nbe``, gC m-2 day-1, positive into the atmosphere.
 
@@ -141,6 +147,9 @@ def read_cms_flux(
         Whether boxes of exactly 0 are sea, which has no net biosphere exchange.
     missing_value
         Value that stands for missing although the files do not say so.
+    on_patches
+        Whether each box stands for the study's patch of its own row and column, counted from 90 N
+        and 180 W, as if it lay there; the southernmost row of boxes has none.
 
     Yields
     ------
@@ -166,11 +175,15 @@ def read_cms_flux(
         factor = check_units(file, native.name, native.units or layout.units, UNITS)
         read = partial(_read_month, native, time, factor, RANGE, zero_is_missing, missing_value)
         for step, month in enumerate(months):
-            yield Field("nbe", "gC m-2 day-1", native.grid, partial(read, step), file, month)
+            field = Field("nbe", "gC m-2 day-1", native.grid, partial(read, step), file, month)
+            yield _on_patches(field) if on_patches else field
 
 
 def read_cms_flux_fire(
-    files: Iterable[Path], variable: str = "flux", missing_value: float | None = None
+    files: Iterable[Path],
+    variable: str = "flux",
+    missing_value: float | None = None,
+    on_patches: bool = False,
 ) -> Iterator[Field]:
     """Read the carbon emitted by fires ``fire_emission``, gC m-2 day-1, as CMS-Flux has it.
 
@@ -183,6 +196,8 @@ def read_cms_flux_fire(
         Its name.
     missing_value
         Value that stands for missing although the files do not say so.
+    on_patches
+        As for :func:`read_cms_flux`.
 
     Yields
     ------
@@ -201,9 +216,10 @@ def read_cms_flux_fire(
         factor = check_units(file, native.name, native.units, UNITS)
         read = partial(_read_month, native, time, factor, FIRE_RANGE, False, missing_value)
         for step, month in enumerate(months):
-            yield Field(
+            field = Field(
                 "fire_emission", "gC m-2 day-1", native.grid, partial(read, step), file, month
             )
+            yield _on_patches(field) if on_patches else field
 
 
 def read_cams(
@@ -276,6 +292,20 @@ def _read_month(
     return check_range(native.file, native.name, values, *limits, "gC m-2 day-1")
 
 
+def _on_patches(field: Field) -> Field:
+    """The field of the patches that have the same rows and columns as the boxes."""
+    boxes = field.grid
+    rows = PATCH_GRID.latitude_edges if boxes.north_up else PATCH_GRID.latitude_edges[::-1]
+    # The southernmost boxes come last where north is up, and first where it is not.
+    skipped = 0 if boxes.north_up else 1
+    half = PATCH_GRID.longitude_edges[0] - EASTWARD_EDGES[0]
+
+    def read(chosen: slice) -> np.ndarray:
+        return field.read(slice(chosen.start + skipped, chosen.stop + skipped))
+
+    return replace(field, grid=Grid(rows, boxes.longitude_edges + half), read=read)
+
+
 def _read_land(
     native: NativeVariable,
     land: NativeVariable | None,
@@ -331,8 +361,7 @@ def _check_times(
     dataset: netCDF4.Dataset, name: str, time: str, months: pd.PeriodIndex, file: Path
 ) -> None:
     """Refuse other months than those of the layout, where the file tells its months."""
-    coordinate = dataset.variables.get(time)
-    if coordinate is None or " since " not in str(getattr(coordinate, "units", "")):
+    if not has_dates(dataset, time):
         check_meaning(dataset, name, file, "monthly mean")
         return
     found = read_monthly(dataset, name, time, file, "monthly mean", list(months))

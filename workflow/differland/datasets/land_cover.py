@@ -16,7 +16,8 @@ from differland.datasets.fields import Field, check_units
 from differland.datasets.hdf4 import open_hdf4
 from differland.errors import InputError
 from differland.grid import Grid
-from differland.tables import PREDICTOR_GROUPS, RESOURCES
+from differland.shipped import RESOURCES
+from differland.tables import PREDICTOR_GROUPS
 
 FILE_NAME = re.compile(r"MCD12C1\.A(?P<year>\d{4})001\.061\.\d+\.hdf$")
 

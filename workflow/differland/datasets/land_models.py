@@ -6,6 +6,7 @@ tell is a choice: the year in which the steps begin, the units where the label i
 layers by plant type mean.
 """
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ import pandas as pd
 import xarray as xr
 from tqdm import tqdm
 
-from differland.datasets.catalogue import find_files, read_catalogue
+from differland.datasets.catalogue import find_files, read_catalogue, unread_below
 from differland.datasets.fields import Field, check_range, check_units
 from differland.datasets.native import (
     NativeVariable,
@@ -28,7 +29,7 @@ from differland.datasets.native import (
     open_netcdf,
     read_months,
 )
-from differland.datasets.temporal import check_lengths, check_meaning
+from differland.datasets.temporal import LENGTHS, Role, check_lengths, check_meaning, step_lengths
 from differland.errors import InputError
 from differland.grid import STUDY_GRID, Grid, cell_numbers
 from differland.regrid import Regridder
@@ -42,6 +43,9 @@ FILE_NAME = re.compile(
 )
 
 TIMES = ("time", "time_counter")
+
+LAST_YEAR = 2100
+"""Beyond which no run of the past goes: steps that reach there are shorter than months."""
 
 FILL_VALUES = (-9999.0, -99999.0, -999.0)
 LARGEST_NUMBER = 1e10
@@ -243,7 +247,7 @@ def read_trendy(
         That are given, in order; the files may have more.
     first_year
         In whose January the steps begin, of files whose time is no date or a wrong one. The files
-        must be one.
+        must be one, and its steps months or years, as far as it tells.
     units
         Of the values, where the file states none or is labelled wrongly, such as kilograms as
         grams.
@@ -337,6 +341,32 @@ def find_trendy(
         role: find_files(product, role, folder, [], patterns[role].replace("{model}", model))
         for role in roles
     }
+
+
+def unread_land_models(
+    folder: Path,
+    models: Mapping[str, Mapping[str, Any]],
+    patterns: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Tell the files below the folder of all models that none of them reads.
+
+    Parameters
+    ----------
+    folder, patterns
+        As of :func:`find_trendy`.
+    models
+        Options of each model.
+
+    Returns
+    -------
+    Paths from the folder, in order.
+    """
+    read: set[Path] = set()
+    for model, options in models.items():
+        with contextlib.suppress(InputError):
+            for files in find_trendy(folder, model, options, patterns).values():
+                read.update(files)
+    return unread_below(folder, read)
 
 
 def exchange_of_cells(
@@ -465,10 +495,13 @@ def _open_series(
             hint = "; are layers to be summed up?" if others and layers == "refuse" else ""
             raise InputError(file, name, expected, f"beside them {variable.sizes}{hint}")
         steps = variable.sizes[times[0]]
+        role: Role = "monthly state" if quantity.yearly else "monthly mean"
+        check_meaning(dataset, name, file, role)
         if first_year is None:
-            periods = _stated_periods(dataset, name, times[0], quantity, file)
+            periods = _stated_periods(dataset, times[0], quantity, file)
         else:
             periods = _counted_periods(steps, first_year, months, quantity, file)
+            _check_steps(dataset, times[0], periods[0], file)
     factor = check_units(
         file, name, variable.units if units is None else units, quantity.conversions
     )
@@ -477,10 +510,9 @@ def _open_series(
 
 
 def _stated_periods(
-    dataset: netCDF4.Dataset, name: str, time: str, quantity: Quantity, file: Path
+    dataset: netCDF4.Dataset, time: str, quantity: Quantity, file: Path
 ) -> list[pd.Period]:
     """Months of the steps, or years where there is one a year."""
-    check_meaning(dataset, name, file, "monthly state" if quantity.yearly else "monthly mean")
     try:
         # Runs are of whole years; some models stamp the end of a month.
         months = read_months(dataset, time, file, "whole years")
@@ -506,12 +538,31 @@ def _counted_periods(
 ) -> list[pd.Period]:
     """Months, or years, counted from January of the first year."""
     years = int(months[-1].year) - first_year + 1
-    if steps % 12 == 0 and steps >= 12 * years:
+    if steps % 12 == 0 and 12 * years <= steps <= 12 * (LAST_YEAR - first_year + 1):
         return list(pd.period_range(f"{first_year}-01", periods=steps, freq="M"))
     if quantity.yearly and years <= steps < 12 * years:
         return list(pd.period_range(str(first_year), periods=steps, freq="Y"))
-    expected = f"the months of whole years from {first_year} to {months[-1].year} or later"
+    last = f"{months[-1].year} or later"
+    if steps > 12 * (LAST_YEAR - first_year + 1):
+        last += f", at most {LAST_YEAR}"
+    expected = f"the months of whole years from {first_year} to {last}"
     raise InputError(file, "time", expected, f"{steps} steps")
+
+
+def _check_steps(dataset: netCDF4.Dataset, time: str, period: pd.Period, file: Path) -> None:
+    """Refuse steps that are no months (or years), whatever dates they bear."""
+    length = LENGTHS["month" if period.freqstr[0] == "M" else "year"]
+    try:
+        days = step_lengths(dataset, time, file)
+    except InputError:
+        # The first year is given because the time is no date.
+        return
+    if days is None:
+        return
+    middle = float(np.median(days))
+    if not length.shortest <= middle <= length.longest:
+        expected = f"steps of {length.text}, since they are counted from the first year"
+        raise InputError(file, time, expected, f"steps of {middle:.4g} days")
 
 
 def _check_magnitude(fields: list[Field], quantity: Quantity) -> None:

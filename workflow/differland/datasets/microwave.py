@@ -19,10 +19,12 @@ from differland.datasets.fields import Field, check_range, check_shape, check_un
 from differland.datasets.native import (
     COORDINATES,
     NativeVariable,
+    has_dates,
     match_name,
     open_netcdf,
     read_months,
 )
+from differland.datasets.temporal import check_apart, check_lengths, check_meaning
 from differland.errors import InputError
 from differland.grid import Grid
 
@@ -135,8 +137,9 @@ def read_ib_agc(
     Raises
     ------
     InputError
-        A file breaks off, lacks the variables, or is not on this grid; a year is unknown or there
-        twice; other units or none; values out of range.
+        A file breaks off, lacks the variables, or is not on this grid; says that its values are
+        no yearly ones (:mod:`differland.datasets.temporal`); a year is unknown, there twice or
+        another than that of the name; other units or none; values out of range.
     """
     name, usual = CARBON_LAYERS[layer]
     seen: dict[pd.Period, Path] = {}
@@ -144,6 +147,8 @@ def read_ib_agc(
         with open_netcdf(file) as dataset:
             parts = [_find_cells(dataset, part, north_up, file) for part in variables or usual]
             factors = [check_units(file, part.name, part.units, CARBON_UNITS) for part, _ in parts]
+            for part, _ in parts:
+                check_meaning(dataset, part.name, file, "yearly state")
             years = _years(dataset, [time for _, time in parts], file)
         for step, year in enumerate(years):
             if year in seen:
@@ -190,7 +195,8 @@ def read_glab_vod(
     Raises
     ------
     InputError
-        A file is named otherwise, breaks off, lacks the variable, is not on this grid, or has
+        A file is named otherwise, breaks off, lacks the variable, is not on this grid, says that
+        its values are no means of some days (:mod:`differland.datasets.temporal`), or has
         steps of another year than its name; a year is there twice; units (none are understood as
         1) or values are others than expected.
     """
@@ -204,7 +210,10 @@ def read_glab_vod(
             native, time = _find_cells(dataset, variable, north_up, file)
             if time is None:
                 raise InputError(file, variable, "a dimension of time", f"{native.horizontal}")
+            check_meaning(dataset, variable, file, "mean of days")
+            check_lengths(dataset, time, file, "18 days")
             months = pd.PeriodIndex(read_months(dataset, time, file), freq="M")
+            check_apart(dataset, time, file)
         if native.units is not None:
             check_units(file, variable, native.units.lower(), VOD_UNITS)
         if set(months.year) != {int(year)} or not months.is_monotonic_increasing:
@@ -311,12 +320,19 @@ def _years(dataset: netCDF4.Dataset, times: Sequence[str | None], file: Path) ->
     time = times[0]
     coordinate = None if time is None else dataset.variables.get(time)
     size = 1 if time is None else len(dataset.dimensions[time])
-    if coordinate is not None and " since " in str(getattr(coordinate, "units", "")):
-        years = [month.year for month in read_months(dataset, str(time), file)]
+    named = [int(year) for year in YEAR.findall(file.stem)]
+    if time is not None and has_dates(dataset, time):
+        check_lengths(dataset, time, file, "year")
+        # Years may be stamped with their ends.
+        held = [pd.Period(f"{year}-12", "M") for year in named]
+        years = [month.year for month in read_months(dataset, time, file, held)]
+        if len(named) == size == 1 and years != named:
+            found = f"a time in {years[0]}"
+            raise InputError(file, time, f"the year of the file's name, {named[0]}", found)
     elif coordinate is not None and coordinate.dtype is not str and size > 1:
         years = [int(year) for year in np.ma.getdata(coordinate[:])]
     else:
-        years = [int(year) for year in YEAR.findall(file.stem)]
+        years = named
     if len(years) != size or not all(2000 <= year < 2100 for year in years):
         expected = f"years of {size} steps, of time or of the file's name"
         raise InputError(file, "time", expected, ", ".join(map(str, years)) or "none")

@@ -17,7 +17,7 @@ from differland.classic import check_whole
 from differland.datasets.archives import Source
 from differland.errors import InputError
 from differland.grid import Grid
-from differland.gridded import AXES, CYCLIC_TOLERANCE
+from differland.gridded import AXES, CYCLIC_TOLERANCE, mask_rounded
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +37,11 @@ CALENDARS = {"standard", "gregorian", "proleptic_gregorian"}
 
 MONTHS_SINCE = re.compile(r"^months? since (\d{1,4})-(\d{1,2})-\d{1,2}\b")
 """Units that CF leaves undefined, except in a calendar of 30 days a month."""
+
+SECONDS_PER_DAY = 86400
+
+OUTSIDE = 0.1
+"""Share of a step by which its time may lie outside its bounds: rounding, and calendars."""
 
 OPEN_FILES = 4
 """Variables that are kept open, so that bands of one field share decompressed chunks."""
@@ -62,6 +67,19 @@ class Times:
     name: str
     units: str
     numbers: np.ndarray
+
+    def unit(self, file: Source, calendar: str) -> float:
+        """Days of the unit; a counted month has 30.
+
+        Raises
+        ------
+        InputError
+            The units are none.
+        """
+        if MONTHS_SINCE.match(self.units.lower()):
+            return 30.0
+        first, second = Times(self.name, self.units, np.arange(2.0)).dates(file, calendar)
+        return float((second - first).total_seconds() / SECONDS_PER_DAY)
 
     def dates(self, file: Source, calendar: str, python: bool = False) -> np.ndarray:
         """Dates, those of Python or of any calendar.
@@ -106,23 +124,8 @@ class Times:
         return [_month(date.year, date.month - 1) for date in dates], on_edges
 
 
-@dataclass(frozen=True, eq=False)
-class TimeBounds:
-    """Starts and ends of the steps of a coordinate of time.
-
-    Attributes
-    ----------
-    name
-        Of the variable that has them.
-    units
-        Time since a date.
-    numbers
-        Shape (steps, 2), the start first.
-    """
-
-    name: str
-    units: str
-    numbers: np.ndarray
+class TimeBounds(Times):
+    """Starts and ends of the steps of a coordinate of time; shape (steps, 2), the start first."""
 
     @property
     def middle(self) -> Times:
@@ -137,11 +140,7 @@ class TimeBounds:
         InputError
             The units are none.
         """
-        lengths = self.numbers[:, 1] - self.numbers[:, 0]
-        if MONTHS_SINCE.match(self.units.lower()):
-            return lengths * 30
-        first, second = Times(self.name, self.units, np.arange(2.0)).dates(file, calendar)
-        return lengths * ((second - first).total_seconds() / 86400)
+        return (self.numbers[:, 1] - self.numbers[:, 0]) * self.unit(file, calendar)
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,6 +215,7 @@ class NativeVariable:
         except (OSError, RuntimeError, IndexError) as error:
             found = f"data that cannot be read ({error})"
             raise InputError(self.file, self.name, "a complete NetCDF file", found) from error
+        stored = mask_rounded(variable, stored)
         values = np.ma.filled(np.ma.asarray(stored).astype(np.float64), np.nan)
         if missing_value is not None:
             # Single precision cannot hold every number that a configuration can.
@@ -403,7 +403,7 @@ def read_dates(
     if calendar not in CALENDARS:
         raise InputError(file, name, "the Gregorian calendar", f"calendar {calendar}")
     bounds = read_time_bounds(dataset, name, file) if by_bounds else None
-    times = _times(dataset, name, file) if bounds is None else bounds.middle
+    times = read_times(dataset, name, file) if bounds is None else bounds.middle
     return pd.DatetimeIndex(times.dates(file, calendar, python=True))
 
 
@@ -435,7 +435,7 @@ def read_months(
     """
     calendar = read_calendar(dataset, name, file)
     bounds = read_time_bounds(dataset, name, file)
-    times = _times(dataset, name, file) if bounds is None else bounds.middle
+    times = read_times(dataset, name, file) if bounds is None else bounds.middle
     months, on_edges = times.months(file, calendar)
     if bounds is not None or held is None or not on_edges:
         return months
@@ -448,6 +448,21 @@ def read_months(
     return before if ends else months
 
 
+def read_times(dataset: netCDF4.Dataset, name: str, file: Source) -> Times:
+    """Read the numbers of a coordinate of time, one of each step.
+
+    Raises
+    ------
+    InputError
+        A number is missing.
+    """
+    values = np.ma.asarray(dataset[name][:])
+    if np.ma.is_masked(values):
+        raise InputError(file, name, "a time of every step", "missing values")
+    units = str(getattr(dataset[name], "units", "no units"))
+    return Times(name, units, np.atleast_1d(np.ma.getdata(values)))
+
+
 def read_time_bounds(dataset: netCDF4.Dataset, name: str, file: Source) -> TimeBounds | None:
     """Read the bounds of a coordinate of time.
 
@@ -458,9 +473,10 @@ def read_time_bounds(dataset: netCDF4.Dataset, name: str, file: Source) -> TimeB
     Raises
     ------
     InputError
-        The coordinate is absent, or its bounds have another shape or missing values.
+        The coordinate is absent, its bounds have another shape or missing values, or a time lies
+        outside its bounds.
     """
-    read_calendar(dataset, name, file)
+    calendar = read_calendar(dataset, name, file)
     variable = find_bounds(dataset, name)
     if variable is None:
         return None
@@ -475,7 +491,32 @@ def read_time_bounds(dataset: netCDF4.Dataset, name: str, file: Source) -> TimeB
         logger.warning("%s: the bounds %s are empty and say nothing", file, variable.name)
         return None
     units = str(getattr(variable, "units", getattr(dataset[name], "units", "no units")))
-    return TimeBounds(variable.name, units, numbers)
+    bounds = TimeBounds(variable.name, units, numbers)
+    _check_within(read_times(dataset, name, file), bounds, file, calendar)
+    return bounds
+
+
+def _check_within(times: Times, bounds: TimeBounds, file: Source, calendar: str) -> None:
+    """Refuse times outside their bounds: one of the two is wrong."""
+    stamps = times.numbers.astype(np.float64)
+    if times.units.split() != bounds.units.split():
+        origin = bounds.numbers[0, 0]
+        zero = Times(bounds.name, bounds.units, np.array([origin])).dates(file, calendar)[0]
+        days = [
+            (date - zero).total_seconds() / SECONDS_PER_DAY for date in times.dates(file, calendar)
+        ]
+        stamps = origin + np.array(days) / bounds.unit(file, calendar)
+    start, end = bounds.numbers.T
+    slack = OUTSIDE * (end - start)
+    outside = np.flatnonzero((stamps < start - slack) | (stamps > end + slack))
+    if outside.size:
+        step = int(outside[0])
+        expected = f"times within their bounds {bounds.name}"
+        found = (
+            f"{outside.size} of {stamps.size} others, such as {stamps[step]:g} with "
+            f"{start[step]:g} to {end[step]:g} ({bounds.units})"
+        )
+        raise InputError(file, times.name, expected, found)
 
 
 def find_bounds(dataset: netCDF4.Dataset, name: str) -> netCDF4.Variable | None:
@@ -488,6 +529,12 @@ def find_bounds(dataset: netCDF4.Dataset, name: str) -> netCDF4.Variable | None:
         if candidate in dataset.variables and candidate != name:
             return dataset[candidate]
     return None
+
+
+def has_dates(dataset: netCDF4.Dataset, time: str) -> bool:
+    """Whether a coordinate is there and says that its numbers are times since a date."""
+    coordinate = dataset.variables.get(time)
+    return coordinate is not None and " since " in str(getattr(coordinate, "units", ""))
 
 
 def read_calendar(dataset: netCDF4.Dataset, name: str, file: Source) -> str:
@@ -580,15 +627,6 @@ def match_name(pattern: re.Pattern[str], file: Path, example: str) -> re.Match[s
 def _month(year: int, index: int) -> pd.Period:
     """Month of a year, counted from 0."""
     return pd.Period(year=year, month=index + 1, freq="M")
-
-
-def _times(dataset: netCDF4.Dataset, name: str, file: Source) -> Times:
-    """Numbers of a coordinate of time, one of each step."""
-    values = np.ma.asarray(dataset[name][:])
-    if np.ma.is_masked(values):
-        raise InputError(file, name, "a time of every step", "missing values")
-    units = str(getattr(dataset[name], "units", "no units"))
-    return Times(name, units, np.atleast_1d(np.ma.getdata(values)))
 
 
 @lru_cache(maxsize=OPEN_FILES)

@@ -15,6 +15,7 @@ from differland.datasets.archives import Source
 from differland.datasets.fields import check_units
 from differland.datasets.native import open_netcdf, read_dates
 from differland.errors import InputError
+from differland.units import are_same
 
 SUMMARY_NAME = re.compile(r"^.+?_(?:L6_summary|summary_L6)(?:_\d+)*\.nc$", re.IGNORECASE)
 RECORDS_NAME = re.compile(r"^.+?_L6(?:_\d+)*\.nc$", re.IGNORECASE)
@@ -82,6 +83,17 @@ def read_site_name(source: Source) -> str:
         found = f"only {', '.join(attributes)}"
         raise InputError(source, "fluxnet_id, site_name", "global attributes", found)
     return name
+
+
+def read_site_title(source: Source) -> str:
+    """Name in full of the site of a file; empty if it does not tell.
+
+    Raises
+    ------
+    InputError
+        The file breaks off.
+    """
+    return _global_attributes(source).get("site_name", "")
 
 
 def read_site_location(source: Source) -> tuple[float, float]:
@@ -217,7 +229,7 @@ def _rate(
     values = _series(group, name, source)
     stated = getattr(group[name], "units", None)
     factor = check_units(Path(str(source)), name, None if stated is None else str(stated), units)
-    days = months.days_in_month if str(stated).strip() in TOTALS else 1
+    days = months.days_in_month if are_same(str(stated), TOTALS) else 1
     return values * factor / np.asarray(days)
 
 

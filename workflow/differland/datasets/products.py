@@ -43,7 +43,7 @@ from differland.errors import InputError
 from differland.grid import Grid
 
 Settings = Mapping[str, Any]
-"""Of a product, from the configuration (``raw.products``)."""
+"""Of a product, from the configuration: :func:`differland.datasets.sources.gridding_settings`."""
 
 Fields = dict[str, Iterable[Field]]
 
@@ -105,20 +105,7 @@ def read_year(
     InputError
         As the reader of the product does.
     """
-    if product == "era5":
-        return _read_era5(sources, settings, scratch)
-    if product == "mcd64cmq":
-        if calibration is None:
-            raise InputError(product, "calibration", "the table of the calibration", "none")
-        burnable = read_burnable_area(sources["burnable_area"][0])
-        burned = read_modis_burned_area(
-            sources["burned_area"], burnable, scale_factor=settings["scale_factor"]
-        )
-        fit = pd.read_csv(calibration, index_col="region")
-        return {
-            "burned_fraction": apply_cross_calibration(burned, fit, _regions(settings, burnable))
-        }
-    return _YEARLY[product](sources, settings)
+    return _YEARLY[product](sources, settings, scratch, calibration)
 
 
 def calibrate_burned_area(sources: Sources, settings: Settings) -> pd.DataFrame:
@@ -152,7 +139,22 @@ def _regions(settings: Settings, burnable: BurnableArea) -> Regions:
     return Regions.read(Path(regions["file"]), regions["variable"])
 
 
-def _read_era5(sources: Sources, settings: Settings, scratch: Path) -> Fields:
+def _read_modis_burned_area(
+    sources: Sources, settings: Settings, scratch: Path, calibration: Path | None
+) -> Fields:
+    if calibration is None:
+        raise InputError("mcd64cmq", "calibration", "the table of the calibration", "none")
+    burnable = read_burnable_area(sources["burnable_area"][0])
+    burned = read_modis_burned_area(
+        sources["burned_area"], burnable, scale_factor=settings["scale_factor"]
+    )
+    fit = pd.read_csv(calibration, index_col="region")
+    return {"burned_fraction": apply_cross_calibration(burned, fit, _regions(settings, burnable))}
+
+
+def _read_era5(
+    sources: Sources, settings: Settings, scratch: Path, calibration: Path | None
+) -> Fields:
     formula, extremes = settings["vapour_pressure_deficit"], settings["extremes"]
 
     def mean(name: str) -> list[Field]:
@@ -225,48 +227,51 @@ _STATIC: Mapping[str, Callable[[Sources, Path, Settings, Grid], list[Field]]] = 
     ],
 }
 
-_YEARLY: Mapping[str, Callable[[Sources, Settings], Fields]] = {
-    "gfed5_burned_area": lambda sources, settings: {
+_YEARLY: Mapping[str, Callable[[Sources, Settings, Path, Path | None], Fields]] = {
+    "era5": _read_era5,
+    "mcd64cmq": _read_modis_burned_area,
+    "gfed5_burned_area": lambda sources, settings, *_: {
         "burned_fraction": read_gfed_burned_area(
             sources["burned_area"], read_burnable_area(sources["burnable_area"][0])
         )
     },
-    "gfed5_emissions": lambda sources, settings: {
+    "gfed5_emissions": lambda sources, settings, *_: {
         "fire_emission": read_gfed_emissions(sources["emissions"])
     },
-    "lcspp": lambda sources, settings: {
+    "lcspp": lambda sources, settings, *_: {
         "sif": read_lcspp(sources["halves"], settings["layer"], settings["accepted_quality"])
     },
-    "modis_lai": lambda sources, settings: {
+    "modis_lai": lambda sources, settings, *_: {
         "lai": read_lai(sources["lai"], settings["scale_factor"])
     },
-    "gleam": lambda sources, settings: {
+    "gleam": lambda sources, settings, *_: {
         "et": read_gleam(sources["evaporation"], settings["units"])
     },
-    "xu_biomass": lambda sources, settings: {
+    "xu_biomass": lambda sources, settings, *_: {
         "woody_biomass": read_woody_biomass(
             sources["biomass"][0], settings["missing_value"], settings["zero_is_missing"]
         )
     },
-    "cms_flux_nbe": lambda sources, settings: {
+    "cms_flux_nbe": lambda sources, settings, *_: {
         "nbe": read_cms_flux(
             next(iter(sources.values())),
             settings["release"],
             zero_is_missing=settings["zero_is_missing"],
+            on_patches=settings["on_patches"],
         )
     },
-    "grace": lambda sources, settings: {
+    "grace": lambda sources, settings, *_: {
         "ewt": read_mascons(sources["mascons"][0], scaled=settings["scaled"])
     },
-    "cams": lambda sources, settings: {"nbe_cams": read_cams(sources["flux"])},
-    "copernicus_lai": lambda sources, settings: {
+    "cams": lambda sources, settings, *_: {"nbe_cams": read_cams(sources["flux"])},
+    "copernicus_lai": lambda sources, settings, *_: {
         "lai_copernicus": read_copernicus_lai(sources["dekads"])
     },
-    "ib_agc": lambda sources, settings: {
+    "ib_agc": lambda sources, settings, *_: {
         "biomass_ib": read_ib_agc(sources["carbon"], variables=settings["variables"])
     },
-    "glab_vod": lambda sources, settings: {"vod": read_glab_vod(sources["vod"])},
-    "cms_flux_fire": lambda sources, settings: {
-        "fire_emission_cms": read_cms_flux_fire(sources["fire"])
+    "glab_vod": lambda sources, settings, *_: {"vod": read_glab_vod(sources["vod"])},
+    "cms_flux_fire": lambda sources, settings, *_: {
+        "fire_emission_cms": read_cms_flux_fire(sources["fire"], on_patches=settings["on_patches"])
     },
 }

@@ -26,6 +26,7 @@ from differland.datasets.native import (
     time_dimension,
 )
 from differland.datasets.temporal import (
+    Period,
     Role,
     check_daily_stamps,
     check_hourly_stamps,
@@ -442,7 +443,7 @@ def _read_times(dataset: netCDF4.Dataset, name: str, file: Path, role: Role) -> 
     if name != "date" or variable is None or "units" in variable.ncattrs():
         by_hour = role == "monthly mean by hour of day"
         if not by_hour:
-            period: Literal["day", "month"] = "month" if role == "monthly mean" else "day"
+            period: Period = "month" if role == "monthly mean" else "day"
             check_lengths(dataset, name, file, period)
         return read_dates(dataset, name, file, by_bounds=not by_hour)
     numbers = np.ma.getdata(variable[:]).tolist()

@@ -1,18 +1,41 @@
 """Which raw files a study needs, by its configuration (section ``raw``)."""
 
-import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from differland.datasets.archives import is_litter
-from differland.datasets.catalogue import find_files, read_catalogue
+from differland.datasets.catalogue import (
+    Match,
+    Names,
+    Product,
+    find_files,
+    list_names,
+    match_files,
+    read_catalogue,
+    unread_below,
+)
 from differland.errors import InputError
 
 Raw = Mapping[str, Any]
 Sources = dict[str, list[Path]]
+Lister = Callable[[Path], Names]
+"""Lists the names below a folder; one with a memory lists each folder once."""
+
+USED_YEARS = ("first_year", "last_year")
+"""Choices that tell which years of a product are used."""
+
+OF_THE_DRIVER = frozenset({*USED_YEARS, "on_cells"})
+"""Choices of what becomes of a product in the driver, whatever its gridded files hold."""
+
+OF_BOXES = frozenset({"cms_flux_nbe", "cms_flux_fire"})
+"""Products on the boxes of the inversion CMS-Flux."""
 
 LAND_COVER = "mcd12c1"
+HERBS = "fluxcom"
+"""Adds to the biomass of wood, and gives none without that."""
+TOWERS = "flux_towers"
 BURNED_AREA, BURNED_AREA_EXTENSION = "gfed5_burned_area", "mcd64cmq"
 
 
@@ -34,17 +57,49 @@ def products_of_kind(raw: Raw, kind: str) -> list[str]:
 def product_years(name: str, raw: Raw) -> list[int]:
     """Years of the study that a yearly product has values of.
 
-    Burned area is that of GFED5 up to the last year that the configuration takes from it, and that
-    of MODIS afterwards.
+    They are those of the catalogue, unless the configuration says from or up to which one the
+    product is used. Burned area is that of GFED5 up to the last year that the configuration takes
+    from it, and that of MODIS afterwards.
     """
-    product = read_catalogue()[name]
-    first = product.first_year or 0
-    last = product.last_year or raw["last_year"]
-    if name == BURNED_AREA:
-        last = raw["products"][name]["last_year"]
+    product, settings = read_catalogue()[name], raw["products"][name]
+    first = settings.get("first_year") or product.first_year or 0
+    last = settings.get("last_year") or product.last_year or raw["last_year"]
     if name == BURNED_AREA_EXTENSION:
         first = raw["products"][BURNED_AREA]["last_year"] + 1
     return [year for year in study_years(raw) if first <= year <= last]
+
+
+def gridding_settings(name: str, raw: Raw) -> dict[str, Any]:
+    """Choices that decide what the gridded files of a product hold."""
+    chosen = raw["products"][name].items()
+    settings = {key: value for key, value in chosen if key not in OF_THE_DRIVER}
+    if name in OF_BOXES:
+        settings["on_patches"] = raw["inversion_boxes"] == "index"
+    return settings
+
+
+def given_variables(raw: Raw) -> set[str]:
+    """Variables of the driver that the products of a study give.
+
+    Alternatives are among them: ``gpp_site_10percent`` where there is ``gpp_site``, by the settings
+    of flux towers.
+    """
+    catalogue = read_catalogue()
+    return {
+        variable
+        for name, settings in raw["products"].items()
+        if settings is not None and name != HERBS
+        if catalogue[name].kind != "yearly" or product_years(name, raw)
+        for variable in _gives(name, settings)
+    }
+
+
+def _gives(name: str, settings: Mapping[str, Any]) -> list[str]:
+    gives = list(read_catalogue()[name].gives)
+    if settings.get("on_cells"):
+        gives.append("fire_emission_cell")
+    shares = settings["representativeness_tests"] if name == TOWERS else []
+    return gives + [f"{flux}_{100 * share:g}percent" for flux in gives for share in shares]
 
 
 def overlap_years(raw: Raw) -> range:
@@ -59,7 +114,9 @@ def product_folder(name: str, raw: Raw) -> Path:
     return Path(raw["folder"], raw["products"][name]["folder"])
 
 
-def product_sources(name: str, raw: Raw, year: int | None = None) -> Sources:
+def product_sources(
+    name: str, raw: Raw, year: int | None = None, lister: Lister = list_names
+) -> Sources:
     """Find the files of a product by role.
 
     Parameters
@@ -70,20 +127,16 @@ def product_sources(name: str, raw: Raw, year: int | None = None) -> Sources:
         The section of the configuration.
     year
         Of a yearly product; None for a static one and for tables.
+    lister
+        What lists the product's folder.
 
     Raises
     ------
     InputError
         Files are missing; tells which product, what was looked for, where, and where to get it.
     """
-    settings = raw["products"][name]
     years = [year] if year is not None else list(study_years(raw))
-    if name == LAND_COVER and settings["years"] != "all":
-        years = settings["years"]
-    sources = {role: _find(name, role, raw, years) for role in _roles(name, settings)}
-    if name == BURNED_AREA_EXTENSION:
-        sources["burnable_area"] = _find(BURNED_AREA, "burnable_area", raw, [])
-    return sources
+    return {need.role: _find(need, raw, lister) for need in _needs(name, raw, years)}
 
 
 def calibration_sources(raw: Raw) -> Sources:
@@ -94,62 +147,82 @@ def calibration_sources(raw: Raw) -> Sources:
     InputError
         As :func:`product_sources`.
     """
-    years = list(overlap_years(raw))
-    return {
-        "reference": _find(BURNED_AREA, "burned_area", raw, years),
-        "other": _find(BURNED_AREA_EXTENSION, "burned_area", raw, years),
-        "burnable_area": _find(BURNED_AREA, "burnable_area", raw, []),
-    }
+    return {name: _find(need, raw) for name, need in _calibration_needs(raw).items()}
 
 
-def missing_files(raw: Raw) -> list[str]:
-    """Tell what is missing, one line for each product: of its first year, and how many years."""
-    lines = []
+def missing_files(raw: Raw) -> dict[str, list[str]]:
+    """Tell all that is missing, by product: one line for each role of its files.
+
+    Those that only a calibration reads are among them.
+    """
+    lines: dict[str, list[str]] = {}
+    lister = cache(list_names)
+    for need in _all_needs(raw):
+        try:
+            _find(need, raw, lister)
+        except InputError as error:
+            lines.setdefault(need.product, []).append(str(error))
+    return lines
+
+
+def native_bytes(raw: Raw) -> dict[str, float]:
+    """Bytes of the files that one piece of work reads, on average.
+
+    Parameters
+    ----------
+    raw
+        The section of the configuration. Files that are missing count as none.
+
+    Returns
+    -------
+    ``static``: of a product that is put on the grid once. ``yearly``: of a year of another.
+    ``towers``: of all flux towers. ``calibration``: of burned area.
+    """
     catalogue = read_catalogue()
+    lister = cache(list_names)
+    works: dict[str, list[list[_Need]]] = {}
     for name, settings in raw["products"].items():
         if settings is None:
             continue
-        years = product_years(name, raw) if catalogue[name].kind == "yearly" else [None]
-        errors = []
-        for year in years:
-            try:
-                product_sources(name, raw, year)
-            except InputError as error:
-                errors.append(str(error))
-        if errors:
-            more = f" (so in {len(errors)} of {len(years)} years)" if len(years) > 1 else ""
-            lines.append(errors[0] + more)
-    return lines
+        kind = "towers" if "towers" in catalogue[name].files else catalogue[name].kind
+        years = [[year] for year in product_years(name, raw)]
+        every = years if kind == "yearly" else [list(study_years(raw))]
+        works.setdefault(kind, []).extend(_needs(name, raw, each) for each in every)
+        if name == BURNED_AREA_EXTENSION and years:
+            works["calibration"] = [list(_calibration_needs(raw).values())]
+    return {
+        kind: sum(_bytes_of(need, raw, lister) for needs in each for need in needs) / len(each)
+        for kind, each in works.items()
+        if each
+    }
+
+
+def _bytes_of(need: "_Need", raw: Raw, lister: Lister) -> int:
+    try:
+        return sum(path.stat().st_size for path in _find(need, raw, lister))
+    except (InputError, OSError):
+        return 0
 
 
 def unread_files(raw: Raw) -> dict[str, list[str]]:
     """Tell the files in the folders of the products that the study does not read, by product.
 
-    Flux towers are left out: their reader tells of its own. So are hidden files.
+    Flux towers are left out: their reader tells of its own. So are hidden files. A folder of
+    several products is told of once, under the first.
     """
-    unread: dict[str, list[str]] = {}
-    catalogue = read_catalogue()
-    calibrating: set[Path] = set()
-    if raw["products"][BURNED_AREA] and raw["products"][BURNED_AREA_EXTENSION]:
-        with contextlib.suppress(InputError):
-            calibrating = {file for files in calibration_sources(raw).values() for file in files}
+    lister = cache(list_names)
+    folders: dict[Path, str] = {}
     for name, settings in raw["products"].items():
-        if settings is None or "towers" in catalogue[name].files:
-            continue
-        yearly = catalogue[name].kind == "yearly"
-        years: Sequence[int | None] = product_years(name, raw) if yearly else [None]
-        read = set(calibrating)
-        for year in years:
-            with contextlib.suppress(InputError):
-                for files in product_sources(name, raw, year).values():
-                    read.update(files)
-        folder = product_folder(name, raw)
-        others = [
-            path.relative_to(folder).as_posix()
-            for path in sorted(folder.rglob("*"))
-            if path.is_file() and path not in read
-        ]
-        unread[name] = [path for path in others if not is_litter(path)]
+        if settings is not None and "towers" not in read_catalogue()[name].files:
+            folders.setdefault(product_folder(name, raw), name)
+    read = {
+        file
+        for need in _all_needs(raw)
+        if product_folder(need.product, raw) in folders
+        for match in _matches(need, raw, lister)
+        for file in match.files
+    }
+    unread = {name: unread_below(folder, read, lister(folder)) for folder, name in folders.items()}
     return {name: paths for name, paths in unread.items() if paths}
 
 
@@ -166,12 +239,18 @@ def check_raw(raw: Raw, source: str) -> None:
     Raises
     ------
     InputError
-        The years run backwards, the window is empty or more than the globe, a burned area or a
-        calibration has no years, or patterns are given for what is no product or role.
+        The years of the study or of a product run backwards, the window is empty or more than the
+        globe, a burned area or a calibration has no years, or patterns are given for what is no
+        product or role.
     """
     if raw["last_year"] < raw["first_year"]:
         expected = f"a year from raw.first_year = {raw['first_year']} on"
         raise InputError(source, "raw.last_year", expected, str(raw["last_year"]))
+    for name, settings in raw["products"].items():
+        first, last = ((settings or {}).get(key) for key in USED_YEARS)
+        if first is not None and last is not None and last < first:
+            expected = f"a year from raw.products.{name}.first_year = {first} on, or null"
+            raise InputError(source, f"raw.products.{name}.last_year", expected, str(last))
     window = raw["window"]
     if not window["south"] < window["north"]:
         expected = f"more than raw.window.south = {window['south']}"
@@ -202,10 +281,72 @@ def check_raw(raw: Raw, source: str) -> None:
                 raise InputError(source, f"raw.patterns.{name}.{role}", expected, "an unknown role")
 
 
-def _find(name: str, role: str, raw: Raw, years: list[int]) -> list[Path]:
-    pattern = raw["patterns"].get(name, {}).get(role)
-    product = read_catalogue()[name]
-    return find_files(product, role, product_folder(name, raw), years, pattern)
+@dataclass(frozen=True)
+class _Need:
+    """Files of a role of a product, in some years."""
+
+    product: str
+    role: str
+    years: Sequence[int]
+
+
+def _needs(name: str, raw: Raw, years: Sequence[int]) -> list[_Need]:
+    """What is read of a product for some years, which mean nothing to a static one."""
+    settings = raw["products"][name]
+    if name == LAND_COVER and settings["years"] != "all":
+        years = settings["years"]
+    needs = [_Need(name, role, years) for role in _roles(name, settings)]
+    if name == BURNED_AREA_EXTENSION:
+        needs.append(_Need(BURNED_AREA, "burnable_area", []))
+    return needs
+
+
+def _calibration_needs(raw: Raw) -> dict[str, _Need]:
+    """What burned area of MODIS is calibrated with, by name."""
+    years = list(overlap_years(raw))
+    return {
+        "reference": _Need(BURNED_AREA, "burned_area", years),
+        "other": _Need(BURNED_AREA_EXTENSION, "burned_area", years),
+        "burnable_area": _Need(BURNED_AREA, "burnable_area", []),
+    }
+
+
+def _all_needs(raw: Raw) -> list[_Need]:
+    """What the whole study reads, each file in one of them."""
+    catalogue = read_catalogue()
+    needs = []
+    for name, settings in raw["products"].items():
+        if settings is None:
+            continue
+        yearly = catalogue[name].kind == "yearly"
+        years = product_years(name, raw) if yearly else list(study_years(raw))
+        if not years:
+            continue
+        needs += _needs(name, raw, years)
+        if name == BURNED_AREA_EXTENSION:
+            needs += _calibration_needs(raw).values()
+    together: dict[tuple[str, str], set[int]] = {}
+    for need in needs:
+        together.setdefault((need.product, need.role), set()).update(need.years)
+    return [_Need(*key, sorted(years)) for key, years in together.items()]
+
+
+def _find(need: _Need, raw: Raw, lister: Lister = list_names) -> list[Path]:
+    return find_files(*_where(need, raw, lister))
+
+
+def _matches(need: _Need, raw: Raw, lister: Lister) -> Iterable[Match]:
+    """The same as far as they are there."""
+    return match_files(*_where(need, raw, lister))
+
+
+def _where(
+    need: _Need, raw: Raw, lister: Lister
+) -> tuple[Product, str, Path, Sequence[int], str | None, Names]:
+    folder = product_folder(need.product, raw)
+    pattern = raw["patterns"].get(need.product, {}).get(need.role)
+    product = read_catalogue()[need.product]
+    return product, need.role, folder, need.years, pattern, lister(folder)
 
 
 def _roles(name: str, settings: Mapping[str, Any]) -> list[str]:

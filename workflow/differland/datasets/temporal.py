@@ -14,7 +14,14 @@ import numpy as np
 import pandas as pd
 
 from differland.datasets.archives import Source
-from differland.datasets.native import read_calendar, read_months, read_time_bounds
+from differland.datasets.native import (
+    has_dates,
+    read_calendar,
+    read_dates,
+    read_months,
+    read_time_bounds,
+    read_times,
+)
 from differland.errors import InputError
 
 Role = Literal[
@@ -24,8 +31,11 @@ Role = Literal[
     "monthly mean by hour of day",
     "daily minimum",
     "daily maximum",
+    "mean of days",
+    "yearly state",
 ]
-"""What the values are needed as. A state, such as a pool, may be given at an instant."""
+"""What the values are needed as. A state, such as a pool, may be given at an instant. A mean of
+days is of some days that are no month, such as 8."""
 
 STATISTICS = {
     "instant": "instant",
@@ -64,11 +74,45 @@ DAILY_IN_NAME = re.compile(
 """How the store names files, and members of archives: ``data_stream-moda_stepType-avgua.nc``,
 ``2m_temperature_0_daily-mean.nc``."""
 
-FREQUENCY = re.compile(r"^(?:fx|mon|yr|dec|day|\d?hr|subhr)")
-"""Beginnings of the frequencies of CMIP6."""
+FREQUENCY = re.compile(r"^(?:fx|dec|day|(?:mon|yr)(?:C|Pt)?|[136]hr(?:CM|Pt)?|subhr(?:Pt)?)$")
+"""Frequencies of CMIP6."""
 
-LENGTHS = {"month": (27.0, 32.0), "year": (359.0, 367.0), "day": (0.95, 1.05)}
-"""Days of a period in the calendars of CF, from and to."""
+PLAIN_FREQUENCIES = {
+    "monthly": "mon",
+    "month": "mon",
+    "daily": "day",
+    "hourly": "1hr",
+    "3-hourly": "3hr",
+    "6-hourly": "6hr",
+    "yearly": "yr",
+    "annual": "yr",
+}
+"""What other files have in that attribute."""
+
+Period = Literal["day", "8 days", "dekad", "half month", "18 days", "solution", "month", "year"]
+"""That a value stands for; a solution is one of GRACE."""
+
+
+class Length(NamedTuple):
+    """Days of a period, from and to, and how messages call it."""
+
+    text: str
+    shortest: float
+    longest: float
+
+
+LENGTHS: dict[Period, Length] = {
+    "day": Length("a day", 0.95, 1.05),
+    "8 days": Length("8 days", 4.95, 8.05),
+    "dekad": Length("a dekad", 7.95, 11.05),
+    "half month": Length("half a month", 12.95, 16.05),
+    "18 days": Length("18 days", 0.95, 24.05),
+    "solution": Length("about a month", 4.95, 75.05),
+    "month": Length("a month", 27.0, 32.0),
+    "year": Length("a year", 359.0, 367.0),
+}
+"""In the calendars of CF. The last of a year may be shorter; solutions are of what days there
+were."""
 
 
 class Needs(NamedTuple):
@@ -96,6 +140,8 @@ ROLES: dict[Role, Needs] = {
     "monthly mean by hour of day": Needs(frozenset({"mean"}), "month", ("1hrCM",)),
     "daily minimum": Needs(frozenset({"minimum"}), "day", ("day",)),
     "daily maximum": Needs(frozenset({"maximum"}), "day", ("day",)),
+    "mean of days": Needs(frozenset({"mean"}), "days", ()),
+    "yearly state": Needs(frozenset({"mean", "instant"}), "year", ("yr", "yrPt")),
 }
 
 
@@ -127,9 +173,10 @@ def check_meaning(
     variable = dataset[name]
     found = _contradiction_in_names(file_names, role)
     found = found or _contradiction_in_attributes(variable, role)
-    frequency = str(getattr(dataset, "frequency", ""))
+    said = str(getattr(dataset, "frequency", ""))
+    frequency = PLAIN_FREQUENCIES.get(said.lower(), said)
     if FREQUENCY.match(frequency) and frequency not in ROLES[role].frequencies:
-        found = found or f"the frequency {frequency!r} of the file"
+        found = found or f"the frequency {said!r} of the file"
     if found is not None:
         raise InputError(file, name, f"values that are each a {role}", found)
 
@@ -167,9 +214,7 @@ def read_monthly(
     return months
 
 
-def check_lengths(
-    dataset: netCDF4.Dataset, time: str, file: Source, period: Literal["day", "month", "year"]
-) -> None:
+def check_lengths(dataset: netCDF4.Dataset, time: str, file: Source, period: Period) -> None:
     """Refuse times whose bounds are closer or farther apart than a period.
 
     Parameters
@@ -190,11 +235,86 @@ def check_lengths(
     if bounds is None:
         return
     days = bounds.lengths(file, read_calendar(dataset, time, file))
-    low, high = LENGTHS[period]
-    wrong = np.flatnonzero((days < low) | (days > high))
+    length = LENGTHS[period]
+    wrong = np.flatnonzero((days < length.shortest) | (days > length.longest))
     if wrong.size:
         found = f"{wrong.size} of {days.size} others, such as {days[wrong[0]]:.4g} days"
-        raise InputError(file, bounds.name, f"bounds that are a {period} apart", found)
+        raise InputError(file, bounds.name, f"bounds that are {length.text} apart", found)
+
+
+def step_lengths(dataset: netCDF4.Dataset, time: str, file: Source) -> np.ndarray | None:
+    """Days of the steps of a coordinate of time, of its bounds, else from stamp to stamp.
+
+    Returns
+    -------
+    None where the coordinate is absent or only counts, such as 0, 1, 2.
+
+    Raises
+    ------
+    InputError
+        As :func:`differland.datasets.native.read_time_bounds`; or the units are none.
+    """
+    if not has_dates(dataset, time):
+        return None
+    calendar = read_calendar(dataset, time, file)
+    bounds = read_time_bounds(dataset, time, file)
+    if bounds is not None:
+        return bounds.lengths(file, calendar)
+    times = read_times(dataset, time, file)
+    apart = np.diff(times.numbers.astype(np.float64))
+    return None if (apart == 1).all() else apart * times.unit(file, calendar)
+
+
+def check_span(
+    dataset: netCDF4.Dataset,
+    time: str,
+    file: Source,
+    days: tuple[pd.Timestamp, pd.Timestamp],
+    period: Period,
+) -> None:
+    """Refuse a file of one step whose time lies outside the days of its name.
+
+    Parameters
+    ----------
+    dataset, time
+        The coordinate of time. Files without it, or whose numbers are no dates, tell nothing.
+    file
+        Its file, for messages.
+    days
+        First and last.
+    period
+        That the value stands for.
+
+    Raises
+    ------
+    InputError
+        The time, or the middle of its bounds, lies elsewhere, or the bounds are of another period.
+    """
+    if not has_dates(dataset, time):
+        return
+    check_lengths(dataset, time, file, period)
+    first, last = days
+    for date in read_dates(dataset, time, file):
+        # A period may be stamped with its end.
+        if not first <= date <= last + pd.Timedelta("1D"):
+            expected = f"a time from {first:%Y-%m-%d} to {last:%Y-%m-%d}, as the file is named"
+            raise InputError(file, time, expected, f"{date:%Y-%m-%d %H:%M}")
+
+
+def check_apart(dataset: netCDF4.Dataset, time: str, file: Source) -> None:
+    """Refuse steps that are less than a day apart, as means of days cannot be.
+
+    Raises
+    ------
+    InputError
+        They are.
+    """
+    dates = read_dates(dataset, time, file)
+    apart = np.diff(dates.to_numpy())
+    near = np.flatnonzero((apart >= np.timedelta64(0)) & (apart < np.timedelta64(23, "h")))
+    if near.size:
+        pair = f"{dates[near[0]]:%Y-%m-%d %H:%M} and {dates[near[0] + 1]:%Y-%m-%d %H:%M}"
+        raise InputError(file, time, "steps of a day or more", f"{pair}: hours?")
 
 
 def check_monthly_stamps(dates: pd.DatetimeIndex, name: str, file: Source) -> None:

@@ -19,18 +19,21 @@ import pandas as pd
 import xarray as xr
 
 from differland.datasets import ozflux
-from differland.datasets.archives import BROKEN, Source, list_files, log_unread
+from differland.datasets.archives import BROKEN, NAMED, Source, list_files, log_unread
 from differland.datasets.fields import check_range
 from differland.datasets.land_cover import read_classes
+from differland.driver import WEIGHT
 from differland.errors import InputError
 from differland.grid import STUDY_GRID, Grid
-from differland.tables import OBSERVATIONS, RESOURCES
+from differland.shipped import RESOURCES
+from differland.tables import OBSERVATIONS
 
 logger = logging.getLogger(__name__)
 
 Distribution = Literal["FLUXNET2015", "AmeriFlux", "ICOS", "OzFlux", "FLUXNET"]
 GapRule = Literal["monthly", "half-hourly"]
 LatentHeat = Literal["LE_F_MDS", "LE_CORR"]
+Weight = Literal["sites", "cover", "equal"]
 
 SITE_CODE = r"[A-Z]{2}-[A-Za-z0-9]{3}"
 SITE = rf"(?P<site>{SITE_CODE})"
@@ -78,8 +81,9 @@ SITE_COLUMNS = {
     "latitude": ("lat", "latitude", "location_lat"),
     "longitude": ("lon", "long", "longitude", "location_long"),
     "igbp": ("igbp",),
+    "name": ("site_name", "name"),
 }
-"""Names, in lower case, of the columns of tables with a row for each site."""
+"""Names, in lower case, of the columns of tables with a row for each site; `name` may be absent."""
 
 RECORDS_PER_DAY = {"HH": 48, "HR": 24}
 
@@ -261,6 +265,8 @@ def read_towers(
     table = pd.concat([fluxes for _, fluxes in tables]).reset_index(names="month")
     table = table.drop_duplicates(["site", "month"], keep="last")
     table = table[table["month"].isin(months) & table[list(FLUXES)].notna().any(axis=1)]
+    if gap_rule == "half-hourly":
+        _tell_uncounted(table)
     columns = ["site", "month", *FLUXES, "network", "gap_rule"]
     return table[columns].sort_values(["site", "month"], ignore_index=True)
 
@@ -327,8 +333,8 @@ def read_sites(files: Iterable[Source]) -> pd.DataFrame:
     ----------
     files
         Tables of two kinds, told by their columns. One row per site: ``site_id``, ``lat``,
-        ``lon`` and ``IGBP``, or as `SITE_COLUMNS` has them. Or those of the networks
-        (``*_SITEINFO_L2.csv``, ``*_BIF_*``): ``SITE_ID``, ``GROUP_ID``, ``VARIABLE`` and
+        ``lon``, ``IGBP`` and perhaps ``site_name``, or as `SITE_COLUMNS` has them. Or those of the
+        networks (``*_SITEINFO_L2.csv``, ``*_BIF_*``): ``SITE_ID``, ``GROUP_ID``, ``VARIABLE`` and
         ``DATAVALUE``, of which the first location of a site counts. Both may be spreadsheets, for
         which `openpyxl` must be installed, in Latin-1 or with semicolons. Tables with other columns
         are passed over, and named in the log. Also summaries of OzFlux, which tell where their site
@@ -336,7 +342,8 @@ def read_sites(files: Iterable[Source]) -> pd.DataFrame:
 
     Returns
     -------
-    ``latitude``, ``longitude`` (degrees) and ``igbp`` (abbreviation; empty where unknown) by site.
+    ``latitude``, ``longitude`` (degrees), ``igbp`` (abbreviation) and ``name`` by site; the latter
+    two are empty where unknown.
 
     Raises
     ------
@@ -355,9 +362,10 @@ def read_sites(files: Iterable[Source]) -> pd.DataFrame:
         raise InputError("sites", "files", "a table of sites", "none")
     log_unread("tables of sites", [error.file for error in passed])
     table = pd.concat(tables)
-    told = table["igbp"].where(table["igbp"] != "").groupby(level="site").first()
+    texts = table[["igbp", "name"]]
+    told = texts.where(texts != "").groupby(level="site").first().fillna("").astype(str)
     table = table[~table.index.duplicated()].sort_index()
-    return table.assign(igbp=told.fillna("").astype(str))
+    return table.assign(igbp=told["igbp"], name=told["name"])
 
 
 def plant_cover(
@@ -378,19 +386,22 @@ def plant_cover(
     -------
     0 to 1 by site; NaN outside the grid, and where the IGBP class of the site is unknown.
     """
+    rows, columns = cells_of_sites(sites, grid)
+    shares = [
+        cover[name][row, column] if row >= 0 and name in cover else np.nan
+        for name, row, column in zip(plant_types(sites["igbp"]), rows, columns, strict=True)
+    ]
+    return pd.Series(shares, sites.index, dtype=np.float64, name="plant_cover")
+
+
+def plant_types(igbp: pd.Series) -> pd.Series:
+    """Plant type of the study that each abbreviation of an IGBP class belongs to; else empty."""
     types = {
         code: name
         for name, codes in read_classes(RESOURCES / "pft_classes.csv").items()
         for code in codes
     }
-    rows, columns = _cells(sites, grid)
-    shares = [
-        cover[types[IGBP_CODES[igbp]]][row, column]
-        if row >= 0 and types.get(IGBP_CODES.get(igbp, -1)) in cover
-        else np.nan
-        for igbp, row, column in zip(sites["igbp"], rows, columns, strict=True)
-    ]
-    return pd.Series(shares, sites.index, dtype=np.float64, name="plant_cover")
+    return igbp.map(lambda abbreviation: types.get(IGBP_CODES.get(abbreviation, -1), ""))
 
 
 def representative_sites(
@@ -411,6 +422,10 @@ def representative_sites(
         Least share. The published driver has 0.25, and 0.1 and 0.5 for the sensitivity test (paper,
         Text S5).
 
+    Returns
+    -------
+    Rows of `sites`, with the share as column ``plant_cover``.
+
     Raises
     ------
     InputError
@@ -423,7 +438,7 @@ def representative_sites(
     if unknown.size:
         names = ", ".join(unknown)
         logger.warning("%d sites of unknown plant type are left out: %s", unknown.size, names)
-    return sites[shares >= threshold]
+    return sites.assign(plant_cover=shares)[shares >= threshold]
 
 
 def leave_out_unplaced(towers: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
@@ -449,7 +464,11 @@ def leave_out_unplaced(towers: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFram
 
 
 def put_on_cells(
-    towers: pd.DataFrame, sites: pd.DataFrame, months: pd.PeriodIndex, grid: Grid = STUDY_GRID
+    towers: pd.DataFrame,
+    sites: pd.DataFrame,
+    months: pd.PeriodIndex,
+    grid: Grid = STUDY_GRID,
+    weight: Weight = "equal",
 ) -> xr.Dataset:
     """Average the sites within each cell, month by month.
 
@@ -464,32 +483,43 @@ def put_on_cells(
         Of the result.
     grid
         North-up and from west to east.
+    weight
+        What a mean weighs in the loss, where it multiplies the squared error. ``sites``: the number
+        of sites in it, so that the loss is that of the single sites but for a constant. ``cover``:
+        the mean share of the cell that the plant types of these sites cover (``plant_cover`` of
+        `representative_sites`). ``equal``: one, and no weights are returned.
 
     Returns
     -------
     ``gpp_site``, ``reco_site`` (gC m-2 day-1) and ``et_site`` (mm day-1), dimensions (cell, time),
-    NaN where there is none. Only cells with sites are there: ``row`` and ``column`` tell where on
-    the grid, ``lat`` and ``lon`` their centres, ``site`` the names of their sites.
+    NaN where there is none, and the weight of each as ``<name>_weight``, NaN in the same places.
+    Only cells with sites are there: ``row`` and ``column`` tell where on the grid, ``lat`` and
+    ``lon`` their centres, ``site`` the names of their sites.
     """
     towers = leave_out_unplaced(towers, sites)
-    rows, columns = _cells(sites, grid)
-    located = sites.assign(row=rows, column=columns)[["row", "column"]]
+    rows, columns = cells_of_sites(sites, grid)
+    located = sites.assign(row=rows, column=columns)
     table = towers.merge(located[rows >= 0], left_on="site", right_index=True)
     table = table[table["month"].isin(months)]
     cells = table.groupby(["row", "column"])["site"].agg(lambda names: " ".join(sorted(set(names))))
-    means = table.groupby(["row", "column", "month"])[list(FLUXES)].mean()
+    place = ["row", "column", "month"]
+    means = {name: table.groupby(place)[name].mean() for name in FLUXES}
+    if weight != "equal":
+        each = table["plant_cover"] if weight == "cover" else pd.Series(1.0, table.index)
+        for name in FLUXES:
+            of_means = table[place].assign(weight=each.where(table[name].notna())).groupby(place)
+            weights = of_means["weight"].agg("mean" if weight == "cover" else "sum")
+            means[f"{name}_weight"] = weights.where(means[name].notna())
     row = cells.index.get_level_values("row").to_numpy(np.int64)
     column = cells.index.get_level_values("column").to_numpy(np.int64)
+    rows_of_table = {name: OBSERVATIONS.get(name, WEIGHT) for name in means}
     variables = {
         name: xr.Variable(
             ("cell", "time"),
-            means[name]
-            .unstack("month")
-            .reindex(index=cells.index, columns=months)
-            .to_numpy(np.float64),
-            {"units": OBSERVATIONS[name].units, "long_name": OBSERVATIONS[name].long_name},
+            values.unstack("month").reindex(index=cells.index, columns=months).to_numpy(np.float64),
+            {"units": rows_of_table[name].units, "long_name": rows_of_table[name].long_name},
         )
-        for name in FLUXES
+        for name, values in means.items()
     }
     return xr.Dataset(
         variables,
@@ -610,6 +640,18 @@ def _read_monthly(file: TowerFile, latent_heat: LatentHeat) -> tuple[pd.DataFram
     return fluxes, table[[NEE_QUALITY, LATENT_HEAT_QUALITY]]
 
 
+def _tell_uncounted(table: pd.DataFrame) -> None:
+    """Name the sites with months of which nothing but the quality of monthly files is known."""
+    sites = sorted(table.loc[table["gap_rule"] == "monthly", "site"].unique())
+    if sites:
+        words = (
+            "gap_rule half-hourly: no files of half-hours or hours beside monthly ones of %d sites,"
+        )
+        words += " whose own share of gaps holds: %s"
+        shown = ", ".join(sites[:NAMED]) + (", ..." if len(sites) > NAMED else "")
+        logger.warning(words, len(sites), shown)
+
+
 def _check_fluxes(file: TowerFile, fluxes: pd.DataFrame, names: Iterable[str] = FLUXES) -> None:
     """Check the ranges of fluxes, which have these names in the file."""
     for name, native in zip(FLUXES, names, strict=False):
@@ -659,17 +701,19 @@ def _read_sites_of(source: Source) -> pd.DataFrame:
     if ozflux.SUMMARY_NAME.match(source.name):
         latitude, longitude = ozflux.read_site_location(source)
         place = {"latitude": latitude, "longitude": longitude, "igbp": ""}
+        place["name"] = ozflux.read_site_title(source)
         return pd.DataFrame(place, pd.Index([ozflux.read_site_name(source)], name="site"))
     table = _read_table_of_sites(source)
     if {"SITE_ID", "GROUP_ID", "VARIABLE", "DATAVALUE"} <= set(table):
         sites = _sites_of_badm(table)
     elif (columns := _columns_of_sites(table)) is not None:
-        sites = table[columns].set_axis(list(SITE_COLUMNS), axis=1).set_index("site")
+        sites = table[list(columns.values())].set_axis(list(columns), axis=1).set_index("site")
+        sites = sites.reindex(columns=[name for name in SITE_COLUMNS if name != "site"])
     else:
         expected = "columns site_id, lat, lon, IGBP or SITE_ID, GROUP_ID, VARIABLE, DATAVALUE"
         found = ", ".join(map(str, table.columns))
         raise _OtherColumnsError(source, "columns", expected, found)
-    sites = sites[["latitude", "longitude", "igbp"]]
+    sites = sites[["latitude", "longitude", "igbp", "name"]]
     for name, limit in (("latitude", 90), ("longitude", 360)):
         degrees = pd.to_numeric(sites[name], errors="coerce")
         wrong = ~(degrees.abs() <= limit)
@@ -677,18 +721,21 @@ def _read_sites_of(source: Source) -> pd.DataFrame:
             site = sites.index[wrong][0]
             raise InputError(source, name, f"degrees at {site}", f"{sites.loc[site, name]}")
         sites = sites.assign(**{name: degrees})
-    igbp = sites["igbp"].fillna("").astype(str).str.strip()
-    return sites.assign(igbp=igbp).rename_axis("site")
+    texts = sites[["igbp", "name"]].astype(object).fillna("").astype(str)
+    texts = texts.apply(lambda column: column.str.strip())
+    return sites.assign(igbp=texts["igbp"], name=texts["name"]).rename_axis("site")
 
 
-def _columns_of_sites(table: pd.DataFrame) -> list[str] | None:
-    """Columns of a table that are `SITE_COLUMNS`, in that order; None if one is absent."""
+def _columns_of_sites(table: pd.DataFrame) -> dict[str, str] | None:
+    """Columns of a table by what they are in `SITE_COLUMNS`; None if one is absent."""
     there = {str(column).strip().lower(): column for column in table.columns[::-1]}
-    found = [
-        next((there[name] for name in names if name in there), None)
-        for names in SITE_COLUMNS.values()
-    ]
-    return None if None in found else [str(column) for column in found]
+    found = {
+        fact: next((there[name] for name in names if name in there), None)
+        for fact, names in SITE_COLUMNS.items()
+    }
+    if any(column is None for fact, column in found.items() if fact != "name"):
+        return None
+    return {fact: str(column) for fact, column in found.items() if column is not None}
 
 
 def _read_table_of_sites(source: Source) -> pd.DataFrame:
@@ -700,7 +747,7 @@ def _read_table_of_sites(source: Source) -> pd.DataFrame:
         try:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError:
-            text = content.decode("latin-1")  # names of people; all that is read is ASCII
+            text = content.decode("latin-1")  # of which names are read, all else is ASCII
         header = text.partition("\n")[0]
         if "VARIABLE" in header and "DATAVALUE" in header:
             return _facts_of_lines(text.splitlines())
@@ -745,17 +792,23 @@ def _sites_of_badm(table: pd.DataFrame) -> pd.DataFrame:
     first = locations.dropna().sort_index().groupby(level="SITE_ID").first()
     # Sites without a location stay, so that they are told.
     first = first.reindex(table["SITE_ID"].unique())
-    igbp = table[table["VARIABLE"] == "IGBP"].groupby("SITE_ID")["DATAVALUE"].first()
+    texts = {
+        fact: table[table["VARIABLE"] == variable]
+        .groupby("SITE_ID")["DATAVALUE"]
+        .first()
+        .reindex(first.index)
+        for fact, variable in (("igbp", "IGBP"), ("name", "SITE_NAME"))
+    }
     return pd.DataFrame(
         {
             "latitude": first["LOCATION_LAT"],
             "longitude": first["LOCATION_LONG"],
-            "igbp": igbp.reindex(first.index),
+            **texts,
         }
     )
 
 
-def _cells(sites: pd.DataFrame, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+def cells_of_sites(sites: pd.DataFrame, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns in which sites lie; rows are -1 outside the grid."""
     latitude, longitude = sites["latitude"].to_numpy(), sites["longitude"].to_numpy()
     north, south = grid.latitude_edges[0], grid.latitude_edges[-1]

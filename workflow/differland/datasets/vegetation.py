@@ -2,20 +2,31 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
+import netCDF4
 import numpy as np
 import pandas as pd
 
 from differland.datasets.fields import Field, check_range, check_units
 from differland.datasets.native import (
     NativeVariable,
+    check_year,
     find_variable,
+    has_dates,
     match_name,
+    months_of_year,
     open_netcdf,
+    read_dates,
     time_dimension,
+)
+from differland.datasets.temporal import (
+    check_lengths,
+    check_meaning,
+    check_span,
+    read_monthly,
 )
 from differland.errors import InputError
 
@@ -73,8 +84,9 @@ def read_lcspp(
     Raises
     ------
     InputError
-        A half is missing or there twice, a file breaks off or lacks the layer, states other units
-        (only ``lcspp_all_daily`` may state none), or values are out of range.
+        A half is missing or there twice, a file breaks off or lacks the layer, says that it is of
+        other days than its name has, or no mean (:mod:`differland.datasets.temporal`), states other
+        units (only ``lcspp_all_daily`` may state none), or values are out of range.
     """
     halves: dict[tuple[pd.Period, str], Path] = {}
     for file in files:
@@ -91,8 +103,9 @@ def read_lcspp(
             expected = f"both halves of {month}, a and b"
             raise InputError(halves[month, half], "time", expected, f"no file of half {other}")
     for (month, half), file in sorted(halves.items()):
-        days = HALF if half == "a" else month.days_in_month - HALF
-        yield _lcspp_field(file, month, days, layer, accepted_quality, missing_value)
+        first, last = (1, HALF) if half == "a" else (HALF + 1, month.days_in_month)
+        span = pd.Timestamp(month.year, month.month, first), month.to_timestamp().replace(day=last)
+        yield _lcspp_field(file, month, span, layer, accepted_quality, missing_value)
 
 
 def read_lai(
@@ -107,7 +120,8 @@ def read_lai(
     files
         ``lai_8-day_0.05_YYYY.nc`` or ``lai_monthly_0.5_YYYY.nc``, and the same of other
         resolutions: ``lai(time, lat, lon)`` of one year. The time of 8-day files is the day of the
-        year on which a period starts; that of monthly files only has to rise.
+        year on which a period starts, or a date; that of monthly files, if there is any, a date, or
+        a number that tells the month: of the month, of a day of the year, YYYYMM or YYYYMMDD.
     scale_factor
         Of files of integers that do not state it; 0.1 is said to be that of 15 arc seconds.
     missing_value
@@ -121,7 +135,8 @@ def read_lai(
     Raises
     ------
     InputError
-        A file breaks off, lacks the variable or a period, has a period twice, states other units
+        A file breaks off, lacks the variable or a period, has a period twice, says that its values
+        are others than its name has (:mod:`differland.datasets.temporal`), states other units
         (none are understood as m2 m-2), holds integers of unknown scale, or values beyond 0 to 10.
     """
     for file in files:
@@ -129,29 +144,30 @@ def read_lai(
         with open_netcdf(file) as dataset:
             variable = find_variable(dataset, "lai", file)
             dimension = time_dimension(variable)
-            times = np.ma.getdata(dataset[dimension][:]) if dimension in dataset.variables else None
+            steps = (
+                _eight_day_steps(dataset, dimension, int(year), file)
+                if kind == "8-day"
+                else _month_steps(dataset, dimension, int(year), file)
+            )
         if variable.units is not None:
             check_units(file, "lai", variable.units, dict.fromkeys(LAI_UNITS, 1.0))
         factor = _lai_factor(variable, scale_factor)
-        spans = (
-            _eight_day_spans(variable, dimension, times, int(year))
-            if kind == "8-day"
-            else _month_spans(variable, dimension, times, int(year))
-        )
-        for step, month, days in spans:
+        for step, month, days in steps:
             yield _lai_field(variable, {dimension: step}, month, days, factor, missing_value)
 
 
 def _lcspp_field(
     file: Path,
     month: pd.Period,
-    days: int,
+    span: tuple[pd.Timestamp, pd.Timestamp],
     layer: Layer,
     accepted_quality: Collection[int] | None,
     missing_value: float | None,
 ) -> Field:
     with open_netcdf(file) as dataset:
         variable = find_variable(dataset, layer, file).single_layer()
+        check_meaning(dataset, layer, file, "mean of days")
+        check_span(dataset, "time", file, span, "half month")
         quality = (
             None
             if accepted_quality is None
@@ -166,6 +182,7 @@ def _lcspp_field(
             values[~np.isin(quality.read(rows), list(accepted_quality))] = np.nan
         return check_range(file, layer, values, *LCSPP_RANGE, "mW m-2 nm-1 sr-1")
 
+    days = (span[1] - span[0]).days + 1
     return Field("sif", "mW m-2 nm-1 sr-1", variable.grid, read, file, month, weight=days)
 
 
@@ -179,30 +196,63 @@ def _lai_factor(variable: NativeVariable, scale_factor: float | None) -> float:
     return scale_factor
 
 
-def _eight_day_spans(
-    variable: NativeVariable, dimension: str, times: np.ndarray | None, year: int
+def _eight_day_steps(
+    dataset: netCDF4.Dataset, time: str, year: int, file: Path
 ) -> list[tuple[int, pd.Period, float]]:
     """Step, month, and days in that month, of every period."""
+    check_meaning(dataset, "lai", file, "mean of days")
     starts = list(range(1, 366, PERIOD))
-    found = [] if times is None else times.tolist()
+    found: list[float] = []
+    if has_dates(dataset, time):
+        check_lengths(dataset, time, file, "8 days")
+        # Bounds have been checked to hold the stamps, which are those of starts.
+        dates = read_dates(dataset, time, file, by_bounds=False)
+        found = [1 + (date - pd.Timestamp(year, 1, 1)) / pd.Timedelta("1D") for date in dates]
+    elif time in dataset.variables:
+        found = np.ma.getdata(dataset[time][:]).tolist()
     if found != starts:
         shown = f"{len(found)}: {', '.join(f'{day:g}' for day in found)}"
         expected = f"the days of the year 1, 9, ..., {starts[-1]}"
-        raise InputError(variable.file, dimension, expected, shown)
+        raise InputError(file, time, expected, shown)
     days = pd.date_range(pd.Timestamp(year, 1, 1), pd.Timestamp(year, 12, 31))
     counts = Counter(((day.day_of_year - 1) // PERIOD, day.to_period("M")) for day in days)
     return [(step, month, float(count)) for (step, month), count in counts.items()]
 
 
-def _month_spans(
-    variable: NativeVariable, dimension: str, times: np.ndarray | None, year: int
+def _month_steps(
+    dataset: netCDF4.Dataset, time: str, year: int, file: Path
 ) -> list[tuple[int, pd.Period, float]]:
     """Step, month, and weight of every month."""
-    steps = variable.sizes[dimension]
-    if steps != 12 or (times is not None and not (np.diff(times.astype(np.float64)) > 0).all()):
-        found = f"{steps} steps" if times is None else f"{steps}: {times.tolist()}"
-        raise InputError(variable.file, dimension, f"the 12 months of {year}, rising", found)
-    return [(step, pd.Period(year=year, month=step + 1, freq="M"), 1.0) for step in range(12)]
+    months = months_of_year(year)
+    if has_dates(dataset, time):
+        found = read_monthly(dataset, "lai", time, file, "monthly mean", months)
+        check_year(file, time, found, year)
+    else:
+        check_meaning(dataset, "lai", file, "monthly mean")
+        size = len(dataset.dimensions[time])
+        told, shown = size == len(months), f"{size} steps"
+        if time in dataset.variables:
+            numbers = np.ma.getdata(dataset[time][:]).astype(np.float64)
+            told = told and _tell_months(numbers, months)
+            shown = f"{size}: {', '.join(f'{number:g}' for number in numbers)}"
+        if not told:
+            raise InputError(file, time, f"the 12 months of {year}, rising", shown)
+    return [(step, month, 1.0) for step, month in enumerate(months)]
+
+
+def _tell_months(numbers: np.ndarray, months: Sequence[pd.Period]) -> bool:
+    """Whether numbers without units are those of months, in one of the ways that people write."""
+    count = np.arange(1, len(months) + 1)
+    named = np.array([100 * month.year + month.month for month in months])
+    # Of the year, from 0 or 1; a month may be stamped with its last day.
+    first = np.array([month.to_timestamp().day_of_year for month in months])
+    length = np.array([month.days_in_month for month in months])
+    return (
+        any(np.array_equal(numbers, count - less) for less in (0, 0.5, 1))
+        or np.array_equal(numbers, named)
+        or np.array_equal(numbers // 100, named)
+        or bool(np.all((numbers >= first - 1) & (numbers <= first + length)))
+    )
 
 
 def _lai_field(

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from differland.datasets.fields import Field, check_range, check_units
 from differland.datasets.native import (
@@ -14,6 +15,7 @@ from differland.datasets.native import (
     read_dates,
     time_dimension,
 )
+from differland.datasets.temporal import check_lengths, check_meaning
 from differland.errors import InputError
 
 VARIABLE = "lwe_thickness"
@@ -27,6 +29,9 @@ RANGE = (-30_000.0, 30_000.0)
 """Anomalies of ice sheets included, mm."""
 
 LAND = 1
+
+MOST_SOLUTIONS = 2
+"""Of a month: spans of months without all days are moved, so that two middles share a month."""
 
 
 def read_mascons(
@@ -60,13 +65,16 @@ def read_mascons(
     Raises
     ------
     InputError
-        The file breaks off, lacks a variable, has other units, or its times do not rise; values
-        are out of range, or the mask is none.
+        The file breaks off, lacks a variable, has other units, says that its values are no means
+        of about a month (:mod:`differland.datasets.temporal`), or its times do not rise or are more
+        than two a month; values are out of range, or the mask is none.
     """
     with open_netcdf(file) as dataset:
         variable = find_variable(dataset, VARIABLE, file)
         dimension = time_dimension(variable)
         dates = read_dates(dataset, dimension, file)
+        check_meaning(dataset, VARIABLE, file, "monthly mean")
+        check_lengths(dataset, dimension, file, "solution")
         mask = find_variable(dataset, LAND_MASK, file) if land_only else None
         gain = find_variable(dataset, SCALE_FACTOR, file) if scaled else None
     factor = check_units(file, VARIABLE, variable.units, UNITS)
@@ -75,10 +83,20 @@ def read_mascons(
         found = f"{dates[late]:%Y-%m-%d} before {dates[late + 1]:%Y-%m-%d}"
         raise InputError(file, dimension, "times that rise", found)
     months = dates.to_period("M")
+    _check_solutions(months, dimension, file)
     for month in months.unique():
         layers = [{dimension: int(step)} for step in np.flatnonzero(months == month)]
         read = partial(_read_month, variable, layers, factor, mask, gain, missing_value)
         yield Field("ewt", "mm", variable.grid, read, file, month)
+
+
+def _check_solutions(months: pd.PeriodIndex, name: str, file: Path) -> None:
+    """Refuse series of shorter steps, such as those of days or of ten days."""
+    counts = months.value_counts()
+    if counts.max() > MOST_SOLUTIONS:
+        month = counts.idxmax()
+        expected = f"up to {MOST_SOLUTIONS} solutions, each of about a month, in a month"
+        raise InputError(file, name, expected, f"{counts.max()} in {month}")
 
 
 def recentred(anomalies: np.ndarray) -> np.ndarray:

@@ -52,7 +52,7 @@ BESIDE_MAP, ABOVE_MAP, BELOW_MAP = 0.6, 0.4, 0.5
 """Room for labels beside a map, for its title and labels, and for a bar beneath it; inches."""
 
 _SOUTH, _NORTH = -58.0, 84.0
-_GEODETIC = ccrs.PlateCarree()
+GEODETIC = ccrs.PlateCarree()
 _DEGREE = 111.2e3
 """Length of a degree along a meridian, in metres."""
 _MARGIN = 0.04
@@ -109,7 +109,7 @@ def window_of(latitude: np.ndarray, longitude: np.ndarray) -> Window | None:
     steps = np.array([-STUDY_CELL / 2, STUDY_CELL / 2])
     y, x = np.meshgrid(steps, steps)
     corners = projection.transform_points(
-        _GEODETIC,
+        GEODETIC,
         (np.asarray(longitude, dtype=float)[:, None] + x.ravel()).ravel(),
         np.clip(latitude[:, None] + y.ravel(), -90, 90).ravel(),
     )
@@ -223,7 +223,7 @@ def add_map(figure: Figure, place: SubplotSpec, window: Window | None = None) ->
     axes: GeoAxes = figure.add_subplot(place, projection=projection)
     if window is None:
         axes.set_global()
-        edges = projection.transform_points(_GEODETIC, np.zeros(2), np.array([_SOUTH, _NORTH]))
+        edges = projection.transform_points(GEODETIC, np.zeros(2), np.array([_SOUTH, _NORTH]))
         axes.set_ylim(edges[0, 1], edges[1, 1])
         meridians, parallels = range(-120, 121, 60), range(-30, 61, 30)
     else:
@@ -232,7 +232,7 @@ def add_map(figure: Figure, place: SubplotSpec, window: Window | None = None) ->
         meridians, parallels = _graticule(window)
     axes.add_geometries(
         [land() if window is None else _land_in(window)],
-        _GEODETIC if window is None else projection,
+        GEODETIC if window is None else projection,
         facecolor=style.LIGHT_GREY,
         edgecolor="0.6",
         linewidth=0.3,
@@ -274,7 +274,7 @@ def _land_in(window: Window) -> shapely.Geometry:
     ]
     return shapely.transform(
         shapely.segmentize(shapely.union_all(clipped), 1.0),
-        lambda points: window.projection.transform_points(_GEODETIC, *points.T)[:, :2],
+        lambda points: window.projection.transform_points(GEODETIC, *points.T)[:, :2],
     )
 
 
@@ -335,7 +335,7 @@ def add_cells(
         s=size,
         cmap=colours,
         norm=norm,
-        transform=_GEODETIC,
+        transform=GEODETIC,
         edgecolors="0.15",
         linewidths=0.3 if size > 8 else 0.0,
         zorder=2,
@@ -374,7 +374,7 @@ def _add_pixels(
             np.ma.masked_invalid(picture),
             origin="lower",
             extent=(-180, 180, -90, 90),
-            transform=_GEODETIC,
+            transform=GEODETIC,
             regrid_shape=picture.shape[0],
             interpolation="nearest",
             cmap=colours,
@@ -391,7 +391,7 @@ def _add_pixels(
         (first + np.arange(picture.shape[1] + 1)) * STUDY_CELL - 180,
         (lowest + np.arange(picture.shape[0] + 1)) * STUDY_CELL - 90,
     )
-    corners = axes.projection.transform_points(_GEODETIC, east, north)
+    corners = axes.projection.transform_points(GEODETIC, east, north)
     return axes.pcolormesh(
         corners[..., 0],
         corners[..., 1],

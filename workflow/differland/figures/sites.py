@@ -1,4 +1,4 @@
-"""Flux towers: a page per site (Figs. S19 and S20), and the means of all sites (Fig. S21)."""
+"""Flux towers: a page per site (Figs. S19 and S20), their means (Fig. S21) and map (Fig. S33)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,10 +8,12 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from differland.analysis.sites import Towers
 from differland.errors import InputError
-from differland.figures import style
+from differland.figures import maps, style
 from differland.metrics import skill, targets_of_driver
 from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
 
@@ -27,7 +29,9 @@ SOURCES = {"site": "tower", "cell": "satellite"}
 MONTHS = np.arange(1, 13)
 
 
-def choose_sites(driver: xr.Dataset, sites: str | int | Sequence[str]) -> list[str]:
+def choose_sites(
+    driver: xr.Dataset, sites: str | int | Sequence[str], towers: Towers | None = None
+) -> list[str]:
     """Names of the sites that get a page, in the order of the driver.
 
     Parameters
@@ -37,13 +41,17 @@ def choose_sites(driver: xr.Dataset, sites: str | int | Sequence[str]) -> list[s
         is no site.
     sites
         ``all``, a number (the first so many), or names.
+    towers
+        The sites one by one, where several may share a cell.
 
     Raises
     ------
     InputError
         The driver has no site of a given name.
     """
-    if "site" not in driver.variables:
+    if towers is not None:
+        known = towers.sites.loc[towers.sites["used"], "site"].tolist()
+    elif "site" not in driver.variables:
         known = []
     else:
         known = [name for name in driver["site"].to_numpy().astype(str) if name.strip()]
@@ -54,7 +62,7 @@ def choose_sites(driver: xr.Dataset, sites: str | int | Sequence[str]) -> list[s
     unknown = [name for name in sites if name not in known]
     if unknown:
         source = driver.encoding.get("source", "driver.nc")
-        raise InputError(source, "site", f"a cell named {', '.join(unknown)}", "none")
+        raise InputError(source, "site", f"a site named {', '.join(unknown)}", "none that is used")
     return [name for name in known if name in sites]
 
 
@@ -65,6 +73,7 @@ def draw_site(
     site: str,
     spin_up_months: int,
     observations: Mapping[str, str | None] = OBSERVED_VARIABLES,
+    towers: Towers | None = None,
 ) -> Figure:
     """Observed and modelled GPP, RECO, ET and LAI of one site, month by month and in the mean year.
 
@@ -84,18 +93,15 @@ def draw_site(
         Months at the start, shaded, that neither skill nor mean year uses.
     observations
         Driver variable by target; None: not looked at.
+    towers
+        The sites and what each of them observed; without, the mean of the sites of a cell is shown.
 
     Raises
     ------
     InputError
         The driver has no sites, or not this one; the simulation has other cells.
     """
-    source = driver.encoding.get("source", "driver.nc")
-    if "site" not in driver.variables:
-        raise InputError(source, "site", "a coordinate (cell)", "none")
-    cells = np.flatnonzero(driver["site"].to_numpy().astype(str) == site)
-    if cells.size == 0:
-        raise InputError(source, "site", f"a cell named {site}", "none")
+    cell = _cell_of(driver, site, towers)
     if simulation.sizes["cell"] != driver.sizes["cell"]:
         raise InputError(
             simulation.encoding.get("source", "simulation.nc"),
@@ -103,7 +109,6 @@ def draw_site(
             f"{driver.sizes['cell']} cells, as the driver",
             f"{simulation.sizes['cell']}",
         )
-    cell = int(cells[0])
     modelled = simulation.isel(cell=cell)
 
     figure = Figure(figsize=(style.WIDTH, 7.6))
@@ -112,6 +117,8 @@ def draw_site(
     )
     for row, (quantity, targets) in enumerate(ROWS):
         values, told = _observations(driver, cell, targets, observations)
+        if towers is not None and told == SOURCES["site"]:
+            values = _observed_at(towers, site, targets[0], driver)
         _draw_row(panels[row, 0], panels[row, 1], values, told, modelled, quantity, spin_up_months)
         style.panel_title(panels[row, 0], row, style.capitalise(style.facts(quantity)[0]))
     for axes in panels[-1]:
@@ -121,7 +128,9 @@ def draw_site(
     panels[-1, 0].xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
     panels[-1, 1].set_xticks([1, 4, 7, 10], ["Jan", "Apr", "Jul", "Oct"])
     panels[0, 1].set_title("Mean year")
-    figure.suptitle(_describe(driver, simulation, cell), fontsize=10, x=0.01, ha="left")
+    figure.suptitle(
+        _describe(driver, simulation, site, cell, towers), fontsize=10, x=0.01, ha="left"
+    )
     handles = [
         panels[0, 0].plot([], [], "o", color=style.OBSERVED, markersize=3, label="observed")[0],
         panels[0, 0].plot([], [], color=style.MODELLED, label="ensemble mean")[0],
@@ -197,6 +206,62 @@ def draw_gradients(means: pd.DataFrame, skills: pd.DataFrame) -> Figure:
     return figure
 
 
+SPLIT_MARKERS = {"train": "o", "test": "^"}
+
+
+@style.styled
+def draw_site_map(sites: pd.DataFrame) -> Figure:
+    """Where the sites are, by IGBP class, and which are held out (Fig. S33).
+
+    Classes of one plant type of the study have one colour.
+
+    Parameters
+    ----------
+    sites
+        Of `differland.analysis.site_table.tabulate_sites`. Those in cells of the driver that are
+        not used are crosses.
+    """
+    used = sites[sites["used"]]
+    placed = sites[sites["cell"].notna()]
+    window = maps.window_of(placed["latitude"].to_numpy(), placed["longitude"].to_numpy())
+    figure, (axes,) = maps.figure_of_maps(window)
+    if used.empty:
+        style.say(axes, "no flux tower is used")
+        return figure
+    handles = []
+    for kind in [*style.PLANT_TYPES, ""]:
+        here = used[used["plant_type"] == kind]
+        colour = style.PLANT_TYPES[kind][1] if kind else "white"
+        for split, marker in SPLIT_MARKERS.items():
+            shown = here[here["split"] == split]
+            axes.scatter(
+                shown["longitude"], shown["latitude"], s=26, marker=marker, color=colour,
+                edgecolors="0.15", linewidths=0.4, transform=maps.GEODETIC, zorder=3,
+            )  # fmt: skip
+        if len(here):
+            classes = ", ".join(sorted(set(here["igbp"]))) if kind else "class not told"
+            handles.append(_marker("o", colour, f"{classes} ({len(here)})"))
+    unused = placed[~placed["used"]]
+    axes.scatter(
+        unused["longitude"], unused["latitude"], s=14, marker="x", color="0.35",
+        linewidths=0.7, transform=maps.GEODETIC, zorder=2,
+    )  # fmt: skip
+    for split, marker in SPLIT_MARKERS.items():
+        count = (used["split"] == split).sum()
+        handles.append(_marker(marker, "white", f"{style.SPLITS[split]} ({count})"))
+    if len(unused):
+        handles.append(_marker("x", "0.35", f"not used ({len(unused)})"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=6)
+    return figure
+
+
+def _marker(marker: str, colour: str, label: str) -> Line2D:
+    edge = colour if marker == "x" else "0.15"
+    return Line2D(
+        [], [], linestyle="", marker=marker, color=colour, markeredgecolor=edge, label=label
+    )
+
+
 def _told(skills: pd.DataFrame, split: str) -> str:
     """What is known of the sites of a split, in words; nothing where there is no site."""
     found = skills[skills["split"] == split]
@@ -212,15 +277,45 @@ def _told(skills: pd.DataFrame, split: str) -> str:
     return "\n".join(lines)
 
 
-def _describe(driver: xr.Dataset, simulation: xr.Dataset, cell: int) -> str:
-    site = str(driver["site"].to_numpy()[cell])
+def _cell_of(driver: xr.Dataset, site: str, towers: Towers | None) -> int:
+    source = driver.encoding.get("source", "driver.nc")
+    if towers is not None:
+        cells = towers.sites.loc[towers.sites["site"] == site, "cell"].dropna().to_numpy()
+    elif "site" in driver.variables:
+        cells = np.flatnonzero(driver["site"].to_numpy().astype(str) == site)
+    else:
+        raise InputError(source, "site", "a coordinate (cell)", "none")
+    if cells.size == 0:
+        raise InputError(source, "site", f"a cell of site {site}", "none")
+    return int(cells[0])
+
+
+def _observed_at(towers: Towers, site: str, flux: str, driver: xr.Dataset) -> np.ndarray:
+    """Observations of one site [time]."""
+    months = pd.PeriodIndex(driver.indexes["time"], freq="M")
+    one = Towers(towers.sites[towers.sites["site"] == site], towers.fluxes)
+    values: np.ndarray = one.observed(flux, 0.0, months)[1][0]
+    return values
+
+
+def _describe(
+    driver: xr.Dataset, simulation: xr.Dataset, site: str, cell: int, towers: Towers | None
+) -> str:
     latitude, longitude = float(driver["lat"][cell]), float(driver["lon"][cell])
+    facts = ""
+    if towers is not None:
+        row = towers.sites[towers.sites["site"] == site].iloc[0]
+        latitude, longitude = row["latitude"], row["longitude"]
+        facts = f"   {row['igbp']}, {row['network']}"
+        if row["sites_in_cell"] > 1:
+            facts += f", one of {row['sites_in_cell']} in its cell"
     split = "applied"
     if "test" in simulation.variables:
         split = "test" if bool(simulation["test"][cell]) else "train"
+    kind = style.SPLITS[split]
     return (
         f"{site}   {abs(latitude):.2f}°{'N' if latitude >= 0 else 'S'}"
-        f" {abs(longitude):.2f}°{'E' if longitude >= 0 else 'W'}   {style.SPLITS[split]} site"
+        f" {abs(longitude):.2f}°{'E' if longitude >= 0 else 'W'}   {kind} site{facts}"
     )
 
 

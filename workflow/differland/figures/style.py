@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 from differland import tables
 from differland.errors import InputError
 from differland.files import atomic_path
+from differland.observables import OBSERVED_VARIABLES
 
 Arguments = ParamSpec("Arguments")
 
@@ -95,8 +96,10 @@ SYMBOLS: Mapping[str, str] = MappingProxyType(
         "nbe": "NBE",
         "ewt": "EWT",
         "fire": "Fire",
+        "fire_cell": "Fire, cells",
         "soil_organic_carbon": "SOC",
         "fire_emission": "Fire",
+        "fire_emission_cell": "Fire, cells",
         "t_min": r"$T_\mathrm{min}$",
         "t_max": r"$T_\mathrm{max}$",
         "vpd": "VPD",
@@ -272,7 +275,7 @@ def facts(name: str) -> tuple[str, str]:
     Parameters
     ----------
     name
-        A name of ``resources/variables.csv`` or ``resources/parameters.csv``, or
+        A name of ``resources/variables.csv`` or ``resources/parameters.csv``, a target, or
         ``component_1``, ``component_2``, ...
 
     Raises
@@ -292,6 +295,8 @@ def facts(name: str) -> tuple[str, str]:
     ):
         if name in table:
             return table[name].long_name, table[name].units
+    if name in OBSERVED_VARIABLES:
+        return facts(OBSERVED_VARIABLES[name])
     raise InputError("resources", name, "a name of the variable or parameter table", "none such")
 
 

@@ -15,17 +15,12 @@ import llvmlite.ir as ir
 import numpy as np
 
 from differland.driver import MONTHS_PER_YEAR
+from differland.kernel.interface import LAYOUT, api_version
 from differland.kernel.vectors import VectorCode, call
 
 POINTER = ir.PointerType()
 LONG = ir.IntType(64)
 INTEGER = ir.IntType(32)
-
-# Offsets in the structures of XLA's foreign function interface (xla/ffi/api/c_api.h), bytes.
-FRAME_EXTENSION, FRAME_ARGUMENTS, FRAME_RESULTS = 8, 72, 112
-EXTENSION_METADATA, METADATA_MAJOR, METADATA_MINOR = 24, 24, 28
-BUFFER_DATA, BUFFER_DIMENSIONS = 24, 40
-FFI_VERSION = (0, 3)
 
 PARTS = 2
 """Parts of the vectors of cells."""
@@ -80,8 +75,8 @@ class Frame:
 
     def __init__(self, builder: ir.IRBuilder, pointer: ir.Value) -> None:
         self.builder = builder
-        self.arguments = field(builder, pointer, FRAME_ARGUMENTS, POINTER)
-        self.results = field(builder, pointer, FRAME_RESULTS, POINTER)
+        self.arguments = field(builder, pointer, LAYOUT["CallFrame", "args.args"], POINTER)
+        self.results = field(builder, pointer, LAYOUT["CallFrame", "rets.rets"], POINTER)
 
     def buffer(self, of: ir.Value, position: int) -> ir.Value:
         """One of the arguments or results."""
@@ -90,7 +85,7 @@ class Frame:
     def size(self, position: int, axis: int) -> ir.Value:
         """Length of an axis of an argument."""
         buffer = self.buffer(self.arguments, position)
-        dimensions = field(self.builder, buffer, BUFFER_DIMENSIONS, POINTER)
+        dimensions = field(self.builder, buffer, LAYOUT["Buffer", "dims"], POINTER)
         return field(self.builder, dimensions, 8 * axis, LONG)
 
     def groups(self, of: ir.Value, axes: Sequence[Sequence[str]]) -> list[list[Buffer]]:
@@ -99,7 +94,7 @@ class Frame:
 
         def data() -> ir.Value:
             buffer = self.buffer(of, next(positions))
-            return field(self.builder, buffer, BUFFER_DATA, POINTER)
+            return field(self.builder, buffer, LAYOUT["Buffer", "data"], POINTER)
 
         return [[Buffer(data(), axis) for axis in group] for group in axes]
 
@@ -297,10 +292,11 @@ class Writer:
 
 def _answer_version(b: ir.IRBuilder, frame: ir.Value) -> None:
     """Answer XLA when it asks for the version of its interface, and return."""
-    extension = field(b, frame, FRAME_EXTENSION, POINTER)
+    extension = field(b, frame, LAYOUT["CallFrame", "extension_start"], POINTER)
     asked = b.icmp_unsigned("!=", b.ptrtoint(extension, LONG), constant(0))
     with b.if_then(asked):
-        metadata = field(b, extension, EXTENSION_METADATA, POINTER)
-        for offset, number in zip((METADATA_MAJOR, METADATA_MINOR), FFI_VERSION, strict=True):
+        metadata = field(b, extension, LAYOUT["Metadata_Extension", "metadata"], POINTER)
+        for part, number in zip(("major", "minor"), api_version(), strict=True):
+            offset = LAYOUT["Metadata", f"api_version.{part}_version"]
             b.store(ir.Constant(INTEGER, number), place(b, metadata, offset))
         b.ret(ir.Constant(POINTER, None))

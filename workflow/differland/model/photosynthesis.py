@@ -5,6 +5,7 @@ m2 m-2, radiation in MJ m-2 day-1 and CO2 in ppm.
 """
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 DAY_LENGTH_SLOPE = 0.0156935
@@ -31,8 +32,13 @@ WATER_POTENTIAL_EXPONENT = 0.789798
 MAXIMUM_DECLINATION = 23.4
 """Tilt of the Earth's axis, degrees."""
 
+Numbers = Array | np.ndarray
+"""Before training, weather is worked out by NumPy."""
 
-def day_length(latitude: Float[Array, "..."], doy: Float[Array, "..."]) -> Float[Array, "..."]:
+
+def day_length(
+    latitude: Float[Numbers, "..."], doy: Float[Numbers, "..."]
+) -> Float[Numbers, "..."]:
     """Day length, h: 24 in polar day and 0 in polar night.
 
     Parameters
@@ -48,8 +54,8 @@ def day_length(latitude: Float[Array, "..."], doy: Float[Array, "..."]) -> Float
 
 
 def canopy_conductance(
-    t_min: Float[Array, "..."], t_max: Float[Array, "..."]
-) -> Float[Array, "..."]:
+    t_min: Float[Numbers, "..."], t_max: Float[Numbers, "..."]
+) -> Float[Numbers, "..."]:
     """Canopy conductance gc from the daily temperature range, gC m-2 day-1 ppm-1.
 
     Parameters
@@ -63,7 +69,7 @@ def canopy_conductance(
 
 
 def carboxylation_per_leaf_area(
-    t_max: Float[Array, "..."], conductance: Float[Array, "..."]
+    t_max: Float[Numbers, "..."], conductance: Float[Numbers, "..."]
 ) -> Float[Array, "..."]:
     """Nitrogen-limited demand for CO2 over conductance, ppm.
 
@@ -72,7 +78,7 @@ def carboxylation_per_leaf_area(
     return jnp.exp(NITROGEN_TEMPERATURE_COEFFICIENT * t_max) / conductance
 
 
-def day_length_factor(hours: Float[Array, "..."]) -> Float[Array, "..."]:
+def day_length_factor(hours: Float[Numbers, "..."]) -> Float[Numbers, "..."]:
     """Factor of photosynthesis that depends on day length (h) alone."""
     return DAY_LENGTH_SLOPE * hours + DAY_LENGTH_INTERCEPT
 

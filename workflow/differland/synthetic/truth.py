@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import jax.numpy as jnp
 import xarray as xr
@@ -121,7 +121,7 @@ class TrueField:
     standard_deviation: Mapping[str, float]
 
     @classmethod
-    def of_cells(cls, predictors: xr.Dataset) -> Self:
+    def of_cells(cls, predictors: xr.Dataset) -> "TrueField":
         """Standardise by the mean and standard deviation over the cells of a planet."""
         values = {name: predictors[name].to_numpy().astype(float) for name in STUDIED_PREDICTORS}
         return cls(
@@ -130,7 +130,7 @@ class TrueField:
         )
 
     @classmethod
-    def read_from(cls, truth: xr.Dataset) -> Self:
+    def read_from(cls, truth: xr.Dataset) -> "TrueField":
         """Take the function from a file of truth (:meth:`write_into`).
 
         Raises

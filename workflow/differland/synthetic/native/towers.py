@@ -87,12 +87,12 @@ def _facts(sites: list[Site]) -> str:
     """Table of one fact a row, as networks describe their sites."""
     rows = []
     for group, site in enumerate(sites, 1001):
-        for variable, value in (
-            ("IGBP", site.igbp),
-            ("LOCATION_LAT", f"{site.latitude:.4f}"),
-            ("LOCATION_LONG", f"{site.longitude:.4f}"),
+        for kind, variable, value in (
+            ("GRP_HEADER", "SITE_NAME", f"Synthetic tower {site.name[-2:]}"),
+            ("GRP_IGBP", "IGBP", site.igbp),
+            ("GRP_LOCATION", "LOCATION_LAT", f"{site.latitude:.4f}"),
+            ("GRP_LOCATION", "LOCATION_LONG", f"{site.longitude:.4f}"),
         ):
-            kind = "GRP_IGBP" if variable == "IGBP" else "GRP_LOCATION"
             rows.append((site.name, group, kind, variable, value))
     columns = ["SITE_ID", "GROUP_ID", "VARIABLE_GROUP", "VARIABLE", "DATAVALUE"]
     return _as_text(pd.DataFrame(rows, columns=columns))

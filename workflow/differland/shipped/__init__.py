@@ -1,0 +1,10 @@
+"""Where files are that the library reads: links in the repository, files in an installed copy."""
+
+from pathlib import Path
+
+_HERE = Path(__file__).parent
+
+RESOURCES = (_HERE / "resources").resolve()
+SCHEMAS = (_HERE / "schemas").resolve()
+CONFIG = (_HERE / "config").resolve()
+TEMPLATES = (_HERE / "templates").resolve()

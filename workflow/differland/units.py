@@ -1,0 +1,74 @@
+"""Spellings of units: ``MJ m^-2 day^-1``, ``MJ/m2/d`` and ``MJ m-2 day-1`` are the same."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+FACTOR = re.compile(r"([A-Za-z°%_µ]+)(?:\^|\*\*)?\(?([+-]?\d+)?\)?")
+"""A unit and its exponent, as in ``m-2``, ``m^-2``, ``m**-2`` or ``m2``."""
+
+SYNONYMS = {
+    "d": "day",
+    "days": "day",
+    "s": "s",
+    "sec": "s",
+    "second": "s",
+    "seconds": "s",
+    "mo": "month",
+    "months": "month",
+    "yr": "year",
+    "years": "year",
+    "percent": "%",
+    "°C": "degC",
+    "deg_C": "degC",
+    "degreeC": "degC",
+    "degreesC": "degC",
+    "degree_C": "degC",
+    "degrees_C": "degC",
+    "celsius": "degC",
+    "Celsius": "degC",
+    "degree_Celsius": "degC",
+    "degrees_Celsius": "degC",
+    "degree_celsius": "degC",
+    "degrees_celsius": "degC",
+    "Kelvin": "K",
+    "kelvin": "K",
+    "mbar": "hPa",
+    "ppmv": "ppm",
+    "fraction": "",
+    "dimensionless": "",
+    "unitless": "",
+}
+"""One name of each unit."""
+
+
+def normal(text: str) -> str:
+    """One spelling for all of the same units; what is not understood is given back as it is.
+
+    Nothing is converted: ``g`` is not ``kg``, and ``day-1`` not ``s-1``.
+    """
+    plain = " ".join(text.split())
+    plain = re.sub(r"\b(k?g|Mg|t)(?: |\*)C\b", r"\1C", plain)
+    plain = re.sub(r"\b(degrees?|deg) (C|[cC]elsius)\b", r"\1_\2", plain)
+    exponents: Counter[str] = Counter()
+    for number, part in enumerate(re.split(r"\s*/\s*", plain)):
+        tokens = re.split(r"[\s.·]+|(?<!\*)\*(?!\*)", part)
+        if number > 0 and len(tokens) > 1:
+            # Some mean a / (b c), others (a / b) c.
+            return plain
+        for token in tokens:
+            if token in ("", "1", "-"):
+                continue
+            factor = FACTOR.fullmatch(token)
+            if factor is None:
+                return plain
+            name = SYNONYMS.get(factor[1], factor[1])
+            if name:
+                exponents[name] += (-1 if number > 0 else 1) * int(factor[2] or 1)
+    left = {name: exponent for name, exponent in sorted(exponents.items()) if exponent}
+    return " ".join(name if power == 1 else f"{name}{power}" for name, power in left.items()) or "1"
+
+
+def are_same(found: str, spellings: Iterable[str]) -> bool:
+    """Whether units are one of these, however they are spelled."""
+    return normal(found) in {normal(spelling) for spelling in spellings}
