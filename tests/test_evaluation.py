@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
@@ -390,7 +391,8 @@ def test_parameter_maps_hold_all_parameters_and_traits(members, driver, patches)
 def test_mean_traits_for_attribution_are_those_of_the_maps(members, driver, patches):
     ensemble = Ensemble(members)
     values = np.stack([driver[name].to_numpy() for name in ensemble.active_predictors], axis=1)
-    found = ensemble.traits_of(values, driver["lat"].to_numpy())
+    latitude = jnp.asarray(driver["lat"].to_numpy())
+    found = ensemble.traits_of(jnp.asarray(values), latitude)
     maps = ensemble.parameters(driver, patches)
     for column, name in enumerate(TRAITS):
         np.testing.assert_allclose(found[:, column], maps[name].mean("member"), rtol=1e-4)

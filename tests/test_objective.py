@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jaxtyping import TypeCheckError
 
 from differland.__main__ import main
 from differland.files import read_netcdf, write_netcdf
@@ -167,6 +168,13 @@ def test_annual_term_compares_means_of_twelve_months():
     np.testing.assert_allclose(
         annual_term("biomass", trajectory_of(["biomass"], outputs, observed), observed), 0.5**2
     )
+
+
+def test_a_shape_that_is_not_the_annotated_one_is_refused():
+    water = jnp.ones((MONTHS, CELLS))
+    # One month's weight would broadcast to all months.
+    with pytest.raises(TypeCheckError, match="weight"):
+        water_anomaly(water, jnp.ones(1))
 
 
 def test_water_anomaly_is_from_the_mean_of_observed_months():

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from differland.model.weather import Weather
@@ -93,7 +94,7 @@ class Minibatches(NamedTuple):
     def patch(self, index: Array, slots: Array) -> "Minibatch":
         """One minibatch, its cells in the order of `slots`."""
 
-        def take(values: Array, per_cell: bool) -> Array:
+        def take(values: Array | np.ndarray, per_cell: bool) -> Array:
             chosen = jax.lax.dynamic_index_in_dim(values, index, keepdims=False)
             if not per_cell:
                 return chosen

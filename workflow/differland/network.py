@@ -13,7 +13,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from differland.model.parameters import Parameters, Pools
 from differland.tables import PARAMETERS, PREDICTORS, Head
 
-Weights = Mapping[str, Mapping[str, Float[Array, "..."]]]
+Weights = Mapping[str, Mapping[str, Float[Array | np.ndarray, "..."]]]
+"""By layer and by name in the layer; NumPy's arrays where they come from a file."""
 
 ACTIVATIONS = {"relu": nn.relu, "leaky_relu": lambda x: nn.leaky_relu(x, negative_slope=0.01)}
 """ReLU is the paper's, leaky ReLU the published code's."""

@@ -73,8 +73,8 @@ def gradient_of(month: Month) -> Callable[..., tuple[Pools, Parameters]]:
     return gradient
 
 
-def arguments_of_month(keep: Keep, one: Any) -> tuple[Pools, Parameters, Weather, Compared, Any]:
-    """Arguments of a month, every number of which has the shape and precision of `one`."""
+def arguments_of_month(keep: Keep, one: Any) -> tuple[Pools, Parameters, Weather, Any, Any]:
+    """Arguments of a :data:`Month`, with `one`, an array or the shape of one, in place of each."""
     compared = dict.fromkeys(keep.compared, one)
     return (
         Pools(*[one] * len(Pools._fields)),
@@ -153,7 +153,14 @@ def run(
     return loop.forward((parameters, initial, weather, observations))[0]
 
 
-def _forward(loop: CompiledLoop, *inputs: *Inputs) -> tuple[Kept, tuple[Inputs, Any]]:
+def _forward(
+    loop: CompiledLoop,
+    parameters: Parameters,
+    initial: Pools,
+    weather: Weather,
+    observations: MonthlyObservations,
+) -> tuple[Kept, tuple[Inputs, Any]]:
+    inputs = parameters, initial, weather, observations
     kept, before = loop.forward(inputs)
     return kept, (inputs, before)
 

@@ -4,6 +4,8 @@ Constants are those of the published calibration, for gpp in gC m-2 day-1, leaf 
 m2 m-2, radiation in MJ m-2 day-1 and CO2 in ppm.
 """
 
+from typing import TypeVar
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -32,13 +34,13 @@ WATER_POTENTIAL_EXPONENT = 0.789798
 MAXIMUM_DECLINATION = 23.4
 """Tilt of the Earth's axis, degrees."""
 
-Numbers = Array | np.ndarray
-"""Before training, weather is worked out by NumPy."""
+Numbers = TypeVar("Numbers", Array, np.ndarray)
+"""Weather is worked out of NumPy's arrays before training, and of JAX's in tests."""
 
 
 def day_length(
-    latitude: Float[Numbers, "..."], doy: Float[Numbers, "..."]
-) -> Float[Numbers, "..."]:
+    latitude: Float[Array | np.ndarray, "..."], doy: Float[Array | np.ndarray, "..."]
+) -> Float[Array, "..."]:
     """Day length, h: 24 in polar day and 0 in polar night.
 
     Parameters
@@ -69,7 +71,7 @@ def canopy_conductance(
 
 
 def carboxylation_per_leaf_area(
-    t_max: Float[Numbers, "..."], conductance: Float[Numbers, "..."]
+    t_max: Float[Array | np.ndarray, "..."], conductance: Float[Array | np.ndarray, "..."]
 ) -> Float[Array, "..."]:
     """Nitrogen-limited demand for CO2 over conductance, ppm.
 
