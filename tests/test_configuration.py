@@ -183,6 +183,13 @@ def test_setups_are_the_published_ones(config: dict[str, Any]) -> None:
             "201",
         ),
         ({"experiments": {"a@b": {"loss": {}}}}, "experiments", "A name of letters", "a@b"),
+        # 40 coalitions have one predictor or all but one; 40 / 134.8 is what they weigh of all.
+        (
+            {"analysis": {"attribution": {"samples": 134}}},
+            "analysis.attribution.samples",
+            "at least 135, to tell the 20 predictors of PFT+CLIM+SOIL+AGE apart, or null",
+            "134",
+        ),
         ({"setups": ["PFT+CLIM+SOIL+AGE"]}, "analysis.groups", "combination", "lacks PFT, CLIM"),
         ({"apply": {"a/b": "x.nc"}}, "apply", "Name of an applied driver", "a/b"),
         ({"apply": {"ab": 3}}, "apply.ab", "Path of a driver file", "3"),
