@@ -106,6 +106,13 @@ def test_setups_are_the_published_ones(config: dict[str, Any]) -> None:
     ("changes", "variable", "expected", "found"),
     [
         ({"training": {"epoch": 5}}, "training.epoch", "did you mean epochs?", "unknown"),
+        ({"training.epochs": 5}, "the whole", "training: {epochs: ...}", "training.epochs"),
+        (
+            {"raw": {"products.cams.folder": "x"}},
+            "raw",
+            "products: {cams: {folder: ...}}",
+            "products.cams.folder",
+        ),
         ({"lose": {}}, "lose", "did you mean loss?", "unknown"),
         ({"loss": {"sif": {"wieght": 1}}}, "loss.sif.wieght", "weight?", "unknown"),
         ({"setups": ["PFT+CLIMB"]}, "setups.0", "did you mean PFT+CLIM?", "PFT+CLIMB"),

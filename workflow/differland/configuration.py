@@ -319,6 +319,10 @@ def _schema_error(error: jsonschema.ValidationError, source: str) -> InputError:
     place = ".".join(path) or "the whole"
     if error.validator == "additionalProperties":
         key = min(set(instance) - set(rule["properties"]), key=str)
+        section, *inner = key.split(".")
+        if inner and section in rule["properties"]:
+            nested = "".join(f"{{{name}: " for name in inner) + "..." + "}" * len(inner)
+            return InputError(source, ".".join(path) or "the whole", f"{section}: {nested}", key)
         return InputError(
             source, ".".join([*path, str(key)]), _one_of(key, rule["properties"]), "an unknown key"
         )
