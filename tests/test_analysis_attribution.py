@@ -16,6 +16,7 @@ from differland.analysis.attribution import (
     attribute,
     importance_of_groups,
 )
+from differland.analysis.coalition_sizes import fewest_samples
 from differland.analysis.shapley import Coalitions, draw_coalitions, explain, shapley_matrix
 from differland.analysis.traits import principal_components, project_traits
 from differland.errors import InputError
@@ -345,6 +346,20 @@ def test_additive_functions_are_explained_exactly_by_any_coalitions(predictors, 
     matrix, share = shapley_matrix(coalitions)
     found = matrix @ (coalitions.predictors @ effects) + share * effects.sum()
     np.testing.assert_allclose(found, effects, atol=1e-10)
+
+
+@pytest.mark.parametrize("predictors", range(1, 34))
+def test_the_fewest_samples_have_each_predictor_alone(predictors):
+    def alone(samples):
+        drawn = draw_coalitions(predictors, samples, np.random.default_rng(0)).predictors
+        return int((drawn.sum(axis=1) == 1).sum())
+
+    fewest = fewest_samples(predictors)
+    assert fewest <= 2 * predictors + 2**11
+    assert alone(fewest) == (predictors if predictors > 1 else 0)
+    if fewest > 1:
+        shapley_matrix(draw_coalitions(predictors, fewest, np.random.default_rng(0)))
+        assert alone(fewest - 1) < predictors
 
 
 def test_too_few_coalitions_are_refused():

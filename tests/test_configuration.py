@@ -106,6 +106,13 @@ def test_setups_are_the_published_ones(config: dict[str, Any]) -> None:
     ("changes", "variable", "expected", "found"),
     [
         ({"training": {"epoch": 5}}, "training.epoch", "did you mean epochs?", "unknown"),
+        ({"training.epochs": 5}, "the whole", "training: {epochs: ...}", "training.epochs"),
+        (
+            {"raw": {"products.cams.folder": "x"}},
+            "raw",
+            "products: {cams: {folder: ...}}",
+            "products.cams.folder",
+        ),
         ({"lose": {}}, "lose", "did you mean loss?", "unknown"),
         ({"loss": {"sif": {"wieght": 1}}}, "loss.sif.wieght", "weight?", "unknown"),
         ({"setups": ["PFT+CLIMB"]}, "setups.0", "did you mean PFT+CLIM?", "PFT+CLIMB"),
@@ -183,6 +190,13 @@ def test_setups_are_the_published_ones(config: dict[str, Any]) -> None:
             "201",
         ),
         ({"experiments": {"a@b": {"loss": {}}}}, "experiments", "A name of letters", "a@b"),
+        # 40 coalitions have one predictor or all but one; 40 / 134.8 is what they weigh of all.
+        (
+            {"analysis": {"attribution": {"samples": 134}}},
+            "analysis.attribution.samples",
+            "at least 135, to tell the 20 predictors of PFT+CLIM+SOIL+AGE apart, or null",
+            "134",
+        ),
         ({"setups": ["PFT+CLIM+SOIL+AGE"]}, "analysis.groups", "combination", "lacks PFT, CLIM"),
         ({"apply": {"a/b": "x.nc"}}, "apply", "Name of an applied driver", "a/b"),
         ({"apply": {"ab": 3}}, "apply.ab", "Path of a driver file", "3"),

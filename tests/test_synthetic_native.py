@@ -6,12 +6,15 @@ The window lies across the prime meridian and across 40 N, where files and tiles
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
+from differland.configuration import read_configuration
+from differland.datasets import sources
 from differland.datasets.archives import list_files
 from differland.datasets.biomass import (
     herbaceous_biomass,
@@ -19,6 +22,7 @@ from differland.datasets.biomass import (
     read_gpp_climatology,
     read_woody_biomass,
 )
+from differland.datasets.catalogue import read_catalogue
 from differland.datasets.co2 import read_co2
 from differland.datasets.elevation import read_elevation
 from differland.datasets.evaporation import read_gleam
@@ -36,6 +40,7 @@ from differland.datasets.forest import read_canopy_height_tiles, read_forest_age
 from differland.datasets.inversion import read_cams, read_cms_flux
 from differland.datasets.land_cover import read_land_cover, vegetated_land
 from differland.datasets.land_models import exchange_of_cells, find_trendy, read_trendy
+from differland.datasets.products import read_static, read_year
 from differland.datasets.reanalysis import (
     read_daily_extremes,
     read_monthly_means,
@@ -54,6 +59,7 @@ from differland.datasets.water_storage import read_mascons, recentred
 from differland.errors import InputError
 from differland.grid import STUDY_GRID, Grid
 from differland.regrid import Regridder
+from differland.shipped import CONFIG
 from differland.synthetic.native.vegetation import eight_day_values
 from differland.synthetic.raw import RawPlanet, RawPlanetSettings, make_raw_planet
 from differland.synthetic.writing import PRODUCTS, RECORD, write_planet, write_raw_files
@@ -65,6 +71,12 @@ SETTINGS = RawPlanetSettings(
 WINDOW = Grid(46 - 0.25 * np.arange(33), -5 + 0.25 * np.arange(41))
 MONTHS = pd.period_range("2018-01", "2021-12", freq="M")
 COVERAGE = 0.25
+PATTERNED = {
+    name: product
+    for name, product in read_catalogue().items()
+    # Towers are looked for by their reader, in all files of the folder.
+    if "towers" not in product.files and product.kind != "comparison"
+}
 
 
 @pytest.fixture(scope="module")
@@ -338,6 +350,60 @@ def test_flux_towers(planet, raw):
     np.testing.assert_array_equal(cells["lon"], expected["lon"])
     for name in ("gpp_site", "reco_site", "et_site"):
         np.testing.assert_allclose(cells[name], expected[name], rtol=1e-5, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def section(raw: Path) -> dict[str, Any]:
+    """The section raw of the demo, of this planet."""
+    demo = read_configuration([CONFIG / "demo.yaml"])["raw"]
+    return {**demo, "folder": str(raw), "window": None}
+
+
+@pytest.fixture(scope="module")
+def moved(section: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The same, of files with other names in a subfolder, which patterns tell."""
+    folder, there = tmp_path_factory.mktemp("moved"), Path(section["folder"])
+    for file in there.rglob("*"):
+        name, *below = file.relative_to(there).parts
+        if file.is_file():
+            new = folder.joinpath(name, "download", *below).with_name(f"my_{file.name}")
+            new.parent.mkdir(parents=True, exist_ok=True)
+            new.hardlink_to(file)
+    patterns = {
+        name: {
+            role: f"**/my_{pattern.removeprefix('**/')}" for role, pattern in product.files.items()
+        }
+        for name, product in PATTERNED.items()
+    }
+    return {**section, "folder": str(folder), "patterns": patterns}
+
+
+def some_rows(field: Field) -> np.ndarray:
+    edges = field.grid.latitude_edges
+    middle = np.flatnonzero(np.abs((edges[1:] + edges[:-1]) / 2 - 42) < 2)
+    return field.read(slice(middle.min(), middle.max() + 1))
+
+
+@pytest.mark.parametrize("product", [name for name in PRODUCTS if name in PATTERNED])
+def test_values_of_renamed_files_are_those_of_the_files(section, moved, tmp_path, product):
+    kind, settings = PATTERNED[product].kind, sources.gridding_settings(product, section)
+
+    def read(raw: dict[str, Any]) -> tuple[dict[str, list[str]], dict[str, np.ndarray]]:
+        files = sources.product_sources(product, raw, 2020 if kind == "yearly" else None)
+        fields: dict[str, Field] = {}
+        if kind == "static":
+            folder = sources.product_folder(product, raw)
+            fields = read_static(product, files, folder, settings, WINDOW)
+        elif kind == "yearly" and product != sources.BURNED_AREA_EXTENSION:
+            found = read_year(product, files, settings, tmp_path, None)
+            fields = {name: next(iter(each)) for name, each in found.items()}
+        names = {role: [file.name for file in found] for role, found in files.items()}
+        return names, {name: some_rows(field) for name, field in fields.items()}
+
+    (names, values), (new_names, new_values) = read(section), read(moved)
+    assert new_names == {role: [f"my_{name}" for name in every] for role, every in names.items()}
+    np.testing.assert_equal(new_values, values)
+    assert all(np.isfinite(each).any() for each in values.values())
 
 
 def test_truth_is_that_of_the_cells(planet):

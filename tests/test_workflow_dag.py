@@ -602,6 +602,12 @@ def test_the_published_driver_is_imported(tmp_path: Path) -> None:
             "results/paper/projection/M.nc",
             "projection.folder: expected the folder of CMIP6's files, found no such folder: models",
         ),
+        (
+            ["raw={products: {mcd64cmq: {regions: {file: gfed.nc, variable: region}}}}"],
+            "results/paper/gridded/burned_area_calibration.csv",
+            "raw.products.mcd64cmq.regions.file: expected a map of regions, "
+            "found no such file: gfed.nc",
+        ),
     ],
 )
 def test_what_is_missing_is_told_with_its_key_as_given_and_as_resolved(

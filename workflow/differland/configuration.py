@@ -12,6 +12,7 @@ from typing import Any
 import jsonschema
 
 from differland import HOW_TRAINED
+from differland.analysis.coalition_sizes import fewest_samples
 from differland.datasets.catalogue import read_catalogue
 from differland.datasets.sources import check_raw
 from differland.errors import InputError
@@ -216,6 +217,19 @@ def experiment_setups(config: Configuration) -> list[str]:
     ]
 
 
+def compared_setups(config: Configuration) -> list[str]:
+    """Setups that are analysed side by side, as far as the study has them."""
+    analysis = config["analysis"]
+    names = (analysis[f"{kind}_setup"] for kind in ("plant_type", "environment", "reference"))
+    return [setup for setup in dict.fromkeys(names) if setup in config["setups"]]
+
+
+def predictors_of(config: Configuration, setup: str) -> list[str]:
+    """Names of the predictors that the members of a setup know."""
+    known = {**PREDICTOR_GROUPS, **config["predictors"]}
+    return [name for group in groups(setup) for name in known[group]]
+
+
 def training_blocks(config: Configuration, setup: str, seed: str) -> list[Members]:
     """Divide a stage's members into the blocks that one job trains side by side.
 
@@ -305,6 +319,10 @@ def _schema_error(error: jsonschema.ValidationError, source: str) -> InputError:
     place = ".".join(path) or "the whole"
     if error.validator == "additionalProperties":
         key = min(set(instance) - set(rule["properties"]), key=str)
+        section, *inner = key.split(".")
+        if inner and section in rule["properties"]:
+            nested = "".join(f"{{{name}: " for name in inner) + "..." + "}" * len(inner)
+            return InputError(source, ".".join(path) or "the whole", f"{section}: {nested}", key)
         return InputError(
             source, ".".join([*path, str(key)]), _one_of(key, rule["properties"]), "an unknown key"
         )
@@ -506,6 +524,16 @@ def _check_analysis(config: Configuration, source: str) -> None:
             "groups of which every combination is in setups (an empty list: no partition)",
             f"{', '.join(analysis['groups'])}, while setups lacks {', '.join(missing)}",
         )
+    samples = analysis["attribution"]["samples"]
+    predictors, setup = max(
+        (len(predictors_of(config, setup)), setup) for setup in compared_setups(config)
+    )
+    if samples is not None and samples < fewest_samples(predictors):
+        expected = (
+            f"at least {fewest_samples(predictors)}, to tell the {predictors} predictors of "
+            f"{setup} apart, or null"
+        )
+        raise InputError(source, "analysis.attribution.samples", expected, str(samples))
 
 
 def _check_experiments(config: Configuration, source: str) -> None:

@@ -205,7 +205,9 @@ rule plot_dependence:
         mem_mb=memory("plot_dependence"),
         runtime=runtime("plot_dependence"),
     params:
-        predictors={setup: predictors_known(setup) for setup in TRACED},
+        predictors={
+            setup: configuration.predictors_of(config, setup) for setup in TRACED
+        },
         aware=REFERENCE,
     message:
         "Drawing how traits vary with temperature, precipitation and canopy height"

@@ -41,11 +41,7 @@ POPULATIONS = [
 REFERENCE = config["analysis"]["reference_setup"]
 PLANT_TYPE = config["analysis"]["plant_type_setup"]
 ENVIRONMENT = config["analysis"]["environment_setup"]
-COMPARED = [
-    setup
-    for setup in dict.fromkeys([PLANT_TYPE, ENVIRONMENT, REFERENCE])
-    if setup in config["setups"]
-]
+COMPARED = configuration.compared_setups(config)
 PARTITIONED = configuration.subsets(config["analysis"]["groups"])
 
 SIZE = planning.study_size(config, Path(RESULTS, "driver", "driver.nc"))
@@ -243,12 +239,6 @@ def training_data(setup):
     """The file that a setup is trained on."""
     of_experiment = f"@{setups.experiment_of(setup)}"
     return f"{RESULTS}/driver/training{of_experiment if of_experiment in PACKED else ''}.h5"
-
-
-def predictors_known(setup):
-    """Names of the predictors of a setup."""
-    groups = {**tables.PREDICTOR_GROUPS, **config["predictors"]}
-    return [name for group in setups.groups(setup) for name in groups[group]]
 
 
 def climate_files(wildcards):

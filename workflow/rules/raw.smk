@@ -27,6 +27,15 @@ REGRIDDING = (
 )
 
 
+def regions_of_calibration(product):
+    """The map of regions in which burned area is calibrated, for what needs it and if the study has one."""
+    regions = (RAW["products"][sources.BURNED_AREA_EXTENSION] or {}).get("regions")
+    if product != sources.BURNED_AREA_EXTENSION or regions == "boxes":
+        return {}
+    key = f"raw.products.{product}.regions.file"
+    return {"regions": [given(key, regions["file"], "a map of regions")]}
+
+
 rule gridded:
     input:
         GRIDDED,
@@ -70,9 +79,12 @@ rule regrid_year:
     input:
         unpack(
             raw_files(
-                lambda wildcards: sources.product_sources(
-                    wildcards.product, RAW, int(wildcards.year), LIST_NAMES
-                )
+                lambda wildcards: {
+                    **regions_of_calibration(wildcards.product),
+                    **sources.product_sources(
+                        wildcards.product, RAW, int(wildcards.year), LIST_NAMES
+                    ),
+                }
             )
         ),
         calibration=lambda wildcards: (
@@ -104,7 +116,14 @@ rule regrid_year:
 
 rule calibrate_burned_area:
     input:
-        unpack(raw_files(lambda wildcards: sources.calibration_sources(RAW))),
+        unpack(
+            raw_files(
+                lambda wildcards: {
+                    **regions_of_calibration(sources.BURNED_AREA_EXTENSION),
+                    **sources.calibration_sources(RAW),
+                }
+            )
+        ),
     output:
         table=report(
             "<results>/gridded/burned_area_calibration.csv",

@@ -14,7 +14,6 @@ References
 import logging
 from collections.abc import Callable
 from itertools import combinations
-from math import comb
 from typing import NamedTuple
 
 import jax
@@ -23,6 +22,8 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Array, Bool, Float
 from tqdm import tqdm
+
+from differland.analysis.coalition_sizes import count_coalitions, kernel_weights
 
 logger = logging.getLogger(__name__)
 
@@ -82,21 +83,19 @@ def draw_coalitions(
     predictors
         How many there are.
     samples
-        Most coalitions wanted; None for ``2 predictors + 2048``, as the package shap has it.
+        Most coalitions wanted; None for ``2 predictors + 2048``, as the package shap has it. With
+        fewer than :func:`~differland.analysis.coalition_sizes.fewest_samples`, chance decides
+        whether predictors can be told apart.
     generator
         Of the sample.
     """
     wanted = 2 * predictors + 2**11 if samples is None else samples
     chosen: list[npt.NDArray[np.bool_]] = []
     weights: list[npt.NDArray[np.float64]] = []
-    sizes = range(1, predictors // 2 + 1)
-    # Weight of all coalitions of a size together, and of those of the complementary size.
-    left = {
-        size: (1 if 2 * size == predictors else 2) / (size * (predictors - size)) for size in sizes
-    }
+    left = kernel_weights(predictors)
     budget = wanted
-    for size in sizes:
-        count = comb(predictors, size) * (1 if 2 * size == predictors else 2)
+    for size in list(left):
+        count = count_coalitions(predictors, size)
         if 2**predictors - 2 > wanted and budget * left[size] / sum(left.values()) < count:
             break
         every = _members(list(combinations(range(predictors), size)), predictors)
