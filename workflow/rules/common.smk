@@ -310,3 +310,17 @@ def dry_run(config_file):
         *("--directory", os.getcwd(), "--dry-run", "--quiet", "rules", "--nolock"),
         *("--rerun-incomplete", "--configfile", config_file),
     ]
+
+
+def regions_of_calibration(product):
+    """The map of regions in which burned area is calibrated, for what needs it and if the study has one."""
+    regions = (RAW["products"][sources.BURNED_AREA_EXTENSION] or {}).get("regions")
+    if product != sources.BURNED_AREA_EXTENSION or regions == "boxes":
+        return {}
+    key = f"raw.products.{product}.regions.file"
+    return {"regions": [given(key, regions["file"], "a map of regions")]}
+
+
+def truth(wildcards):
+    """The file of true parameters; a message, if a study that names none is asked for what needs it."""
+    return given("truth", config["truth"], "the file of a planet's true parameters")

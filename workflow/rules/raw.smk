@@ -27,15 +27,6 @@ REGRIDDING = (
 )
 
 
-def regions_of_calibration(product):
-    """The map of regions in which burned area is calibrated, for what needs it and if the study has one."""
-    regions = (RAW["products"][sources.BURNED_AREA_EXTENSION] or {}).get("regions")
-    if product != sources.BURNED_AREA_EXTENSION or regions == "boxes":
-        return {}
-    key = f"raw.products.{product}.regions.file"
-    return {"regions": [given(key, regions["file"], "a map of regions")]}
-
-
 rule gridded:
     input:
         GRIDDED,

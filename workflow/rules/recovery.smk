@@ -1,11 +1,6 @@
 # True against recovered, for studies of a planet whose parameters are known (`truth` of the configuration).
 
 
-def truth(wildcards):
-    """The file of true parameters; a message, if a study that names none is asked for what needs it."""
-    return given("truth", config["truth"], "the file of a planet's true parameters")
-
-
 rule recovery:
     input:
         expand(
