@@ -22,11 +22,9 @@ def regrid_land_model(
     log_unread("carbon_cycle.trendy.folder", unread)
     cells = read_netcdf(driver, names=["lat", "lon", "time"])
     months = months_of(cells, driver)
+    months = months[months.year <= last_year]
     places = (cells[name].to_numpy() for name in ("lat", "lon"))
-    exchange = exchange_of_cells(
-        files, options, months[months.year <= last_year], *places, minimum_coverage
-    )
-    write_netcdf(exchange, output)
+    write_netcdf(exchange_of_cells(files, options, months, *places, minimum_coverage), output)
 
 
 if __name__ == "__main__":

@@ -136,7 +136,8 @@ def _check(files: list[Path]) -> None:
     # Here, so that other commands do without the schema.
     from differland.configuration import read_configuration
 
-    print(f"{read_configuration(files)['study']}: can be planned")
+    study = read_configuration(files)["study"]
+    print(f"{study}: the configuration is valid; files that it names were not looked for")
 
 
 def _write_planet(options: argparse.Namespace) -> None:

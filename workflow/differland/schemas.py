@@ -24,6 +24,8 @@ def read_mapping(path: Path) -> dict[str, Any]:
     """
     try:
         text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(path, "the file", "a YAML file", "no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(path, "the file", "text in UTF-8", str(error)) from None
     try:
@@ -31,7 +33,8 @@ def read_mapping(path: Path) -> dict[str, Any]:
     except ValueError:
         content = read_yaml(path)
     if not isinstance(content, dict):
-        raise InputError(path, "the whole", "keys with values", "none")
+        found = "no keys" if content is None else f"a {type(content).__name__}"
+        raise InputError(path, "the whole", "keys with values", found)
     return content
 
 
