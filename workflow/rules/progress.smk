@@ -99,7 +99,7 @@ class Concise(logging.Filter):
         if get_event(record) == LogEvent.PROGRESS:
             jobs = workflow.dag.needrun_jobs(exclude_finished=False)
             record.total = len(list(jobs))
-        if Quietness.RULES not in workflow.output_settings.quiet:
+        if Quietness.RULES not in (workflow.output_settings.quiet or ()):
             return True
         if getattr(record, "quietness", None) == Quietness.HOST:
             return False
