@@ -1,9 +1,10 @@
 """The catalogue of raw products (``resources/datasets``): what they are, how files are named."""
 
 import calendar
+import contextlib
 import fnmatch
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -132,6 +133,30 @@ def unread_below(folder: Path, read: Collection[Path], names: Names | None = Non
         path.relative_to(folder).as_posix() for path in files if path not in read and path.is_file()
     )
     return sorted(path for path in others if not is_litter(path))
+
+
+def unread_by(
+    folder: Path, finders: Iterable[Callable[[], Mapping[Any, Iterable[Path]]]]
+) -> list[str]:
+    """Tell the files below a folder that nobody finds, where several look for theirs.
+
+    Parameters
+    ----------
+    folder
+        As of :func:`unread_below`.
+    finders
+        Each gives files by role, or raises InputError where some are missing: then it has none.
+
+    Returns
+    -------
+    As :func:`unread_below`.
+    """
+    read: set[Path] = set()
+    for find in finders:
+        with contextlib.suppress(InputError):
+            for files in find().values():
+                read.update(files)
+    return unread_below(folder, read)
 
 
 def find_files(

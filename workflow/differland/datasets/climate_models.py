@@ -1,6 +1,5 @@
 """Climate models of CMIP6 (Eyring et al., 2016, doi:10.5194/gmd-9-1937-2016), for projections."""
 
-import contextlib
 import itertools
 import logging
 import re
@@ -14,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from differland.datasets.archives import is_litter
-from differland.datasets.catalogue import read_catalogue, unread_below
+from differland.datasets.catalogue import read_catalogue, unread_by
 from differland.datasets.fields import Field, check_range, check_units
 from differland.datasets.native import (
     NativeVariable,
@@ -357,12 +356,13 @@ def unread_climates(
     -------
     Paths from the folder, in order.
     """
-    read: set[Path] = set()
-    for model, member in models.items():
-        with contextlib.suppress(InputError):
-            for files in find_cmip6(folder, model, member, scenario, years, patterns).values():
-                read.update(files)
-    return unread_below(folder, read)
+    return unread_by(
+        folder,
+        (
+            partial(find_cmip6, folder, model, member, scenario, years, patterns)
+            for model, member in models.items()
+        ),
+    )
 
 
 def calendar_of(file: Path) -> str:

@@ -6,10 +6,10 @@ tell is a choice: the year in which the steps begin, the units where the label i
 layers by plant type mean.
 """
 
-import contextlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -19,7 +19,7 @@ import pandas as pd
 import xarray as xr
 from tqdm import tqdm
 
-from differland.datasets.catalogue import find_files, read_catalogue, unread_below
+from differland.datasets.catalogue import find_files, read_catalogue, unread_by
 from differland.datasets.fields import Field, check_range, check_units
 from differland.datasets.native import (
     NativeVariable,
@@ -361,12 +361,13 @@ def unread_land_models(
     -------
     Paths from the folder, in order.
     """
-    read: set[Path] = set()
-    for model, options in models.items():
-        with contextlib.suppress(InputError):
-            for files in find_trendy(folder, model, options, patterns).values():
-                read.update(files)
-    return unread_below(folder, read)
+    return unread_by(
+        folder,
+        (
+            partial(find_trendy, folder, model, options, patterns)
+            for model, options in models.items()
+        ),
+    )
 
 
 def exchange_of_cells(
