@@ -22,8 +22,13 @@ import shap
 from differland.analysis.shapley import draw_coalitions, explain
 from differland.driver import predictors_of_setup
 from differland.ensemble import Ensemble
-from differland.members import Member, PredictorScaling
-from differland.network import SpatializationNetwork, active_predictors, initial_weights
+from differland.members import Member
+from differland.network import (
+    PredictorScaling,
+    SpatializationNetwork,
+    active_predictors,
+    initial_weights,
+)
 from differland.tables import PREDICTOR_GROUPS, PREDICTORS, TRAITS
 
 SETUP = "PFT+CLIM+SOIL+AGE"

@@ -40,11 +40,11 @@ import xarray as xr
 import yaml
 
 from differland.engine import Engine, simulator
-from differland.epoch import Scaling, State, compile_epoch, gradient_of
+from differland.epoch import State, compile_epoch, gradient_of
 from differland.evaluation import KEEP_OBSERVED
 from differland.minibatches import Minibatch, Minibatches
 from differland.model.simulate import MonthlyObservations
-from differland.network import SpatializationNetwork, initial_weights, predict
+from differland.network import PredictorScaling, SpatializationNetwork, initial_weights, predict
 from differland.packing import TrainingData, pack_training_data, read_training_data
 from differland.patches import draw_patches
 from differland.synthetic.planet import PlanetSettings, make_planet
@@ -120,7 +120,7 @@ def open_study(path: Path | str) -> Study:
     return Study(settings, None, None, data, settings.loss.active(data.minibatches.observed))
 
 
-def start_state(study: Study, members: int) -> tuple[State, Scaling]:
+def start_state(study: Study, members: int) -> tuple[State, PredictorScaling]:
     """Fresh weights and the study's predictor statistics for a number of members."""
     predictors = study.batches.predictors
     count = predictors.shape[-1]
@@ -129,7 +129,7 @@ def start_state(study: Study, members: int) -> tuple[State, Scaling]:
     weights = jax.vmap(lambda key: initial_weights(network, key, jnp.ones(count)))(keys)
     rows = predictors.reshape(-1, count)
     deviation = rows.std(axis=0)
-    scaling = Scaling(
+    scaling = PredictorScaling(
         *(
             jnp.tile(values, (members, 1))
             for values in (

@@ -20,6 +20,9 @@ from differland.training import Settings
 # Two devices, as a training job of two threads has them.
 jax.config.update("jax_num_cpu_devices", 2)
 
+# Arrays of different rank meet where the library says so, never by accident.
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
 # The first call of a compiled function takes as long as a thousand others.
 hypothesis_settings.register_profile("differland", deadline=None)
 hypothesis_settings.load_profile("differland")

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from differland.engine import choose_engine, simulator
-from differland.epoch import Scaling, gradient_of
+from differland.epoch import gradient_of
 from differland.errors import InputError
 from differland.evaluation import KEEP_OBSERVED
 from differland.kernel import gpu
@@ -25,7 +25,7 @@ from differland.model.forcing import forcing_of_driver
 from differland.model.parameters import Parameters, Pools
 from differland.model.simulate import Keep, Kept, MonthlyObservations
 from differland.model.weather import Weather, weather_of
-from differland.network import SpatializationNetwork, initial_weights
+from differland.network import PredictorScaling, SpatializationNetwork, initial_weights
 from differland.objective import PAPER_WEIGHTS, keep_for
 from differland.tables import PARAMETERS
 
@@ -329,7 +329,7 @@ def test_fifty_steps_of_training_are_the_same(data, settings, x64):
     network = SpatializationNetwork(**settings.network)
     count = batches.predictors.shape[-1]
     rows = batches.predictors.reshape(-1, count)
-    scaling = Scaling(
+    scaling = PredictorScaling(
         rows.mean(axis=0)[None],
         jnp.where(rows.std(axis=0) > 1e-9, rows.std(axis=0), 1)[None],
         jnp.ones((1, count)),

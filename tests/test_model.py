@@ -1,6 +1,7 @@
 """The process model: reference trajectories, closure, gradients, invariances."""
 
 from functools import partial
+from operator import itemgetter
 
 import jax
 import jax.numpy as jnp
@@ -301,11 +302,11 @@ def test_loop_is_the_readable_step_month_by_month(forcing):
     forcing = jax.tree.map(jnp.asarray, forcing)
     parameters, pools = draw(8, forcing.t_min.shape[1])
     _, outputs = run(parameters, pools, forcing, ("nbe", "water"))
-    rates = monthly_rates(parameters, weather_of(forcing))
+    weather = weather_of(forcing)
     step = jax.jit(month)
     for number in range(12):
-        at = partial(lambda number, v: v[number] if v.shape[0] > 1 else v[0], number)
-        pools, fluxes = step(pools, jax.tree.map(at, rates), parameters)
+        rates = monthly_rates(parameters, jax.tree.map(itemgetter(number), weather))
+        pools, fluxes = step(pools, rates, parameters)
         np.testing.assert_allclose(fluxes["nbe"], outputs["nbe"][number], rtol=1e-10, atol=1e-12)
         np.testing.assert_allclose(pools.water, outputs["water"][number], rtol=1e-12)
 

@@ -72,7 +72,7 @@ def test_initial_spread_is_that_of_the_setups_own_fan_in(groups):
 
 def test_only_phenology_sees_the_hemisphere():
     weights, active = weights_for("PFT")
-    predictors = jnp.ones((2, len(PREDICTORS))) * active
+    predictors = jnp.stack([active, active])
     parameters, initial = predict(NETWORK, weights, predictors, jnp.asarray([-40.0, 40.0]))
     for name, values in (parameters._asdict() | initial._asdict()).items():
         if name in HEADS["phenology"]:

@@ -106,7 +106,7 @@ def test_padding_and_gaps_add_exactly_nothing():
         valid=valid,
         in_equilibrium=valid,
         weight={
-            name: weight * valid if weight.shape[-1] == CELLS else weight
+            name: jnp.where(valid > 0, weight, 0) if weight.shape[-1] == CELLS else weight
             for name, weight in observed.weight.items()
         },
     )

@@ -20,7 +20,7 @@ from differland.members import Member, read_member
 from differland.minibatches import ModelSettings
 from differland.model.carbon import allocate
 from differland.model.parameters import Parameters, Pools
-from differland.network import Weights, predict
+from differland.network import PredictorScaling, Weights, predict, side_by_side
 from differland.records import MADE_OF, WEIGHTS_DIGEST, check_made_of_same
 from differland.tables import PARAMETERS, PREDICTORS, TRAITS
 
@@ -195,16 +195,12 @@ class Ensemble:
         """
         network = self.members[0].network
         columns = [list(PREDICTORS).index(name) for name in self.active_predictors]
-        scalings = [
-            jnp.asarray(np.stack([getattr(m.scaling, name) for m in self.members]), jnp.float32)
-            for name in ("mean", "standard_deviation", "active")
-        ]
+        scalings = side_by_side([member.scaling for member in self.members])
         every = jnp.zeros((predictors.shape[0], len(PREDICTORS))).at[:, columns].set(predictors)
 
-        def add(total: Array, member: tuple[Weights, list[Array]]) -> tuple[Array, None]:
-            weights, (mean, deviation, active) = member
-            standardised = (every - mean) / deviation * active
-            values = traits(predict(network, weights, standardised, latitude)[0])
+        def add(total: Array, member: tuple[Weights, PredictorScaling]) -> tuple[Array, None]:
+            weights, scaling = member
+            values = traits(predict(network, weights, scaling.standardise(every), latitude)[0])
             return total + jnp.stack(list(values.values())), None
 
         # One member after another: the rows of one fit into the cache, those of all do not.

@@ -14,7 +14,12 @@ from differland.engine import Engine, Simulate, simulator
 from differland.minibatches import Minibatch, Minibatches
 from differland.model.parameters import Parameters, Pools
 from differland.model.simulate import Keep, Kept
-from differland.network import SpatializationNetwork, Weights, predict
+from differland.network import (
+    PredictorScaling,
+    SpatializationNetwork,
+    Weights,
+    predict,
+)
 from differland.objective import Trajectory, keep_for, loss_terms, monthly_observations
 
 
@@ -24,14 +29,6 @@ class State(NamedTuple):
     weights: Weights
     optimizer: optax.OptState
     failed: Bool[Array, " member"]
-
-
-class Scaling(NamedTuple):
-    """:class:`PredictorScaling` of every member, each of shape (member, predictor)."""
-
-    mean: Float[Array, "member predictor"]
-    standard_deviation: Float[Array, "member predictor"]
-    active: Float[Array, "member predictor"]
 
 
 class Visit(NamedTuple):
@@ -57,7 +54,7 @@ def patch_losses(
     keep: Keep,
     simulate: Simulate,
     weights: Weights,
-    scaling: Scaling,
+    scaling: PredictorScaling,
     minibatch: Minibatch,
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, " member"]]]:
     """Loss of all members on one patch, added up, and the terms of each.
@@ -78,9 +75,9 @@ def patch_losses(
         The patch.
     """
 
-    def of_member(weights: Weights, scaling: Scaling) -> tuple[Parameters, Pools]:
-        standardised = (minibatch.predictors - scaling.mean) / scaling.standard_deviation
-        return predict(network, weights, standardised * scaling.active, minibatch.latitude)
+    def of_member(weights: Weights, scaling: PredictorScaling) -> tuple[Parameters, Pools]:
+        standardised = scaling.standardise(minibatch.predictors)
+        return predict(network, weights, standardised, minibatch.latitude)
 
     def terms_of(run: Kept, initial: Pools) -> dict[str, Float[Array, ""]]:
         trajectory = Trajectory(run, minibatch.weather.time.shape[0])
@@ -94,7 +91,8 @@ def patch_losses(
 
 
 Gradient = Callable[
-    [Weights, Scaling, Minibatch], tuple[Weights, dict[str, Float[Array, " member"]]]
+    [Weights, PredictorScaling, Minibatch],
+    tuple[Weights, dict[str, Float[Array, " member"]]],
 ]
 
 
@@ -128,7 +126,7 @@ def gradient_of(
     size = max(1, at_once // (months * slots))
 
     def in_groups(
-        weights: Weights, scaling: Scaling, minibatch: Minibatch
+        weights: Weights, scaling: PredictorScaling, minibatch: Minibatch
     ) -> tuple[Weights, dict[str, Float[Array, " member"]]]:
         members = scaling.mean.shape[0]
         groups, rest = divmod(members, size)
@@ -177,7 +175,7 @@ def compile_epoch(
     engine: Engine,
     order_seed: int,
     batches: Minibatches,
-    scaling: Scaling,
+    scaling: PredictorScaling,
     trains: Bool[Array, "member patch"],
     visited: Int[Array, " visited"],
 ) -> Epoch:
@@ -231,7 +229,7 @@ def compile_epoch(
         number: Array,
         active: Array,
         batches: Minibatches,
-        scaling: Scaling,
+        scaling: PredictorScaling,
         trains: Array,
         visited: Array,
     ) -> tuple[State, Visit, Array]:

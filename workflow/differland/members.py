@@ -18,34 +18,13 @@ from differland.files import (
     save_arrays,
     write_json,
 )
-from differland.network import SpatializationNetwork, Weights
+from differland.network import PredictorScaling, SpatializationNetwork, Weights
 from differland.patches import Stage
 from differland.records import RECORD_FILE, WEIGHTS_DIGEST, Record, read_record
 from differland.tables import PREDICTORS
 
 WEIGHTS_FILE = "weights.safetensors"
 LOSSES_FILE = "losses.csv"
-
-
-@dataclass(frozen=True)
-class PredictorScaling:
-    """How a member sees predictors: ``(value - mean) / standard_deviation * active``.
-
-    Attributes
-    ----------
-    mean, standard_deviation
-        Over the member's training cells, in the predictor's units; shape (predictor,).
-    active
-        1 for a predictor of the member's setup, 0 for an excluded one; shape (predictor,).
-    """
-
-    mean: np.ndarray
-    standard_deviation: np.ndarray
-    active: np.ndarray
-
-    def standardise(self, predictors: np.ndarray) -> np.ndarray:
-        """Standardise values in the predictors' units; shape (..., predictor)."""
-        return (predictors - self.mean) / self.standard_deviation * self.active
 
 
 @dataclass(frozen=True)
@@ -98,9 +77,9 @@ class Member:
         """What the weights' file holds: weights and predictor statistics by name."""
         return {
             **flatten_weights(self.weights),
-            "predictor/mean": self.scaling.mean,
-            "predictor/standard_deviation": self.scaling.standard_deviation,
-            "predictor/active": self.scaling.active,
+            "predictor/mean": np.asarray(self.scaling.mean),
+            "predictor/standard_deviation": np.asarray(self.scaling.standard_deviation),
+            "predictor/active": np.asarray(self.scaling.active),
         }
 
     @property

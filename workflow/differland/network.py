@@ -1,8 +1,8 @@
 """The spatialization network: predictors of a cell to its 40 parameters (paper, equation 1)."""
 
 import math
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,38 @@ from differland.tables import PARAMETERS, PREDICTORS, Head
 
 Weights = Mapping[str, Mapping[str, Float[Array | np.ndarray, "..."]]]
 """By layer and by name in the layer; NumPy's arrays where they come from a file."""
+
+Statistic = Float[Array | np.ndarray, "..."]
+
+
+class PredictorScaling(NamedTuple):
+    """How a member sees predictors: ``(value - mean) / standard_deviation * active``.
+
+    Attributes
+    ----------
+    mean, standard_deviation
+        Over the member's training cells, in the predictor's units; shape (predictor,), or of
+        members side by side (member, predictor).
+    active
+        1 for a predictor of the member's setup, 0 for an excluded one; of the same shape.
+    """
+
+    mean: Statistic
+    standard_deviation: Statistic
+    active: Statistic
+
+    def standardise(self, predictors: Float[Array | np.ndarray, "cell predictor"]) -> Any:
+        """Values in the predictors' units as one member sees them, an array of the same kind."""
+        mean, deviation, active = (statistic[None, :] for statistic in self)
+        return (predictors - mean) / deviation * active
+
+
+def side_by_side(scalings: Sequence[PredictorScaling]) -> PredictorScaling:
+    """Predictor statistics of several members, each of shape (member, predictor), float32."""
+    return PredictorScaling(
+        *(jnp.asarray(np.stack(values), jnp.float32) for values in zip(*scalings, strict=True))
+    )
+
 
 ACTIVATIONS = {"relu": nn.relu, "leaky_relu": lambda x: nn.leaky_relu(x, negative_slope=0.01)}
 """ReLU is the paper's, leaky ReLU the published code's."""
@@ -108,10 +140,10 @@ def bounded(
 ) -> dict[str, Float[Array, " cell"]]:
     """Map raw numbers log-uniformly between the bounds of each parameter (paper, Text S1)."""
     rows = [PARAMETERS[name] for name in names]
-    minimum = jnp.asarray([row.minimum for row in rows], raw.dtype)
-    span = jnp.asarray([math.log(row.maximum / row.minimum) for row in rows], raw.dtype)
-    share = jnp.arctan(raw) / jnp.pi + 0.5
-    return dict(zip(names, (minimum * jnp.exp(span * share)).T, strict=True))
+    minimum = jnp.asarray([[row.minimum for row in rows]], raw.dtype)
+    span = jnp.asarray([[math.log(row.maximum / row.minimum) for row in rows]], raw.dtype)
+    fraction = jnp.arctan(raw) / jnp.pi + 0.5
+    return dict(zip(names, (minimum * jnp.exp(span * fraction)).T, strict=True))
 
 
 def predict(

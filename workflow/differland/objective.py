@@ -5,8 +5,9 @@ without an observation, contribute exactly nothing to value or gradient.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -140,7 +141,7 @@ def water_anomaly(
 ) -> Float[Array, "time cell"]:
     """Water pool minus its own mean over the observed months (those with a weight), mm."""
     observed = (weight > 0).astype(water.dtype)[:, None]
-    mean = (water * observed).sum(axis=0) / (observed.sum() + EPSILON)
+    mean = (water * observed).sum(axis=0, keepdims=True) / (observed.sum() + EPSILON)
     return water - mean
 
 
@@ -328,7 +329,12 @@ def trajectory_of(
     months = next(iter(outputs.values())).shape[0]
     december = jnp.arange(months)[:, None] % MONTHS_PER_YEAR == MONTHS_PER_YEAR - 1
     keep = keep_for(terms)
-    monthly = keep.of(outputs, december.astype(float), monthly_observations(keep, observations))
+    value, weight, valid = monthly_observations(keep, observations)
+
+    def of_month(outputs: Outputs, december: Array, value: Any, weight: Any) -> Kept:
+        return keep.of(outputs, december, MonthlyObservations(value, weight, valid))
+
+    monthly = jax.vmap(of_month)(outputs, december.astype(float), value, weight)
     kept = Kept(
         patch={name: values.sum(axis=1) for name, values in monthly.patch.items()},
         years={name: sum_of_years(values) for name, values in monthly.years.items()},

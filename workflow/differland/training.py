@@ -29,16 +29,18 @@ from tqdm import tqdm
 import differland
 from differland.driver import check_predictors, predictors_of_setup
 from differland.engine import choose_engine
-from differland.epoch import Epoch, Scaling, State, Visit, compile_epoch
+from differland.epoch import Epoch, State, Visit, compile_epoch
 from differland.errors import InputError
 from differland.files import check_room, load_arrays, save_arrays
-from differland.members import Member, PredictorScaling, flatten_weights, unflatten_weights
+from differland.members import Member, flatten_weights, unflatten_weights
 from differland.minibatches import LossSettings, ModelSettings
 from differland.network import (
+    PredictorScaling,
     SpatializationNetwork,
     Weights,
     active_predictors,
     initial_weights,
+    side_by_side,
 )
 from differland.packing import TrainingData, preparation
 from differland.patches import Split, Stage, draw_split
@@ -447,12 +449,6 @@ class _Block:
     # -- all members --------------------------------------------------------------------------
 
     def compile(self) -> Epoch:
-        stacked = Scaling(
-            *(
-                jnp.asarray(np.stack([getattr(s, name) for s in self.scalings]), jnp.float32)
-                for name in Scaling._fields
-            )
-        )
         return compile_epoch(
             SpatializationNetwork(**self.settings.network),
             self.optimizer,
@@ -461,7 +457,7 @@ class _Block:
             self.engine,
             self.settings.order_seed,
             self.data.minibatches,
-            stacked,
+            side_by_side(self.scalings),
             trains=jnp.asarray(np.stack([split.train for split in self.splits])),
             visited=jnp.asarray(np.flatnonzero(~self.data.test)),
         )

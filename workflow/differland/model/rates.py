@@ -1,7 +1,4 @@
-"""Everything about a month that does not depend on the model's state.
-
-Worked out for all months at once, before the loop over time.
-"""
+"""Everything about a month that does not depend on the model's state."""
 
 from typing import NamedTuple
 
@@ -15,7 +12,7 @@ from differland.model.weather import Weather
 
 
 class Rates(NamedTuple):
-    """State-free factors of each month, each of shape (time, cell) or, of one month, (cell,).
+    """State-free factors of each month, each of shape (time, cell), or (cell,) of one month.
 
     Attributes
     ----------
@@ -43,19 +40,19 @@ class Rates(NamedTuple):
         Loss per day of each pool, averaged over the month, day-1.
     """
 
-    dt: Float[Array, "time cell"]
-    precipitation: Float[Array, "time cell"]
-    burned_fraction: Float[Array, "time cell"]
-    co2: Float[Array, "time cell"]
-    srad: Float[Array, "time cell"]
-    conductance: Float[Array, "time cell"]
-    carboxylation: Float[Array, "time cell"]
-    day_factor: Float[Array, "time cell"]
-    evapotranspiration_per_gpp: Float[Array, "time cell"]
-    radiation_driven_evapotranspiration: Float[Array, "time cell"]
-    temperature_moisture_factor: Float[Array, "time cell"]
-    leaf_fall_factor: Float[Array, "time cell"]
-    labile_release_factor: Float[Array, "time cell"]
+    dt: Float[Array, "..."]
+    precipitation: Float[Array, "..."]
+    burned_fraction: Float[Array, "..."]
+    co2: Float[Array, "..."]
+    srad: Float[Array, "..."]
+    conductance: Float[Array, "..."]
+    carboxylation: Float[Array, "..."]
+    day_factor: Float[Array, "..."]
+    evapotranspiration_per_gpp: Float[Array, "..."]
+    radiation_driven_evapotranspiration: Float[Array, "..."]
+    temperature_moisture_factor: Float[Array, "..."]
+    leaf_fall_factor: Float[Array, "..."]
+    labile_release_factor: Float[Array, "..."]
     turnover: Turnover
 
 
@@ -80,19 +77,19 @@ def decomposition_factor(
 
 
 def monthly_rates(parameters: Parameters, weather: Weather) -> Rates:
-    """State-free factors of any number of months.
+    """State-free factors of one month.
 
     Parameters
     ----------
     parameters
         Each of shape (cell,).
     weather
-        Each of shape (time, cell) or (time, 1); or of one month, without the first axis.
+        Of one month: each of shape (cell,), or (1,) where cells share it.
 
     Returns
     -------
-    Each of shape (time, cell), but for those that no parameter enters: they keep the shape
-    that the weather gives them.
+    Each of shape (cell,), but for those that no parameter enters: they keep the shape that the
+    weather gives them.
     """
     p, dt = parameters, weather.dt
     decomposition = decomposition_factor(weather, p.temperature_sensitivity, p.moisture_factor)

@@ -113,7 +113,8 @@ def simulate_keeping(
         return (pools, jax.tree.map(jnp.add, totals, kept.totals)), kept._replace(totals={})
 
     months = (
-        monthly_rates(parameters, weather),
+        # Of all months at once: none of it waits for the state.
+        jax.vmap(monthly_rates, in_axes=(None, 0))(parameters, weather),
         weather.december,
         observations.value,
         observations.weight,
