@@ -2,7 +2,10 @@
 
 import ctypes
 import errno
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -320,6 +323,13 @@ def test_choice_of_the_engine(monkeypatch):
     assert choose_engine("auto") == "xla"
     with pytest.raises(InputError, match=r"training.engine.*tpu"):
         choose_engine("kernel")
+
+
+def test_memory_outside_the_arrays_is_not_touched():
+    """Each array lies between pages that end the process when they are touched."""
+    program = Path(__file__).with_name("guarded_kernel.py")
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_fifty_steps_of_training_are_the_same(data, settings, x64):
