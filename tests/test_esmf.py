@@ -301,120 +301,7 @@ def test_what_esmf_refuses_is_told_with_the_product(monkeypatch):
         EsmfRegridder.between(SOURCE, TARGET, "bilinear", needed_by="era5")
 
 
-# ---------------------------------------------------------------------------------- curvilinear
-
-
-def rotated(rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Latitude and longitude of a grid turned about the x axis: its pole is at 50 N, 90 W."""
-    latitude, longitude = np.deg2rad(rows)[:, None], np.deg2rad(columns)
-    x = np.cos(latitude) * np.cos(longitude)
-    y = np.cos(latitude) * np.sin(longitude)
-    z = np.broadcast_to(np.sin(latitude), x.shape)
-    turn = np.deg2rad(40)
-    y, z = y * np.cos(turn) - z * np.sin(turn), y * np.sin(turn) + z * np.cos(turn)
-    return np.rad2deg(np.arcsin(z)), np.rad2deg(np.arctan2(y, x)) % 360
-
-
-ROWS, COLUMNS = np.linspace(-36.0, 36, 13), np.linspace(-60.0, 60, 16)
-CENTRES = rotated((ROWS[:-1] + ROWS[1:]) / 2, (COLUMNS[:-1] + COLUMNS[1:]) / 2)
-CORNERS = rotated(ROWS, COLUMNS)
-
-
-def vertices(corners: np.ndarray, first: int = 0, step: int = 1) -> np.ndarray:
-    """As CF lists them: anticlockwise from the lower left one, or otherwise."""
-    around = [corners[:-1, :-1], corners[:-1, 1:], corners[1:, 1:], corners[1:, :-1]]
-    return np.stack([around[(first + step * number) % 4] for number in range(4)], axis=-1)
-
-
-def between_curvilinear(corners: list, method: str, **options: bool) -> EsmfRegridder:
-    return EsmfRegridder.between_curvilinear(
-        *CENTRES, *corners, TARGET, method, "model.nc", **options
-    )
-
-
-@pytest.mark.parametrize("first", range(4))
-@pytest.mark.parametrize("step", [1, -1])
-def test_vertices_in_any_order_become_corners(first, step, monkeypatch):
-    module = fake(monkeypatch, [0], [0], [1.0])
-    listed = [vertices(corner, first, step).astype(np.float32) for corner in CORNERS]
-    between_curvilinear(listed, "conservative")
-    ((source, _, _),) = module.asked
-    np.testing.assert_allclose(source["lat_b"], CORNERS[0], rtol=0, atol=1e-5)
-    np.testing.assert_allclose(source["lon_b"], CORNERS[1], rtol=0, atol=1e-4)
-    np.testing.assert_array_equal(source["lon"], CENTRES[1])
-
-
-def test_a_row_of_cells_has_corners_too(monkeypatch):
-    module = fake(monkeypatch, [0], [0], [1.0])
-    EsmfRegridder.between_curvilinear(
-        *(centre[:1] for centre in CENTRES),
-        *(vertices(corner[:2], 1, -1) for corner in CORNERS),
-        TARGET,
-        "conservative",
-        "model.nc",
-    )
-    ((source, _, _),) = module.asked
-    found = sorted(map(tuple, source["lat_b"].to_numpy()))
-    np.testing.assert_allclose(found, sorted(map(tuple, CORNERS[0][:2])))
-
-
-def test_a_circle_of_centres_is_closed(monkeypatch):
-    module = fake(monkeypatch, [0, 0], [15, 16], [0.25, 0.75])
-    regridder = between_curvilinear([None, None], "bilinear", cyclic=True)
-    ((source, _, _),) = module.asked
-    np.testing.assert_array_equal(source["lat"][:, -1], CENTRES[0][:, 0])
-    values = np.zeros((12, 15))
-    values[0, 0], values[1, 0] = 4, 8
-    assert regridder.apply(values)[0, 0] == pytest.approx(0.25 * 4 + 0.75 * 8)
-
-
-def bounds(latitude: np.ndarray, longitude: np.ndarray) -> dict[str, np.ndarray]:
-    return {"latitude_bounds": latitude, "longitude_bounds": longitude}
-
-
-BAD_GRIDS = {
-    "one dimension": (
-        {"latitude": CENTRES[0][0], "longitude": CENTRES[1][0]},
-        r"coordinates in two dimensions, found shapes \(15,\)",
-    ),
-    "no corners": ({"latitude_bounds": None}, "expected corners of cells"),
-    "bounds of others": (
-        {"latitude_bounds": CORNERS[0].T},
-        r"bounds: expected shapes \(13, 16\) or \(12, 15, 4\), found \(16, 13\)",
-    ),
-    "missing": (
-        {"latitude": np.where(CENTRES[0] < 0, np.nan, CENTRES[0])},
-        "latitude: expected finite numbers, found missing values",
-    ),
-    "exchanged": (
-        {"latitude": CENTRES[1], "longitude": CENTRES[0]},
-        "latitude: expected degrees between -90 and 90",
-    ),
-    "corners of other cells": (
-        bounds(*rotated(ROWS, COLUMNS + 8)),
-        "corners around their centres",
-    ),
-    "larger than a quarter of the globe": (
-        {"latitude": CENTRES[0][:1, :1], "longitude": CENTRES[1][:1, :1]}
-        | bounds(*rotated(ROWS[[0, -1]], COLUMNS[[0, -1]])),
-        "bounds: expected cells of at most 90 degrees",
-    ),
-    "vertices that are not shared": (
-        bounds(vertices(CORNERS[0]) + 0.1 * np.eye(12, 15)[..., None], vertices(CORNERS[1])),
-        r"vertices that neighbouring cells share, found vertices 0\.1 degrees apart",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", BAD_GRIDS)
-def test_grids_that_cannot_be_used_are_refused(case, monkeypatch):
-    changes, message = BAD_GRIDS[case]
-    fake(monkeypatch, [0], [0], [1.0])
-    grid = {"latitude": CENTRES[0], "longitude": CENTRES[1]} | bounds(*CORNERS) | changes
-    with pytest.raises(InputError, match=rf"^model\.nc: .*{message}"):
-        EsmfRegridder.between_curvilinear(
-            **grid, target=TARGET, method="conservative", file="model.nc"
-        )
+# ----------------------------------------------------------------------------------------- areas
 
 
 def test_areas_between_great_circles_by_hand():
@@ -568,41 +455,6 @@ def test_weights_that_esmf_made_are_read_without_it(tmp_path, esmf, monkeypatch)
         )
 
 
-def test_a_rectilinear_grid_in_two_dimensions_is_the_same_grid(esmf):
-    source, target = regular_grid(10), regular_grid(4)
-    grid = cells(source)
-    found = EsmfRegridder.between_curvilinear(
-        grid.latitude, grid.longitude, *grid.corners, target, "conservative", "model.nc"
-    )
-    expected = EsmfRegridder.between(source, target, "conservative")
-    assert abs(found.weights - expected.weights).max() == 0
-
-
-def test_a_rotated_globe_keeps_constants_and_integrals(esmf):
-    rows, columns, target = (
-        np.linspace(-90.0, 90, 46),
-        np.linspace(-180.0, 180, 73),
-        regular_grid(5),
-    )
-    centres = rotated((rows[:-1] + rows[1:]) / 2, (columns[:-1] + columns[1:]) / 2)
-    corners = rotated(rows, columns)
-    regridder = EsmfRegridder.between_curvilinear(
-        *centres, *map(vertices, corners), target, "conservative", "model.nc"
-    )
-    values = smooth(*centres)
-    np.testing.assert_allclose(regridder.apply(np.full(values.shape, 7.3)), 7.3, rtol=1e-12)
-    result = regridder.apply(values)
-    np.testing.assert_allclose(result, smooth_on(target), rtol=1e-2)
-    integral = (values * great_circle_areas(*corners)).sum()
-    assert (result * regridder.target_areas).sum() == pytest.approx(integral, rel=1e-12)
-    totals = regridder.apply(values * regridder.source_areas, quantity="extensive")
-    assert totals.sum() == pytest.approx(integral, rel=1e-12)
-    bilinear = EsmfRegridder.between_curvilinear(
-        *centres, None, None, target, "bilinear", "model.nc", cyclic=True
-    )
-    np.testing.assert_allclose(bilinear.apply(values), smooth_on(target), rtol=2e-3)
-
-
 @pytest.mark.parametrize("height", [3, 30, 90])
 def test_wide_cells_lose_nothing(height, esmf):
     source = Grid(np.arange(90.0, -91, -height), np.arange(-180.0, 181, 90))
@@ -611,12 +463,3 @@ def test_wide_cells_lose_nothing(height, esmf):
         np.ones(source.shape), minimum_coverage=1
     )
     np.testing.assert_allclose(result, 1, rtol=1e-12)
-
-
-def test_columns_that_are_there_twice_are_found(esmf):
-    rows, columns = np.linspace(-60.0, 60, 16), np.linspace(-180.0, 190, 38)
-    centres = rotated((rows[:-1] + rows[1:]) / 2, (columns[:-1] + columns[1:]) / 2)
-    with pytest.raises(InputError, match=r"do not overlap, found .* covered 2 times"):
-        EsmfRegridder.between_curvilinear(
-            *centres, *rotated(rows, columns), regular_grid(5), "conservative", "model.nc"
-        )

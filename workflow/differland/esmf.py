@@ -1,8 +1,8 @@
-"""Regridding with the weights of ESMF: a check of the exact operator, bilinear, and other grids.
+"""Regridding with the weights of ESMF: a check of the exact operator, and bilinear.
 
 ESMF (Hill et al., 2004, doi:10.1109/MCISE.2004.1255817) joins the corners of cells by great
 circles, where cells of :mod:`differland.regrid` end at parallels. Its conservative weights are
-therefore near, not equal, to the exact ones; they also serve grids that are not rectilinear.
+therefore near, not equal, to the exact ones.
 
 Only making weights needs ESMF, through xESMF (doi:10.5281/zenodo.4294774). Weights in a file are
 read and applied without either.
@@ -36,11 +36,6 @@ ROUNDING = 1e-6
 WIDEST = 90.0
 """Extent of a cell, degrees, up to which ESMF finds all overlaps; it was seen to lose some of
 cells of 120 degrees, whose edges lie far from the parallels of their corners."""
-
-ARRANGEMENTS = [
-    [(first + step * number) % 4 for number in range(4)] for step in (1, -1) for first in range(4)
-]
-"""Places of the corners of a cell in a list of its vertices, which goes round from any of them."""
 
 
 class Cells(NamedTuple):
@@ -141,59 +136,6 @@ class EsmfRegridder:
             method,
             weights,
             needed_by,
-        )
-
-    @classmethod
-    def between_curvilinear(
-        cls,
-        latitude: np.ndarray,
-        longitude: np.ndarray,
-        latitude_bounds: np.ndarray | None,
-        longitude_bounds: np.ndarray | None,
-        target: Grid,
-        method: Method,
-        file: object,
-        weights: Path | None = None,
-        cyclic: bool = False,
-    ) -> Self:
-        """Make the operator from a grid of quadrilaterals (a rotated or tripolar model grid).
-
-        Parameters
-        ----------
-        latitude, longitude
-            Centres of the cells, degrees north and east; shape (rows, columns).
-        latitude_bounds, longitude_bounds
-            Corners, shape (rows + 1, columns + 1), or the vertices of each cell as CF has them,
-            shape (rows, columns, 4), in either sense and from any corner. Bilinear weights need
-            none.
-        target
-            Rectilinear.
-        method
-            ``conservative`` (first order), or ``bilinear`` between the centres.
-        file
-            Where the grid is from, for messages.
-        weights
-            As for :meth:`between`.
-        cyclic
-            Whether the last column touches the first, for bilinear weights. Columns that are
-            there twice must be left out.
-
-        Raises
-        ------
-        InputError
-            As for :meth:`between`; coordinates that are missing, beyond the poles or of shapes
-            that do not fit; vertices that neighbours do not share; corners that do not lie around
-            their centres; cells that overlap, or of more than 90 degrees across.
-        """
-        source = _curvilinear_cells(
-            latitude, longitude, latitude_bounds, longitude_bounds, cyclic, file
-        )
-        if method == "conservative" and source.corners is None:
-            raise InputError(file, "bounds", "corners of cells for conservative weights", "none")
-        if method == "conservative":
-            _check_extents(target, str(file))
-        return cls._between_cells(
-            source, _rectilinear_cells(target, target.latitude), method, weights, str(file)
         )
 
     @classmethod
@@ -345,103 +287,6 @@ def _nodes(grid: Grid) -> np.ndarray:
     return nodes
 
 
-def _curvilinear_cells(
-    latitude: np.ndarray,
-    longitude: np.ndarray,
-    latitude_bounds: np.ndarray | None,
-    longitude_bounds: np.ndarray | None,
-    cyclic: bool,
-    file: object,
-) -> Cells:
-    if latitude.ndim != 2 or latitude.shape != longitude.shape:
-        found = f"shapes {latitude.shape} and {longitude.shape}"
-        raise InputError(file, "latitude, longitude", "coordinates in two dimensions", found)
-    latitude, longitude = _checked_degrees(latitude, longitude, file)
-    if latitude_bounds is None or longitude_bounds is None:
-        return Cells(latitude, longitude, None, cyclic)
-    rows, columns = latitude.shape
-    shapes = {latitude_bounds.shape, longitude_bounds.shape}
-    if shapes not in ({(rows + 1, columns + 1)}, {(rows, columns, 4)}):
-        expected = f"shapes {(rows + 1, columns + 1)} or {(rows, columns, 4)}"
-        found = f"{latitude_bounds.shape} and {longitude_bounds.shape}"
-        raise InputError(file, "bounds", expected, found)
-    corners = _checked_degrees(latitude_bounds, longitude_bounds, file)
-    if corners[0].ndim == 3:
-        corners = _corners_of_vertices(*corners, file)
-    _check_corners(_unit_vectors(latitude, longitude), _unit_vectors(*corners), file)
-    return Cells(latitude, longitude, corners, cyclic)
-
-
-def _checked_degrees(
-    latitude: np.ndarray, longitude: np.ndarray, file: object
-) -> tuple[np.ndarray, np.ndarray]:
-    for name, values in (("latitude", latitude), ("longitude", longitude)):
-        if not np.all(np.isfinite(values)):
-            raise InputError(file, name, "finite numbers", "missing values")
-    if np.abs(latitude).max() > 90 + 1e-3:
-        found = f"{latitude.min():g} to {latitude.max():g}"
-        raise InputError(file, "latitude", "degrees between -90 and 90", found)
-    return np.clip(latitude.astype(np.float64), -90, 90), longitude.astype(np.float64)
-
-
-def _corners_of_vertices(
-    latitude: np.ndarray, longitude: np.ndarray, file: object
-) -> tuple[np.ndarray, np.ndarray]:
-    """Corners of the cells, each once, of the vertices of each cell."""
-    points = _unit_vectors(latitude, longitude)
-    sizes = _distances(points[:, :, 0], points[:, :, 2])
-    gaps = []
-    for order in ARRANGEMENTS:
-        first, second, third, fourth = np.moveaxis(points[:, :, order], 2, 0)
-        gaps.append(
-            max(
-                _distances(second[:, :-1], first[:, 1:]).max(initial=0),
-                _distances(third[:, :-1], fourth[:, 1:]).max(initial=0),
-                _distances(fourth[:-1], first[1:]).max(initial=0),
-                _distances(third[:-1], second[1:]).max(initial=0),
-            )
-        )
-    if min(gaps) > EVEN_TOLERANCE * np.median(sizes):
-        raise InputError(
-            file,
-            "bounds",
-            "vertices that neighbouring cells share",
-            f"vertices {np.rad2deg(min(gaps)):.3g} degrees apart",
-        )
-    order = ARRANGEMENTS[int(np.argmin(gaps))]
-    return _joined(latitude[:, :, order]), _joined(longitude[:, :, order])
-
-
-def _joined(vertices: np.ndarray) -> np.ndarray:
-    """Put the first vertex of each cell, and the outer ones of the last row and column, in one."""
-    rows, columns, _ = vertices.shape
-    corners = np.empty((rows + 1, columns + 1))
-    corners[:-1, :-1] = vertices[:, :, 0]
-    corners[:-1, -1] = vertices[:, -1, 1]
-    corners[-1, -1] = vertices[-1, -1, 2]
-    corners[-1, :-1] = vertices[-1, :, 3]
-    return corners
-
-
-def _check_corners(centres: np.ndarray, corners: np.ndarray, file: object) -> None:
-    """Refuse corners that belong to other cells, such as those of a flipped grid."""
-    first, second, third, fourth = (
-        corners[:-1, :-1],
-        corners[:-1, 1:],
-        corners[1:, 1:],
-        corners[1:, :-1],
-    )
-    middle = (first + second + third + fourth) / 4
-    size = np.maximum(_distances(first, third), _distances(second, fourth))
-    if size.max() > 2 * np.sin(np.deg2rad(WIDEST) / 2):
-        raise InputError(file, "bounds", f"cells of at most {WIDEST:g} degrees", "larger ones")
-    wrong = _distances(centres, middle) > size / 2 * (1 + EVEN_TOLERANCE) + ROUNDING
-    if wrong.any():
-        row, column = np.argwhere(wrong)[0]
-        found = f"{int(wrong.sum())} cells, first row {row}, column {column}, without"
-        raise InputError(file, "bounds", "corners around their centres", found)
-
-
 def _unit_vectors(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
     """Points on the unit sphere; one more axis at the end, of three."""
     latitude, longitude = np.deg2rad(latitude), np.deg2rad(longitude)
@@ -449,11 +294,6 @@ def _unit_vectors(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
     return np.stack(
         [cosine * np.cos(longitude), cosine * np.sin(longitude), np.sin(latitude)], axis=-1
     )
-
-
-def _distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Lengths of the chords between points, radii."""
-    return np.sqrt(np.sum((first - second) ** 2, axis=-1))
 
 
 def _solid_angle(first: np.ndarray, second: np.ndarray, third: np.ndarray) -> np.ndarray:
