@@ -62,7 +62,7 @@ def nonlinear(predictors, latitude):
     """13 functions with interactions of up to all predictors."""
     array = predictors.__array_namespace__()
     scaled = predictors / 30
-    order = np.arange(1, 14)
+    order = np.arange(1, 14)[np.newaxis, :]
     return (
         array.sin(scaled.sum(axis=1)[:, np.newaxis] * order / 5)
         + array.prod(scaled, axis=1)[:, np.newaxis] * order
