@@ -292,8 +292,14 @@ class _Scores:
         in_time = {name: values[prediction, chosen] for name, values in points.skills.items()}
         defined = np.isfinite(in_time["R2"])
         if defined.any():
-            medians = {name: float(np.median(in_time[name][defined])) for name in SKILLS}
+            medians = {name: _median(in_time[name][defined]) for name in SKILLS}
             yield {**key, "domain": "time", "n": int(defined.sum()), **medians}
+
+
+def _median(values: np.ndarray) -> float:
+    """Median of the values that are defined: where a model does not vary, correlations are not."""
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if known.size else np.nan
 
 
 def evaluate_ensemble(
