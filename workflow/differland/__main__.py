@@ -134,10 +134,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _check(files: list[Path]) -> None:
     # Here, so that other commands do without the schema.
-    from differland.configuration import read_configuration
+    from differland.configuration import read_configuration, remarks
 
-    study = read_configuration(files)["study"]
-    print(f"{study}: the configuration is valid; files that it names were not looked for")
+    config = read_configuration(files)
+    for remark in remarks(config):
+        print(f"warning: {remark}", file=sys.stderr)
+    print(f"{config['study']}: the configuration is valid; files that it names were not looked for")
 
 
 def _write_planet(options: argparse.Namespace) -> None:

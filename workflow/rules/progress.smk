@@ -4,9 +4,8 @@ import logging
 import time
 
 from differland import pace, progress
-from snakemake.logging import get_event, logger
+from snakemake.logging import get_event
 from snakemake.settings.enums import Quietness
-from snakemake_interface_executor_plugins.settings import ExecMode
 from snakemake_interface_logger_plugins.common import LogEvent
 
 
