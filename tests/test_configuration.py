@@ -116,7 +116,13 @@ def test_setups_are_the_published_ones(config: dict[str, Any]) -> None:
         ({"lose": {}}, "lose", "did you mean loss?", "unknown"),
         ({"loss": {"sif": {"wieght": 1}}}, "loss.sif.wieght", "weight?", "unknown"),
         ({"setups": ["PFT+CLIMB"]}, "setups.0", "did you mean PFT+CLIM?", "PFT+CLIMB"),
-        ({"setups": ["CLIM+PFT"]}, "setups.0", "PFT+CLIM", "CLIM+PFT"),
+        ({"setups": ["CLIM+PFT"]}, "setups.0", "did you mean PFT+CLIM?", "CLIM+PFT"),
+        (
+            {"setups": ["AGE+SOIL+PFT"]},
+            "setups.0",
+            "did you mean PFT+SOIL+AGE?",
+            "the text 'AGE+SOIL+PFT'",
+        ),
         ({"setups": []}, "setups", "Setups to train", "[]"),
         ({"training": {"learning_rate": "fast"}}, "training.learning_rate", "above 0", "fast"),
         ({"training": {"learning_rate": -1}}, "training.learning_rate", "above 0", "-1"),
@@ -394,6 +400,30 @@ def test_missing_key_is_told(config: dict[str, Any]) -> None:
     del config["training"]["epochs"]
     with pytest.raises(InputError, match=r"training\.epochs: expected .* found none"):
         configuration.check_configuration(config)
+
+
+def test_messages_are_sentences(config: dict[str, Any]) -> None:
+    """Descriptions in the schema begin with a capital, units of the dimensionless are 1."""
+    for changes, words in (
+        ({"raw": {"minimum_coverage": 2}}, "expected a fraction from 0 to 1, found 2"),
+        ({"raw": {"minimum_coverage": "2"}}, "found 2"),
+        ({"setups": "2"}, "found 2"),
+        ({"study": "a b"}, "expected name of the study"),
+        ({"training": {"threads": 0}}, "expected CPU cores that a training job asks for"),
+        ({"analysis": {"attribution": 5}}, "expected Kernel SHAP, which predictors"),
+        ({"training": {"epochs": "many"}}, "found the text 'many'"),
+    ):
+        with pytest.raises(InputError) as caught:
+            configuration.check_configuration(merged(config, changes))
+        assert words in str(caught.value)
+
+
+def test_keys_of_a_layer_are_found_however_deep() -> None:
+    layer = {"training": {"epochs": 5}, "setups": ["PFT"], "apply": {}}
+    for key in ("training", "training.epochs", "setups.0", "apply"):
+        assert configuration.has_key(layer, key)
+    for key in ("training.threads", "study", "the whole"):
+        assert not configuration.has_key(layer, key)
 
 
 def test_every_leaf_with_a_wrong_type_gives_a_message(config: dict[str, Any]) -> None:

@@ -616,7 +616,8 @@ def test_what_is_missing_is_told_with_its_key_as_given_and_as_resolved(
     result = snakemake(tmp_path, "--dry-run", "--config", *settings, "--", target)
     assert result.returncode != 0
     output = result.stdout + result.stderr
-    assert expected in output
+    # No file of the configuration says so.
+    assert f"--config: {expected}" in output
     assert f"which is {tmp_path}/" in output
 
 

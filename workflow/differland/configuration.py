@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from functools import cache
@@ -35,6 +36,11 @@ TWICE = (
     f"{' and '.join(f'loss.{term}' for term in FIRES)} are both on, and count fire emission twice "
     "(observation: null leaves one of them out)"
 )
+
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+NAMES = ("Kernel",)
+"""First words of descriptions in the schema that are names."""
 
 QUOTES = " (what YAML takes a bare no, on, 1.5 or 2001-01-01 for: write it in quotes)"
 
@@ -149,6 +155,26 @@ def read_configuration(files: Iterable[Path]) -> dict[str, Any]:
     config = read_text_values(merge(map(read_mapping, layers)))
     check_configuration(config, ", ".join(map(str, layers[1:] or layers)))
     return config
+
+
+def has_key(layer: Configuration, key: str) -> bool:
+    """Whether a layer of a configuration says something of a key, such as ``training.epochs``.
+
+    Parameters
+    ----------
+    layer
+        Some keys of a configuration.
+    key
+        As errors name it; positions in lists (``setups.0``) are left aside.
+    """
+    inner: Any = layer
+    for part in key.split("."):
+        if not isinstance(inner, Mapping):
+            break
+        if part not in inner:
+            return False
+        inner = inner[part]
+    return True
 
 
 def check_path(source: str, key: str, path: Path | str | None, meaning: str, folder: bool) -> None:
@@ -415,12 +441,17 @@ def _expected(rule: Mapping[str, Any]) -> str:
 
 
 def _meaning(rule: Mapping[str, Any]) -> str:
-    return str(rule["description"]).strip().rstrip(".")
+    text = str(rule["description"]).strip().rstrip(".")
+    first = text.partition(" ")[0]
+    # As it stands in a sentence; CO2 and names of things keep their capital.
+    return text if first[1:] != first[1:].lower() or first in NAMES else text[:1].lower() + text[1:]
 
 
 def _value(value: object, rule: Mapping[str, Any]) -> str:
     if isinstance(value, str):
-        return f"the text {value!r}"
+        # On command lines all is text: of a number it is the number that does not fit.
+        number = "string" not in rule.get("type", "") and NUMBER.fullmatch(value)
+        return value if number else f"the text {value!r}"
     if value is None:
         return "nothing"
     text = "string" in rule.get("type", "string" if "enum" in rule else "")
@@ -440,7 +471,11 @@ def _check_keys(config: Mapping[Any, Any], source: str, path: str = "") -> None:
 
 def _one_of(found: object, known: Iterable[object]) -> str:
     names = [str(name) for name in known]
-    close = difflib.get_close_matches(str(found), names, n=1, cutoff=0.5)
+    # The same groups of a setup in another order, else what looks most like it.
+    parts = sorted(str(found).split("+"))
+    close = [
+        name for name in names if sorted(name.split("+")) == parts
+    ] or difflib.get_close_matches(str(found), names, n=1, cutoff=0.5)
     guess = f"; did you mean {close[0]}?" if close else ""
     return f"one of {', '.join(names)}{guess}"
 

@@ -14,7 +14,7 @@ from differland.errors import InputError
 from differland.files import read_netcdf
 from differland.glance import SITE
 from differland.tables import FORCING, OBSERVATIONS, PREDICTOR_GROUPS, PREDICTORS, Variable
-from differland.units import are_same
+from differland.units import are_same, range_in_words
 
 if TYPE_CHECKING:
     # Whoever reads a driver or compares with it does without the second that importing JAX takes.
@@ -401,7 +401,7 @@ def _checked(
         raise InputError(
             path,
             name,
-            f"values from {low:g} to {high:g} {row.units}",
+            f"values from {range_in_words(low, high, row.units)}",
             f"{np.nanmin(values):g} to {np.nanmax(values):g}",
         )
     attributes = {"units": row.units, "long_name": row.long_name}

@@ -173,7 +173,7 @@ def given(key, path, meaning, folder=False):
     made = (each.is_producer(str(path)) for each in workflow.rules)
     if not any(made):
         try:
-            configuration.check_path(CONFIGURATION, key, path, meaning, folder)
+            configuration.check_path(place_of(key), key, path, meaning, folder)
         except InputError as error:
             raise WorkflowError(str(error)) from None
     return path
