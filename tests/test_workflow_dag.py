@@ -631,6 +631,13 @@ def test_a_driver_file_that_is_all_spin_up_is_refused_before_anything_runs(tmp_p
     assert words in result.stdout + result.stderr
 
 
+def test_what_is_near_a_target_that_no_rule_makes_is_told(tmp_path: Path) -> None:
+    result = snakemake(tmp_path, "--dry-run", "--", "evalution")
+    assert result.returncode != 0
+    assert "No rule to produce evalution" in result.stdout
+    assert result.stdout.splitlines()[-1] == "Did you mean evaluation?"
+
+
 def test_a_driver_may_be_made_by_a_rule_of_another_workflow(tmp_path: Path) -> None:
     """Which has this one as a module."""
     (tmp_path / "Snakefile").write_text(
