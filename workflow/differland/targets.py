@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from differland.observables import OBSERVABLES
@@ -19,7 +19,11 @@ REFUSED = re.compile(
 
 
 def hint(
-    message: str, config: Mapping[str, Any], files: Collection[str], rules: Collection[str]
+    message: str,
+    config: Mapping[str, Any],
+    files: Collection[str],
+    rules: Collection[str],
+    is_made: Callable[[str], bool],
 ) -> str:
     """Say what is wrong with a target, and what is near.
 
@@ -31,6 +35,8 @@ def hint(
         The configuration.
     files, rules
         What the study makes, and names of rules.
+    is_made
+        Whether a rule makes a file, which need not be among `files`.
 
     Returns
     -------
@@ -45,12 +51,14 @@ def hint(
     if reasons:
         return "\n".join(reasons)
     if len(parts) == 1:
-        near = _closest(target, rules)
+        # A workflow that has this one as a module puts something before the names.
+        longer = [name for name in rules if name.endswith(f"_{target}")]
+        near = longer[0] if longer else _closest(target, rules)
     else:
         known = {part for file in files for part in file.split("/")} | set(config["setups"])
         # A misspelt part is mended where it stands: not all that can be made is in the list.
         mended = [part if part in known else _closest(part, known) or part for part in parts]
-        near = "/".join(mended) if mended != parts else _closest(target, files)
+        near = "/".join(mended) if is_made("/".join(mended)) else _closest(target, files)
     return f"Did you mean {near}?" if near else ""
 
 

@@ -167,11 +167,14 @@ def reading_time(rule, files):
     return planning.need_of(rule, amounts).runtime_request
 
 
+def is_made(path):
+    """Whether a rule makes a file, be it one of a workflow that has this one as a module."""
+    return any(rule.is_producer(path) for rule in workflow.rules)
+
+
 def given(key, path, meaning, folder=False):
     """A path of the configuration; a message with its key, if nothing is there and no rule makes it."""
-    # Rules of a workflow that has this one as a module may.
-    made = (each.is_producer(str(path)) for each in workflow.rules)
-    if not any(made):
+    if not is_made(str(path)):
         try:
             configuration.check_path(place_of(key), key, path, meaning, folder)
         except InputError as error:

@@ -117,7 +117,7 @@ class Nearby(logging.Filter):
         if getattr(record, "exception", None) == "MissingRuleException":
             files = [str(file) for file in rules.all.input]
             names = [rule.name for rule in workflow.rules]
-            told = targets.hint(record.getMessage(), config, files, names)
+            told = targets.hint(record.getMessage(), config, files, names, is_made)
             record.msg = "\n".join(filter(None, [record.getMessage(), told]))
             record.args = ()
         return True
