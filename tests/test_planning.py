@@ -1,5 +1,6 @@
 """What a study costs, scaled to its size."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import shapely
 import xarray as xr
 
 from differland.datasets.inversion import BOX_GRID
+from differland.errors import DryRunError
 from differland.figures.maps import land
 from differland.grid import PATCH_GRID, STUDY_GRID, patch_number
 from differland.planning import (
@@ -16,6 +18,7 @@ from differland.planning import (
     WHOLE_EARTH,
     StudySize,
     amounts,
+    count_jobs,
     land_cells,
     need_of,
     plan_lines,
@@ -152,3 +155,21 @@ def test_plan_adds_up(configuration):
     assert f"GPU: 3 jobs, {hours:.1f} hours, a guess in part" in lines
     assert lines[0] == "Study mine: 245000 cells in 944 patches, 276 months."
     assert list(plan_lines("mine", PAPER, []))[-1] == "Nothing is to be run."
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        'InputFunctionException in rule a in file "b.smk", line 1:\nError:\n  WorkflowError:\n'
+        "    raw.folder: expected a folder\n    get it\nWildcards:\n\nTraceback:\n  File",
+        'WorkflowError in file "b.smk", line 1:\n'
+        'raw.folder: expected a folder\n    get it\n  File "b"\n',
+        "raw.folder: expected a folder\n    get it",
+    ],
+)
+def test_why_a_dry_run_failed_is_told_without_the_rest(configuration, tmp_path, printed):
+    dry_run = [sys.executable, "-c", f"import sys; print({printed!r}); sys.exit(1)"]
+    with pytest.raises(DryRunError) as caught:
+        count_jobs(configuration, tmp_path / "plan.json", dry_run)
+    expected = "the dry run failed: raw.folder: expected a folder\n    get it"
+    assert str(caught.value).strip() == expected

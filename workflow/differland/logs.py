@@ -8,9 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-from differland.errors import InputError
+from differland.errors import DryRunError, InputError
 from differland.files import write_text
 from differland.surroundings import explain_failure
+
+KNOWN = (DryRunError, InputError)
+"""Errors whose message says it all."""
 
 REASON = ".reason"
 """Ends the name of a file beside a log: why the job failed, where another attempt would too."""
@@ -23,7 +26,7 @@ def _tell_message_alone(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
     """What Python calls with the exception that ends it: the message of bad input says it all."""
-    if isinstance(error, InputError):
+    if isinstance(error, KNOWN):
         print(f"error: {error}", file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, trace)
@@ -105,7 +108,7 @@ def record(path: Path | str, attempt: int = 1) -> Iterator[None]:
         loggers[0].error("%s\n%s", FAILED, text)
         if is_hopeless(told):
             write_text(text, reason)
-        if isinstance(told, InputError):
+        if isinstance(told, KNOWN):
             sys.excepthook = _tell_message_alone
         if explained:
             raise explained from error

@@ -18,6 +18,7 @@ import netCDF4
 import numpy as np
 
 from differland.datasets.sources import native_bytes
+from differland.errors import DryRunError
 from differland.files import write_text
 from differland.grid import PATCH_GRID, patch_number
 from differland.shipped import RESOURCES
@@ -60,6 +61,12 @@ Per = Literal[
 
 NATIVE_BYTES = 1e9
 """That a job of the raw stage is taken to read before its files are looked at."""
+
+REASON = re.compile(
+    r"^ *WorkflowError[^\n]*:\n(.*?)(?=^ *(?:Wildcards:|Traceback:|File \")|\Z)",
+    re.MULTILINE | re.DOTALL,
+)
+"""Why a dry run failed, in what Snakemake prints."""
 
 NATIVE_JOBS = {
     "regrid_static": "static",
@@ -400,13 +407,15 @@ def count_jobs(
 
     Raises
     ------
-    RuntimeError
-        The command fails.
+    DryRunError
+        The command fails; says why, as far as Snakemake tells.
     """
     write_text(json.dumps(config), config_file)
     found = subprocess.run(dry_run, capture_output=True, text=True, check=False)
     if found.returncode:
-        raise RuntimeError(f"the dry run failed:\n{found.stdout}{found.stderr}")
+        text = found.stdout + found.stderr
+        reason = REASON.search(text)
+        raise DryRunError(f"the dry run failed: {reason[1].strip() if reason else text}")
     counts = re.findall(r"^(\w+) +(\d+)$", found.stdout + found.stderr, re.MULTILINE)
     return {rule: int(count) for rule, count in counts}
 
