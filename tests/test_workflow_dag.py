@@ -540,11 +540,11 @@ def test_snakemake_finds_nothing_to_improve(paper: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        ("training={epoch: 5}", ["training.epoch", "did you mean epochs?", "config.yaml"]),
+        ("training={epoch: 5}", ["--config: training.epoch", "did you mean epochs?"]),
         ("setups=[PFT+CLIMB]", ["setups.0", "did you mean PFT+CLIM?", "PFT+CLIMB"]),
         ("analysis={reference_setup: LATLON}", ["analysis.reference_setup", "LATLON"]),
         ("projection={years: [2099, 2081]}", ["projection.years", "2099, 2081"]),
-        ("projection={models: {M: first}}", ["projection.models.M", "A member such as r1i1p1f1"]),
+        ("projection={models: {M: first}}", ["projection.models.M", "a member such as r1i1p1f1"]),
     ],
 )
 def test_a_wrong_configuration_is_told_before_anything_is_planned(
