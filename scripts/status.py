@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 from differland import planning
+from differland.errors import DryRunError
 from differland.logs import record
 from differland.pace import at_pace, pace_of_study
 from differland.status import Wanted, status_lines
@@ -23,7 +24,7 @@ def status(
     try:
         jobs = planning.count_jobs(configuration, Path(config_file), dry_run)
         left = at_pace(planning.shares_of_jobs(jobs, configuration, **plan), pace)
-    except RuntimeError as error:
+    except DryRunError as error:
         left = str(error)
     lines = [*status_lines(configuration, Path(results), Wanted(**wanted), left, cores)]
     print("\n".join([*lines, *filter(None, [pace.line()])]))

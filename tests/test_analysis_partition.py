@@ -140,7 +140,7 @@ def study():
         skill[:, :, 3] = np.nan
         seeds = generator.choice(20, 2, replace=False)
         cells[setup] = xr.Dataset(
-            {"pearson_r2": (("member", "target", "cell"), skill)},
+            {name: (("member", "target", "cell"), skill.copy()) for name in ("pearson_r2", "R2")},
             coords={
                 "member": [f"{seed:02d}" for seed in seeds],
                 "target": ["sif", "lai"],
@@ -161,6 +161,7 @@ def study():
                             "support": "cell",
                             "domain": domain,
                             "pearson_r2": generator.uniform(0, 1),
+                            "R2": 0.0,
                         }
                     )
     return pd.DataFrame(rows), cells
@@ -287,6 +288,20 @@ def test_summary_counts_what_the_maps_say(study):
 def test_a_target_without_any_partition_has_no_summary(study):
     metrics, cells = study
     for data in cells.values():
-        data["pearson_r2"][:, 0] = np.nan
+        data["pearson_r2"][:, 0] = data["R2"][:, 0] = np.nan
     _, maps = partition(metrics, cells, PUBLISHED)
     assert set(summarise_cells(maps)["target"]) == {"lai"}
+
+
+def test_a_member_that_does_not_vary_explains_nothing(study):
+    metrics, cells = study
+    # It has a defined R2 (below 0), but no correlation.
+    first = (metrics["setup"] == "PFT") & (metrics["member"] == "01")
+    metrics.loc[first, ["pearson_r2", "R2"]] = np.nan, -0.3
+    cells["PFT"]["pearson_r2"][0, :, 1] = np.nan
+    table, maps = partition(metrics, cells, PUBLISHED)
+    metrics.loc[first, "pearson_r2"] = 0.0
+    cells["PFT"]["pearson_r2"][0, :, 1] = 0.0
+    of_zero, maps_of_zero = partition(metrics, cells, PUBLISHED)
+    pd.testing.assert_frame_equal(table, of_zero)
+    xr.testing.assert_identical(maps, maps_of_zero)

@@ -116,7 +116,13 @@ def test_setups_are_the_published_ones(config: dict[str, Any]) -> None:
         ({"lose": {}}, "lose", "did you mean loss?", "unknown"),
         ({"loss": {"sif": {"wieght": 1}}}, "loss.sif.wieght", "weight?", "unknown"),
         ({"setups": ["PFT+CLIMB"]}, "setups.0", "did you mean PFT+CLIM?", "PFT+CLIMB"),
-        ({"setups": ["CLIM+PFT"]}, "setups.0", "PFT+CLIM", "CLIM+PFT"),
+        ({"setups": ["CLIM+PFT"]}, "setups.0", "did you mean PFT+CLIM?", "CLIM+PFT"),
+        (
+            {"setups": ["AGE+SOIL+PFT"]},
+            "setups.0",
+            "did you mean PFT+SOIL+AGE?",
+            "the text 'AGE+SOIL+PFT'",
+        ),
         ({"setups": []}, "setups", "Setups to train", "[]"),
         ({"training": {"learning_rate": "fast"}}, "training.learning_rate", "above 0", "fast"),
         ({"training": {"learning_rate": -1}}, "training.learning_rate", "above 0", "-1"),
@@ -181,6 +187,42 @@ def test_setups_are_the_published_ones(config: dict[str, Any]) -> None:
             "loss.fire_cell.observation",
             "raw.products.gfed5_emissions with on_cells: true",
             "on_cells: false",
+        ),
+        (
+            {"raw": {"products": {"lcspp": {"first_year": 2024}}}},
+            "raw.products.lcspp.first_year",
+            "at most 2023, the last year of the study, since loss.sif.observation is on",
+            "2024",
+        ),
+        (
+            {"raw": {"products": {"flux_towers": {"last_year": 2000}}}},
+            "raw.products.flux_towers.last_year",
+            "at least 2001, the first year of the study, since loss.gpp_site.observation is on",
+            "2000",
+        ),
+        (
+            {"raw": {"products": {"xu_biomass": {"first_year": 2020}}}},
+            "raw.products.xu_biomass.first_year",
+            "at most 2019, the last year of the product",
+            "2020",
+        ),
+        (
+            {
+                "raw": {"products": {"cams": {"folder": "cams", "last_year": 1999}}},
+                "experiments": {"a": {"loss": {"nbe": {"observation": "nbe_cams"}}}},
+            },
+            "raw.products.cams.last_year",
+            "since experiments.a.loss.nbe.observation is on",
+            "1999",
+        ),
+        (
+            {
+                "raw": {"products": {"flux_towers": None}},
+                "figures": {"sites": ["AT-Neu", "DE-Hai"]},
+            },
+            "figures.sites",
+            "since raw.products.flux_towers is null",
+            "AT-Neu, DE-Hai",
         ),
         ({"raw": {"inversion_boxes": "box"}}, "raw.inversion_boxes", "did you mean boxes?", "box"),
         (
@@ -275,10 +317,113 @@ def test_bad_configurations_are_refused_by_name(
     assert found in error.found
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"raw": {"products": {"lcspp": {"first_year": 2023}}}},
+        {"raw": {"products": {"lcspp": {"last_year": 2001, "first_year": None}}}},
+        # Nobody asks for what is left out.
+        {
+            "raw": {"products": {"lcspp": {"first_year": 2024}}},
+            "loss": {"sif": {"observation": None}},
+        },
+        # Nor is any product read.
+        {
+            "raw": {"products": {"lcspp": {"first_year": 2024}}},
+            "driver": {"source": "file", "path": "a.nc"},
+        },
+    ],
+)
+def test_years_of_products_that_leave_something_are_valid(
+    config: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    configuration.check_configuration(merged(config, changes))
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_nothing_is_remarked_on_shipped_configurations(config: dict[str, Any], name: str) -> None:
+    base = merged(config, read("demo.yaml")) if name == "demo_full.yaml" else config
+    assert configuration.remarks(merged(base, read(name))) == []
+    assert configuration.remarks(config) == []
+
+
+def test_fire_that_counts_twice_is_remarked_on(config: dict[str, Any]) -> None:
+    emissions = {"raw": {"products": {"gfed5_emissions": {"on_cells": True}}}}
+    both = {"fire_cell": {"observation": "fire_emission_cell"}}
+    (told,) = configuration.remarks(merged(config, {**emissions, "loss": both}))
+    assert told.startswith("loss.fire and loss.fire_cell are both on")
+    in_experiment = merged(config, {**emissions, "experiments": {"a": {"loss": both}}})
+    (told,) = configuration.remarks(in_experiment)
+    assert told.startswith("experiments.a: loss.fire and loss.fire_cell are both on")
+    off = {**emissions, "loss": {**both, "fire": {"weight": 0}}}
+    assert configuration.remarks(merged(config, off)) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"raw": {"products": {"lcspp": None}}}, ["loss.sif is off: sif is of raw.products.lcspp"]),
+        (
+            {"loss": {"lai": {"observation": "lai_copernicus"}}},
+            ["loss.lai is off: lai_copernicus is of raw.products.copernicus_lai, which is null"],
+        ),
+        (
+            {"raw": {"first_year": 2020}},
+            ["loss.biomass is off: raw.products.xu_biomass has no biomass of 2020 to 2023"],
+        ),
+    ],
+)
+def test_terms_that_no_product_observes_are_remarked_on(
+    config: dict[str, Any], changes: dict[str, Any], told: list[str]
+) -> None:
+    found = configuration.remarks(merged(config, changes))
+    assert [line.startswith(start) for line, start in zip(found, told, strict=True)] == [True]
+
+
+def test_terms_that_a_driver_file_lacks_are_remarked_on(config: dict[str, Any]) -> None:
+    study = merged(config, {"driver": {"source": "file", "path": "sites.nc"}})
+    wanted = {term.get("observation") for term in study["loss"].values()} - {None}
+    assert configuration.remarks(study) == []
+    assert configuration.remarks(study, wanted) == []
+    (told,) = configuration.remarks(study, wanted - {"lai"})
+    assert told.startswith("loss.lai is off: sites.nc has no variable lai")
+
+
+def test_remarks_are_printed_by_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text("raw: {products: {lcspp: null}}\n", encoding="utf-8")
+    assert main(["check", str(file)]) == 0
+    assert capsys.readouterr().err.startswith("warning: loss.sif is off: ")
+
+
 def test_missing_key_is_told(config: dict[str, Any]) -> None:
     del config["training"]["epochs"]
     with pytest.raises(InputError, match=r"training\.epochs: expected .* found none"):
         configuration.check_configuration(config)
+
+
+def test_messages_are_sentences(config: dict[str, Any]) -> None:
+    """Descriptions in the schema begin with a capital, units of the dimensionless are 1."""
+    for changes, words in (
+        ({"raw": {"minimum_coverage": 2}}, "expected a fraction from 0 to 1, found 2"),
+        ({"raw": {"minimum_coverage": "2"}}, "found 2"),
+        ({"setups": "2"}, "found 2"),
+        ({"study": "a b"}, "expected name of the study"),
+        ({"training": {"threads": 0}}, "expected CPU cores that a training job asks for"),
+        ({"analysis": {"attribution": 5}}, "expected Kernel SHAP, which predictors"),
+        ({"training": {"epochs": "many"}}, "found the text 'many'"),
+    ):
+        with pytest.raises(InputError) as caught:
+            configuration.check_configuration(merged(config, changes))
+        assert words in str(caught.value)
+
+
+def test_keys_of_a_layer_are_found_however_deep() -> None:
+    layer = {"training": {"epochs": 5}, "setups": ["PFT"], "apply": {}}
+    for key in ("training", "training.epochs", "setups.0", "apply"):
+        assert configuration.has_key(layer, key)
+    for key in ("training.threads", "study", "the whole"):
+        assert not configuration.has_key(layer, key)
 
 
 def test_every_leaf_with_a_wrong_type_gives_a_message(config: dict[str, Any]) -> None:

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from differland.driver import check_predictors, check_spin_up, predictors_of_setup, read_driver
+from differland.driver import check_predictors, predictors_of_setup, read_driver
 from differland.errors import InputError
 from differland.files import read_netcdf, write_netcdf
+from differland.glance import check_spin_up
 from differland.tables import FORCING, PREDICTOR_GROUPS, PREDICTORS
 
 Change = Callable[[xr.Dataset], xr.Dataset]
@@ -211,6 +212,6 @@ def test_patches_do_not_matter_where_nothing_is_trained(planet_file: Path, tmp_p
 
 def test_a_record_that_is_all_spin_up_is_refused(driver: xr.Dataset) -> None:
     months = driver.sizes["time"]
-    check_spin_up(driver, "sites.nc", months - 12)
+    check_spin_up(months, "sites.nc", months - 12)
     with pytest.raises(InputError, match=rf"sites.nc: time: expected more .* = {months}\)"):
-        check_spin_up(driver, "sites.nc", months)
+        check_spin_up(months, "sites.nc", months)

@@ -12,7 +12,7 @@ import xarray as xr
 
 from differland.driver import read_driver
 from differland.errors import InputError
-from differland.units import normal
+from differland.units import normal, range_in_words
 
 FIRST_YEAR = 2001
 MONTHS = 48
@@ -275,3 +275,9 @@ def test_spellings_of_one_unit_are_the_same(one: str, other: str) -> None:
 )
 def test_other_units_are_others(one: str, other: str) -> None:
     assert normal(one) != normal(other)
+
+
+def test_ranges_of_what_has_no_units_have_none() -> None:
+    assert range_in_words(0, 1, "1") == "0 to 1"
+    assert range_in_words(-90, 60, "degC") == "-90 to 60 degC"
+    assert range_in_words(0, 21, "m2 m-2") == "0 to 21 m2 m-2"

@@ -20,7 +20,7 @@ from differland.errors import InputError
 from differland.evaluation import evaluate_ensemble
 from differland.files import write_json, write_text
 from differland.members import Member, write_member
-from differland.metrics import SKILLS, Agreement, skill, targets_of_driver
+from differland.metrics import SKILLS, Agreement, Target, skill, targets_of_driver
 from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
 from differland.patches import PADDING, draw_patches
 from differland.records import select_members
@@ -92,9 +92,32 @@ def test_skill_of_what_cannot_be_scored_is_nan():
     for result in (constant, few):
         assert np.isnan(result["R2"])
         assert np.isnan(result["rmse"])
-    flat = skill(np.arange(10.0), np.full(10, 2.0))
-    assert flat["pearson_r2"] == 0
+
+
+@pytest.mark.parametrize("value", [2.0, 0.0, 0.1, 1e4 / 3])
+def test_a_model_that_does_not_vary_has_no_correlation(value):
+    flat = skill(np.arange(10.0), np.full(10, value))
+    assert np.isnan(flat["correlation"])
+    assert np.isnan(flat["pearson_r2"])
     assert flat["R2"] < 0
+    np.testing.assert_allclose(flat["slope"], 0, atol=1e-12)
+    np.testing.assert_allclose(flat["intercept"], value)
+
+
+def test_medians_in_time_are_of_the_points_whose_correlation_is_defined():
+    observed = np.array([[1.0, 2, 3, 5], [1, 2, 3, 5], [2, 2, 2, 2]])
+    modelled = np.array([[1.0, 2, 3, 4], [2, 2, 2, 2], [1, 2, 3, 4]])
+    cells = np.arange(3)[:, None]
+    target = Target("lai", "cell", observed, cells, np.ones((3, 1)))
+    scores = evaluation._Scores()
+    scores.add(target, modelled[None], np.zeros(3, int))
+    rows = {row["domain"]: row for row in scores.rows(["01"], [{"train": np.array([0])}])}
+    of_first = skill(observed[0], modelled[0])
+    np.testing.assert_allclose(rows["time"]["correlation"], of_first["correlation"])
+    assert rows["time"]["n"] == 2
+    np.testing.assert_allclose(
+        rows["time"]["rmse"], np.median(skill(observed[:2], modelled[:2])["rmse"])
+    )
 
 
 def test_skill_goes_along_any_axis():

@@ -1027,3 +1027,12 @@ class TestCaptions:
 )
 def test_numbers_have_a_true_minus_sign_and_zero_has_none(value, form, text) -> None:
     assert style.number(value, form) == text
+
+
+def test_words_on_sites_leave_an_undefined_correlation_out() -> None:
+    row = {"split": "all", "sites": 4, "correlation": np.nan, "R2": -0.25, "rmse": 2.0}
+    assert sites._told(pd.DataFrame([row]), "all").splitlines() == [
+        "all sites: n = 4",
+        "R$^2$ = \N{MINUS SIGN}0.25",
+        "RMSE = 2.00",
+    ]

@@ -1,6 +1,10 @@
 """Logs of jobs, and which failures are worth another attempt."""
 
+import subprocess
+import sys
+
 import pytest
+from import_graph import LIBRARY
 
 from differland.errors import InputError
 from differland.logs import is_hopeless, record
@@ -68,3 +72,33 @@ def test_retry_after_a_failure_of_the_system_is_run(tmp_path):
     with record(log, 2):
         ran = True
     assert ran
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            "InputError('driver.nc', 'vpd', 'hPa', 'kPa')",
+            "error: driver.nc: vpd: expected hPa, found kPa",
+        ),
+        ("KeyError('gpp')", "KeyError: 'gpp'"),
+    ],
+)
+def test_bad_input_ends_a_job_with_its_message_alone(tmp_path, error, told):
+    code = (
+        "from differland.errors import InputError\nfrom differland.logs import record\n"
+        f"with record('job.log'):\n    raise {error}\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(LIBRARY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = ended.stderr.splitlines()
+    assert ended.returncode == 1
+    assert lines[-1] == told
+    assert ("Traceback (most recent call last):" in lines) == (error.startswith("KeyError"))
+    assert "Traceback" in (tmp_path / "job.log").read_text()

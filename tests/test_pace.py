@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from differland.pace import Pace, at_pace, pace_of_study
+from differland.files import write_json
+from differland.pace import Pace, at_pace, finished_jobs, pace_of_study
 from differland.planning import Share, StudySize, amounts, need_of, shares_of_jobs
 
 SIZE = StudySize(1000, 48, 10, 100, False)
@@ -71,7 +72,35 @@ def test_plans_are_scaled_each_rule_by_its_own_ratio_others_by_the_median(config
     assert scaled == pytest.approx([3, 2, 1])
     assert not at_pace(shares, pace)[2].need.recorded
     line = pace.line()
-    assert line and "7 finished jobs" in line and "2 of the record's" in line
+    assert line and "7 finished jobs" in line and "others 2 times as long" in line
+
+
+def test_restored_and_resumed_members_cost_what_all_their_jobs_spent(
+    tmp_path: Path, configuration: dict
+):
+    def taken() -> list[float]:
+        return [sum(s) for _, s in finished_jobs(tmp_path, configuration["setups"])]
+
+    write(tmp_path, "train/develop/PFT..SOIL/01..02", 64)
+    for setup in ("PFT", "CLIM", "SOIL"):
+        for seed in ("01", "02"):
+            write_json(
+                {"seconds": [10.0]}, tmp_path / "members/develop" / setup / seed / "member.json"
+            )
+    assert taken() == [64]
+    # Restored: the benchmark is of a job that only read checkpoints.
+    write(tmp_path, "train/develop/PFT..SOIL/01..02", 4)
+    assert taken() == [64]
+    # One was stopped by the way before: the job of the benchmark has done the rest of it.
+    write(tmp_path, "train/develop/PFT..SOIL/01..02", 64)
+    write_json({"seconds": [7.0, 10.0]}, tmp_path / "members/develop/CLIM/02/member.json")
+    assert taken() == [71]
+    # Records of earlier versions do not tell.
+    write_json({}, tmp_path / "members/develop/CLIM/02/member.json")
+    assert taken() == [64]
+    write(tmp_path, "train/final/CLIM@blind/01", 5)
+    write_json({"seconds": [90.0]}, tmp_path / "members/final/CLIM@blind/01/member.json")
+    assert sorted(taken()) == [64, 95]
 
 
 def test_a_study_without_finished_jobs_is_planned_by_the_record(

@@ -167,3 +167,45 @@ def test_interrupted_writing_leaves_no_file(driver, patches, settings, tmp_path,
     with pytest.raises(KeyboardInterrupt):
         pack_training_data(driver, patches, settings.model, settings.loss, tmp_path / "training.h5")
     assert list(tmp_path.iterdir()) == []
+
+
+def unobserved(driver, patches, settings, folder, caplog) -> list[str]:
+    """What is said of terms of the loss that are off."""
+    pack_training_data(driver, patches, settings.model, settings.loss, folder / "training.h5")
+    return [record.message for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_terms_of_the_loss_without_observations_are_told(
+    driver, patches, settings, tmp_path, caplog
+):
+    without = driver.drop_vars(["lai", "nbe"]).assign(sif=driver["sif"] * np.nan)
+    without["biomass"] = driver["biomass"].where(driver["time"].dt.month > 1)
+    source = driver.encoding.get("source", "driver")
+    assert sorted(unobserved(without, patches, settings, tmp_path, caplog)) == [
+        f"loss.biomass is off: {source} has no whole year of biomass in a patch",
+        f"loss.lai is off: {source} has no variable lai",
+        f"loss.nbe is off: {source} has no variable nbe",
+        f"loss.nbe_annual is off: {source} has no variable nbe",
+        f"loss.sif is off: {source} has no value of sif in a patch",
+    ]
+
+
+def test_observations_of_patches_that_are_not_full_enough_are_told(
+    driver, patches, settings, tmp_path, caplog
+):
+    told = unobserved(driver, patches.assign(bulk=0 * patches["bulk"]), settings, tmp_path, caplog)
+    assert [line.split()[0] for line in told] == ["loss.nbe", "loss.nbe_annual", "loss.ewt"]
+    assert all("patches.bulk_coverage" in line for line in told)
+
+
+def test_what_is_observed_is_not_told_of(driver, patches, settings, tmp_path, caplog):
+    assert unobserved(driver, patches, settings, tmp_path, caplog) == []
+
+
+def test_training_on_no_observation_is_refused(driver, patches, settings, tmp_path):
+    names = {name for name in settings.loss.observations.values() if name in driver}
+    with pytest.raises(InputError, match=r"observations: expected .* weight above 0"):
+        pack_training_data(
+            driver.drop_vars(names), patches, settings.model, settings.loss, tmp_path / "t.h5"
+        )
+    assert not (tmp_path / "t.h5").exists()

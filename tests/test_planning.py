@@ -1,18 +1,25 @@
 """What a study costs, scaled to its size."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import shapely
+import xarray as xr
 
+from differland.datasets.inversion import BOX_GRID
+from differland.errors import DryRunError
 from differland.figures.maps import land
-from differland.grid import STUDY_GRID, patch_number
+from differland.grid import PATCH_GRID, STUDY_GRID, patch_number
 from differland.planning import (
     LAND,
+    WHOLE_EARTH,
     StudySize,
     amounts,
+    count_jobs,
+    land_cells,
     need_of,
     plan_lines,
     read_costs,
@@ -24,7 +31,7 @@ PAPER = StudySize(245_000, 276, 944, 320, False)
 
 
 def test_size_is_read_from_the_driver(configuration, planet_file, tmp_path):
-    patches = {**configuration["patches"], "slots": None}
+    patches = {**configuration["patches"], "slots": None, "minimum_cells": 1}
     config = {**configuration, "patches": patches}
     assert study_size(config, planet_file) == StudySize(45, 48, 8, 6, False)
     source = {**configuration["driver"], "source": "file", "path": str(planet_file)}
@@ -65,21 +72,53 @@ def test_land_is_that_of_the_maps():
     shapely.prepare(outline)
     inside = shapely.contains_xy(outline, longitude.ravel(), latitude.ravel())
     inside &= latitude.ravel() > -60
-    numbers, counts = np.unique(
-        patch_number(latitude.ravel()[inside], longitude.ravel()[inside]), return_counts=True
-    )
+    expected = inside.reshape(90, 8, 144, 10).sum(axis=(1, 3))
     found = pd.read_csv(LAND)
-    rows, columns = (90 - found["north"]) / 4, (found["west"] + 180) / 5
-    np.testing.assert_array_equal(72 * rows + columns, numbers)
-    np.testing.assert_array_equal(found["cells"], counts)
+    quarters = np.zeros_like(expected)
+    rows, columns = (90 - found["north"]) / 2, (found["west"] + 180) / 2.5
+    quarters[rows.astype(int), columns.astype(int)] = found["cells"]
+    np.testing.assert_array_equal(quarters, expected)
+    latitude, longitude = (values.ravel()[inside] for values in (latitude, longitude))
+    for boxes, grid in ((False, PATCH_GRID), (True, BOX_GRID)):
+        _, counts = np.unique(patch_number(latitude, longitude, grid), return_counts=True)
+        np.testing.assert_allclose(land_cells(WHOLE_EARTH, boxes), counts)
+
+
+def test_patches_that_are_boxes_are_counted_as_such(configuration):
+    raw = {**configuration["raw"], "inversion_boxes": "boxes"}
+    boxes = {**configuration, "raw": raw}
+    # Two by two boxes in a window of one patch: half a box off both ways.
+    window = {"south": 6, "north": 10, "west": 15, "east": 20}
+    assert in_window(configuration, **window).patches == 1
+    assert in_window(boxes, **window).patches == 4
+    assert in_window(boxes, **window).cells == in_window(configuration, **window).cells
+    # The published driver has patches, whatever is said of raw files.
+    published = {**boxes["driver"], "source": "published", "path": "folder"}
+    of_published = study_size({**boxes, "driver": published}, Path("none.nc"))
+    assert of_published == study_size(configuration, Path("none.nc"))
 
 
 def test_a_planet_whose_truth_is_known_has_the_cells_of_that(configuration, planet_file):
-    patches = {**configuration["patches"], "slots": None}
+    patches = {**configuration["patches"], "slots": None, "minimum_cells": 1}
     config = {**configuration, "truth": str(planet_file), "patches": patches}
     raw = {**configuration["raw"], "first_year": 2001, "last_year": 2006}
     found = study_size({**config, "raw": raw}, Path("none.nc"))
     assert found == StudySize(45, 72, 8, 6, False)
+    with xr.open_dataset(planet_file) as planet:
+        latitude, longitude = planet["lat"].to_numpy(), planet["lon"].to_numpy()
+    window = {"south": latitude.min() + 2, "north": 90, "west": -180, "east": 180}
+    inside = latitude > window["south"]
+    for choice, grid in (("mean", PATCH_GRID), ("boxes", BOX_GRID)):
+        part = {**raw, "window": window, "inversion_boxes": choice}
+        found = study_size({**config, "raw": part}, Path("none.nc"))
+        numbers = patch_number(latitude[inside], longitude[inside], grid)
+        assert (found.cells, found.patches) == (inside.sum(), np.unique(numbers).size)
+
+
+def test_patches_with_too_few_cells_are_not_counted(configuration, planet_file):
+    patches = {**configuration["patches"], "slots": None, "minimum_cells": 6}
+    found = study_size({**configuration, "patches": patches}, planet_file)
+    assert (found.cells, found.patches) == (45, 7)
 
 
 def test_the_size_of_a_published_driver_is_that_of_the_globe(configuration):
@@ -116,3 +155,21 @@ def test_plan_adds_up(configuration):
     assert f"GPU: 3 jobs, {hours:.1f} hours, a guess in part" in lines
     assert lines[0] == "Study mine: 245000 cells in 944 patches, 276 months."
     assert list(plan_lines("mine", PAPER, []))[-1] == "Nothing is to be run."
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        'InputFunctionException in rule a in file "b.smk", line 1:\nError:\n  WorkflowError:\n'
+        "    raw.folder: expected a folder\n    get it\nWildcards:\n\nTraceback:\n  File",
+        'WorkflowError in file "b.smk", line 1:\n'
+        'raw.folder: expected a folder\n    get it\n  File "b"\n',
+        "raw.folder: expected a folder\n    get it",
+    ],
+)
+def test_why_a_dry_run_failed_is_told_without_the_rest(configuration, tmp_path, printed):
+    dry_run = [sys.executable, "-c", f"import sys; print({printed!r}); sys.exit(1)"]
+    with pytest.raises(DryRunError) as caught:
+        count_jobs(configuration, tmp_path / "plan.json", dry_run)
+    expected = "the dry run failed: raw.folder: expected a folder\n    get it"
+    assert str(caught.value).strip() == expected

@@ -32,13 +32,35 @@ def test_finished_jobs_say_how_long_those_of_their_rule_take():
 def test_other_rules_keep_the_pace_of_those_that_have_a_record():
     """Twice the recorded time here; a guess says nothing about the machine."""
     jobs = {1: Job("read", 1), 2: Job("guessed", 1), 3: Job("train", 1), 4: Job("other", 1)}
-    needs = {"read": need(60), "guessed": need(500, False), "train": need(600)}
+    needs = {"read": need(6000), "guessed": need(500, False), "train": need(600)}
     run = Run(jobs, needs | {"other": need(60, False)}, 1)
     run.start(1, 0)
-    run.finish(1, 120)
-    run.start(2, 120)
-    run.finish(2, 121)
-    assert run.line(121) == "About 21 minutes left"
+    run.finish(1, 12_000)
+    run.start(2, 12_000)
+    run.finish(2, 12_001)
+    assert run.line(12_001) == "About 21 minutes left"
+
+
+def test_a_short_first_job_says_little_about_long_ones():
+    """Four times its record, which is mostly start."""
+    run = Run({1: Job("read", 1), 2: Job("train", 1)}, {"read": need(2), "train": need(600)}, 1)
+    assert run.line(0) == "About 10 minutes left"
+    run.start(1, 0)
+    run.finish(1, 8)
+    assert run.line(8) == "About 10 minutes left"
+
+
+def test_the_time_left_rises_only_if_it_is_much_longer():
+    jobs = {number: Job("train", 1) for number in range(5)}
+    run = Run(jobs, {"train": need(600)}, 1)
+    assert run.line(0) == "About 50 minutes left"
+    run.start(0, 0)
+    run.finish(0, 780)
+    # 4 times 13 minutes are 52.
+    assert run.line(780) == "About 50 minutes left"
+    run.start(1, 780)
+    run.finish(1, 780 + 3000)
+    assert run.line(3780) == "About 1.6 hours left"
 
 
 def test_what_a_running_job_has_behind_it_is_not_left():

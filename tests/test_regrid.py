@@ -327,6 +327,17 @@ def run(*arguments: object) -> int:
     return main(["regrid", *map(str, arguments)])
 
 
+@pytest.mark.parametrize("name", ["in.nc", "link.nc"])
+@pytest.mark.parametrize("command", ["regrid", "simulate"])
+def test_the_input_is_not_written_over(product, tmp_path, capsys, name, command):
+    (tmp_path / "link.nc").symlink_to(product)
+    before = product.read_bytes()
+    assert main([command, str(product), str(tmp_path / name)]) == 2
+    expected = f"{tmp_path / name}: output: expected another file than the input, {product}, found"
+    assert expected in capsys.readouterr().err
+    assert product.read_bytes() == before and (tmp_path / "link.nc").is_symlink()
+
+
 def test_a_file_is_regridded(product, tmp_path):
     assert run(product, tmp_path / "out.nc", "--resolution", 3) == 0
     source, result = read_netcdf(product), read_netcdf(tmp_path / "out.nc")

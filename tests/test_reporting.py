@@ -136,6 +136,8 @@ def test_failed_members_are_told_with_the_reason(study):
 def test_what_is_missing_is_told_with_the_reason(study):
     missing = dict(reporting.missing_parts(study))
     assert missing["NBE"] == "the driver has no variable nbe"
+    # It has sif, but no metric is of it.
+    assert missing["SIF"] == "no value of sif counts (in a patch, after the spin-up)"
     assert missing["predictor canopy_height"] == "the driver has no such variable"
     assert any("setups has no CLIM+SOIL+AGE" in why for why in missing.values())
     assert missing["projected traits (Fig. S2)"] == "projection.models is empty"

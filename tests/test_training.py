@@ -105,6 +105,9 @@ def test_killed_training_resumes_to_the_same_weights(
     for one, two in zip(trained[0], resumed, strict=True):
         assert same(one, two)
         assert one.losses.round(9).equals(two.losses.round(9))
+        # What the killed job has spent on it is not lost.
+        assert len(one.record["seconds"]) == 1
+        assert len(two.record["seconds"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -285,8 +288,14 @@ def test_a_restored_member_tells_how_it_was_trained(data, settings, checkpoint):
     (member,) = train_block(data, MEMBERS[:1], "develop", other, checkpoint.parents[2])
     assert member.record["engine"] == "kernel"
     assert [run["first_epoch"] for run in member.record["runs"]] == [1]
+    # It has spent nothing on it.
+    (seconds,) = member.record["seconds"]
+    assert seconds > 0
     # Checkpoints of earlier versions tell nothing of it.
-    rewrite(checkpoint, lambda told: [told["progress"].pop(key) for key in ("runs", "failed")])
+    rewrite(
+        checkpoint,
+        lambda told: [told["progress"].pop(key) for key in ("runs", "failed", "seconds")],
+    )
     (member,) = train_block(data, MEMBERS[:1], "develop", other, checkpoint.parents[2])
     assert member.record["engine"] == "not recorded"
     assert member.record["epochs"] == settings.epochs

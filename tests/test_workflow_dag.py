@@ -540,11 +540,11 @@ def test_snakemake_finds_nothing_to_improve(paper: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        ("training={epoch: 5}", ["training.epoch", "did you mean epochs?", "config.yaml"]),
+        ("training={epoch: 5}", ["--config: training.epoch", "did you mean epochs?"]),
         ("setups=[PFT+CLIMB]", ["setups.0", "did you mean PFT+CLIM?", "PFT+CLIMB"]),
         ("analysis={reference_setup: LATLON}", ["analysis.reference_setup", "LATLON"]),
         ("projection={years: [2099, 2081]}", ["projection.years", "2099, 2081"]),
-        ("projection={models: {M: first}}", ["projection.models.M", "A member such as r1i1p1f1"]),
+        ("projection={models: {M: first}}", ["projection.models.M", "a member such as r1i1p1f1"]),
     ],
 )
 def test_a_wrong_configuration_is_told_before_anything_is_planned(
@@ -616,8 +616,26 @@ def test_what_is_missing_is_told_with_its_key_as_given_and_as_resolved(
     result = snakemake(tmp_path, "--dry-run", "--config", *settings, "--", target)
     assert result.returncode != 0
     output = result.stdout + result.stderr
-    assert expected in output
+    # No file of the configuration says so.
+    assert f"--config: {expected}" in output
     assert f"which is {tmp_path}/" in output
+
+
+def test_a_driver_file_that_is_all_spin_up_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    planet, _ = make_planet(PlanetSettings(2, 1, 2001, 2, seed=0, noise=0.1))
+    write_netcdf(planet, tmp_path / "planet.nc")
+    settings = ("driver={source: file, path: planet.nc}",)
+    result = snakemake(tmp_path, "--dry-run", "--config", *settings, "--", "driver")
+    assert result.returncode != 0
+    words = "planet.nc: time: expected more months than are spin-up"
+    assert words in result.stdout + result.stderr
+
+
+def test_what_is_near_a_target_that_no_rule_makes_is_told(tmp_path: Path) -> None:
+    result = snakemake(tmp_path, "--dry-run", "--", "evalution")
+    assert result.returncode != 0
+    assert "No rule to produce evalution" in result.stdout
+    assert result.stdout.splitlines()[-1] == "Did you mean evaluation?"
 
 
 def test_a_driver_may_be_made_by_a_rule_of_another_workflow(tmp_path: Path) -> None:
@@ -677,6 +695,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
         "setups": ["CLIM"],
         "patches": {"minimum_cells": 1, "slots": None, "test_fraction": 0.25},
         "ensemble": {"seeds": 2, "select": 2},
+        # What this planet has no observation of.
+        "loss": {"vod": {"observation": "vod_none"}},
         "training": {"epochs": 2, "checkpoint_interval": 1},
         "evaluation": {"spin_up_months": 12},
         "analysis": {"groups": [], "reference_setup": "CLIM"},
@@ -704,6 +724,19 @@ def test_a_run_tells_what_it_does_and_how_long_it_takes(study: tuple[Path, Run])
     assert lines[-4:-2] == ["Finished jobid: 0 (Rule: evaluation)", "14 of 14 steps (100%) done"]
     # No list of files is so long that it hides these.
     assert max(map(len, lines)) < 200
+
+
+@pytest.mark.slow
+def test_a_run_tells_which_terms_of_the_loss_are_off(study: tuple[Path, Run]) -> None:
+    lines = (study[0] / "terminal.txt").read_text(encoding="utf-8").splitlines()
+    told = [line for line in lines if "loss.vod is off: " in line]
+    assert [line.partition("loss.vod is off: ")[::2] for line in told] == [
+        (
+            "Configuration: ",
+            "planet.nc has no variable vod_none (observation: null says that this is meant)",
+        ),
+        ("", f"{study[0]}/results/tiny/driver/driver.nc has no variable vod_none"),
+    ]
 
 
 @pytest.mark.slow

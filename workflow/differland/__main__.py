@@ -113,6 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         if options.command == "regrid":
+            _check_output(options.input, options.output)
             regrid_file(
                 options.input,
                 options.output,
@@ -132,12 +133,20 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _check_output(source: Path, output: Path) -> None:
+    """Refuse to write over what is read, whatever names lead there."""
+    if output.exists() and source.exists() and output.samefile(source):
+        raise InputError(output, "output", f"another file than the input, {source}", "the same")
+
+
 def _check(files: list[Path]) -> None:
     # Here, so that other commands do without the schema.
-    from differland.configuration import read_configuration
+    from differland.configuration import read_configuration, remarks
 
-    study = read_configuration(files)["study"]
-    print(f"{study}: the configuration is valid; files that it names were not looked for")
+    config = read_configuration(files)
+    for remark in remarks(config):
+        print(f"warning: {remark}", file=sys.stderr)
+    print(f"{config['study']}: the configuration is valid; files that it names were not looked for")
 
 
 def _write_planet(options: argparse.Namespace) -> None:
@@ -159,6 +168,7 @@ def _run_model(options: argparse.Namespace) -> None:
 
     with jax.enable_x64(options.precision == 64):
         if options.command == "simulate":
+            _check_output(options.cases, options.output)
             write_netcdf(cases.simulate_cases(options.cases), options.output)
         else:
             print(json.dumps(cases.loss_of_case(options.case), indent=2))

@@ -2,7 +2,8 @@
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from functools import cache
 from itertools import combinations
@@ -14,7 +15,7 @@ import jsonschema
 from differland import HOW_TRAINED
 from differland.analysis.coalition_sizes import fewest_samples
 from differland.datasets.catalogue import read_catalogue
-from differland.datasets.sources import check_raw
+from differland.datasets.sources import HERBS, check_raw, check_used_years, given_variables
 from differland.errors import InputError
 from differland.observables import observable_of
 from differland.schemas import finite_validator, read_mapping, read_yaml
@@ -28,6 +29,18 @@ DEFAULTS = CONFIG / "config.yaml"
 
 # The order in which the paper writes the groups of a setup.
 GROUP_ORDER = ("PFT", "CLIM", "SOIL", "AGE")
+
+FIRES = ("fire", "fire_cell")
+"""Terms of the loss that compare with the same observation, by patches and by cells."""
+TWICE = (
+    f"{' and '.join(f'loss.{term}' for term in FIRES)} are both on, and count fire emission twice "
+    "(observation: null leaves one of them out)"
+)
+
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+NAMES = ("Kernel",)
+"""First words of descriptions in the schema that are names."""
 
 QUOTES = " (what YAML takes a bare no, on, 1.5 or 2001-01-01 for: write it in quotes)"
 
@@ -66,10 +79,63 @@ def check_configuration(config: Configuration, source: str = "configuration") ->
     _check_predictors(config, source)
     _check_products(config, source)
     _check_observations(config, source)
+    _check_sites(config, source)
     _check_ensemble(config, source)
     _check_analysis(config, source)
     _check_projection(config, source)
     _check_experiments(config, source)
+    _check_used_years(config, source)
+
+
+def remarks(config: Configuration, given: Collection[str] | None = None) -> list[str]:
+    """What is valid and yet may not be meant.
+
+    Parameters
+    ----------
+    config
+        A configuration that was checked.
+    given
+        Variables that the driver has. None: not known; those of a driver from raw products follow
+        from the configuration.
+    """
+    if config["driver"]["source"] == "raw":
+        given = given_variables(config["raw"])
+    told = []
+    if _counts_fire_twice(config):
+        told.append(TWICE)
+    else:
+        told += [
+            f"experiments.{name}: {TWICE}"
+            for name in config["experiments"]
+            if _counts_fire_twice(of_experiment(config, name))
+        ]
+    for term, settings in config["loss"].items():
+        observation = settings.get("observation")
+        if observation and given is not None and observation not in given:
+            told.append(
+                f"loss.{term} is off: {_lack(config, observation)} (observation: null says that "
+                "this is meant)"
+            )
+    return told
+
+
+def _counts_fire_twice(config: Configuration) -> bool:
+    loss = config["loss"]
+    return all(loss[term]["observation"] and loss[term]["weight"] for term in FIRES)
+
+
+def _lack(config: Configuration, variable: str) -> str:
+    """Why a driver lacks a variable."""
+    if config["driver"]["source"] != "raw":
+        return f"{config['driver']['path']} has no variable {variable}"
+    raw = config["raw"]
+    for product, settings in raw["products"].items():
+        if variable in read_catalogue()[product].gives and product != HERBS:
+            if settings is None:
+                return f"{variable} is of raw.products.{product}, which is null"
+            years = f"{raw['first_year']} to {raw['last_year']}"
+            return f"raw.products.{product} has no {variable} of {years}"
+    return f"no raw product gives {variable}"
 
 
 def read_configuration(files: Iterable[Path]) -> dict[str, Any]:
@@ -89,6 +155,26 @@ def read_configuration(files: Iterable[Path]) -> dict[str, Any]:
     config = read_text_values(merge(map(read_mapping, layers)))
     check_configuration(config, ", ".join(map(str, layers[1:] or layers)))
     return config
+
+
+def has_key(layer: Configuration, key: str) -> bool:
+    """Whether a layer of a configuration says something of a key, such as ``training.epochs``.
+
+    Parameters
+    ----------
+    layer
+        Some keys of a configuration.
+    key
+        As errors name it; positions in lists (``setups.0``) are left aside.
+    """
+    inner: Any = layer
+    for part in key.split("."):
+        if not isinstance(inner, Mapping):
+            break
+        if part not in inner:
+            return False
+        inner = inner[part]
+    return True
 
 
 def check_path(source: str, key: str, path: Path | str | None, meaning: str, folder: bool) -> None:
@@ -355,12 +441,17 @@ def _expected(rule: Mapping[str, Any]) -> str:
 
 
 def _meaning(rule: Mapping[str, Any]) -> str:
-    return str(rule["description"]).strip().rstrip(".")
+    text = str(rule["description"]).strip().rstrip(".")
+    first = text.partition(" ")[0]
+    # As it stands in a sentence; CO2 and names of things keep their capital.
+    return text if first[1:] != first[1:].lower() or first in NAMES else text[:1].lower() + text[1:]
 
 
 def _value(value: object, rule: Mapping[str, Any]) -> str:
     if isinstance(value, str):
-        return f"the text {value!r}"
+        # On command lines all is text: of a number it is the number that does not fit.
+        number = "string" not in rule.get("type", "") and NUMBER.fullmatch(value)
+        return value if number else f"the text {value!r}"
     if value is None:
         return "nothing"
     text = "string" in rule.get("type", "string" if "enum" in rule else "")
@@ -380,7 +471,11 @@ def _check_keys(config: Mapping[Any, Any], source: str, path: str = "") -> None:
 
 def _one_of(found: object, known: Iterable[object]) -> str:
     names = [str(name) for name in known]
-    close = difflib.get_close_matches(str(found), names, n=1, cutoff=0.5)
+    # The same groups of a setup in another order, else what looks most like it.
+    parts = sorted(str(found).split("+"))
+    close = [
+        name for name in names if sorted(name.split("+")) == parts
+    ] or difflib.get_close_matches(str(found), names, n=1, cutoff=0.5)
     guess = f"; did you mean {close[0]}?" if close else ""
     return f"one of {', '.join(names)}{guess}"
 
@@ -457,6 +552,26 @@ def _check_observations(config: Configuration, source: str) -> None:
     if not any(term.get("observation") and term["weight"] for term in config["loss"].values()):
         expected = "a term with an observation and a weight above 0, to learn from"
         raise InputError(source, "loss", expected, "none")
+
+
+def _check_used_years(config: Configuration, source: str) -> None:
+    if config["driver"]["source"] != "raw":
+        return
+    wanted: dict[str, str] = {}
+    for name in (None, *config["experiments"]):
+        place = f"experiments.{name}." if name else ""
+        for term, settings in of_experiment(config, name)["loss"].items():
+            if observation := settings.get("observation"):
+                wanted.setdefault(observation, f"{place}loss.{term}.observation")
+    check_used_years(config["raw"], wanted, source)
+
+
+def _check_sites(config: Configuration, source: str) -> None:
+    chosen, raw = config["figures"]["sites"], config["raw"]["products"]
+    named = not isinstance(chosen, str | int) and chosen
+    if named and config["driver"]["source"] == "raw" and raw["flux_towers"] is None:
+        expected = "all, a number or an empty list, since raw.products.flux_towers is null"
+        raise InputError(source, "figures.sites", expected, ", ".join(chosen))
 
 
 def _check_support(config: Configuration, source: str, term: str, observation: str) -> None:

@@ -25,7 +25,7 @@ FOLDERS_READ = (shipped.RESOURCES, shipped.SCHEMAS, shipped.TEMPLATES)
 MESSAGES = frozenset(
     f"{PACKAGE}.{name}"
     for name in (
-        *("errors", "logs", "progress"),
+        *("errors", "glance", "logs", "progress"),
         *("datasets.archives.log_unread", "datasets.sources.unread_files"),
     )
 )

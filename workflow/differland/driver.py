@@ -12,8 +12,9 @@ import xarray as xr
 from differland import setups
 from differland.errors import InputError
 from differland.files import read_netcdf
+from differland.glance import SITE
 from differland.tables import FORCING, OBSERVATIONS, PREDICTOR_GROUPS, PREDICTORS, Variable
-from differland.units import are_same
+from differland.units import are_same, range_in_words
 
 if TYPE_CHECKING:
     # Whoever reads a driver or compares with it does without the second that importing JAX takes.
@@ -29,9 +30,6 @@ COORDINATE_UNITS = {"lat": "degrees_north", "lon": "degrees_east"}
 
 PATCH_DIMENSION = "patch"
 """Dimension of patch-level observations, and name of the number of each cell's patch."""
-
-SITE = "site"
-"""Coordinate with the names of flux towers."""
 
 GIVEN_BY_COORDINATES = {"latitude": "lat", "longitude": "lon"}
 """Predictors of the control setup LATLON, which every driver has."""
@@ -132,20 +130,6 @@ def read_driver(path: Path | str, in_patches: bool = True) -> xr.Dataset:
             driver[name] = _checked(driver, path, name, row, ("cell",), complete=True)
     driver.encoding = {}
     return driver
-
-
-def check_spin_up(driver: xr.Dataset, path: Path | str, spin_up_months: int) -> None:
-    """Check that a driver has months beyond those that no metric uses.
-
-    Raises
-    ------
-    InputError
-        It has none.
-    """
-    months = driver.sizes["time"]
-    if months <= spin_up_months:
-        expected = f"more months than are spin-up (evaluation.spin_up_months = {spin_up_months})"
-        raise InputError(path, "time", expected, f"{months} months")
 
 
 def check_predictors(
@@ -417,7 +401,7 @@ def _checked(
         raise InputError(
             path,
             name,
-            f"values from {low:g} to {high:g} {row.units}",
+            f"values from {range_in_words(low, high, row.units)}",
             f"{np.nanmin(values):g} to {np.nanmax(values):g}",
         )
     attributes = {"units": row.units, "long_name": row.long_name}

@@ -1,4 +1,4 @@
-"""The one error raised for bad input."""
+"""Errors whose message says all that whoever runs a study needs to know."""
 
 
 class InputError(ValueError):
@@ -25,3 +25,7 @@ class InputError(ValueError):
 
     def __reduce__(self) -> tuple[type["InputError"], tuple[str, str, str, str]]:
         return (InputError, (self.file, self.variable, self.expected, self.found))
+
+
+class DryRunError(RuntimeError):
+    """A dry run failed, for the reason that the message tells."""

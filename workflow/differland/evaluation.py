@@ -14,9 +14,9 @@ import pandas as pd
 import xarray as xr
 from tqdm import tqdm
 
-from differland.driver import check_spin_up
 from differland.engine import choose_engine, simulator
 from differland.ensemble import Ensemble, cell_coordinates
+from differland.glance import check_spin_up
 from differland.metrics import SKILLS, Agreement, Target, skill, targets_of_driver
 from differland.model.forcing import forcing_of_driver
 from differland.model.parameters import Parameters, Pools
@@ -292,8 +292,14 @@ class _Scores:
         in_time = {name: values[prediction, chosen] for name, values in points.skills.items()}
         defined = np.isfinite(in_time["R2"])
         if defined.any():
-            medians = {name: float(np.median(in_time[name][defined])) for name in SKILLS}
+            medians = {name: _median(in_time[name][defined]) for name in SKILLS}
             yield {**key, "domain": "time", "n": int(defined.sum()), **medians}
+
+
+def _median(values: np.ndarray) -> float:
+    """Median of the values that are defined: where a model does not vary, correlations are not."""
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if known.size else np.nan
 
 
 def evaluate_ensemble(
@@ -332,7 +338,7 @@ def evaluate_ensemble(
     InputError
         All months of the driver are spin-up.
     """
-    check_spin_up(driver, "driver", spin_up_months)
+    check_spin_up(driver.sizes["time"], "driver", spin_up_months)
     first = spin_up_months
     patch_of_cell = driver["patch"].to_numpy()
     ewt = observations.get("ewt")

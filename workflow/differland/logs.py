@@ -6,15 +6,30 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 
+from differland.errors import DryRunError, InputError
 from differland.files import write_text
 from differland.surroundings import explain_failure
+
+KNOWN = (DryRunError, InputError)
+"""Errors whose message says it all."""
 
 REASON = ".reason"
 """Ends the name of a file beside a log: why the job failed, where another attempt would too."""
 
 FAILED = "failed"
 NOT_TRIED_AGAIN = "not tried again"
+
+
+def _tell_message_alone(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """What Python calls with the exception that ends it: the message of bad input says it all."""
+    if isinstance(error, KNOWN):
+        print(f"error: {error}", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
 
 
 def failure(log: str) -> str | None:
@@ -44,7 +59,8 @@ def is_hopeless(error: BaseException) -> bool:
 def record(path: Path | str, attempt: int = 1) -> Iterator[None]:
     """Write the log of a block of code to `path`: its log lines, warnings and failure.
 
-    Warnings and errors also go to standard error, so that a terminal shows them.
+    Warnings and errors also go to standard error, so that a terminal shows them. Of bad input that
+    ends the process it shows the message alone; where in the code it was found is in the log.
 
     Parameters
     ----------
@@ -92,6 +108,8 @@ def record(path: Path | str, attempt: int = 1) -> Iterator[None]:
         loggers[0].error("%s\n%s", FAILED, text)
         if is_hopeless(told):
             write_text(text, reason)
+        if isinstance(told, KNOWN):
+            sys.excepthook = _tell_message_alone
         if explained:
             raise explained from error
         raise

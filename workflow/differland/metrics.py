@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from differland.driver import annual_mean, complete_years, observed_series
@@ -13,6 +14,8 @@ from differland.patches import PADDING
 
 MINIMUM_PAIRS = 3
 """Fewest pairs of model and observation that a skill is computed from."""
+
+Values = TypeVar("Values", pd.Series, xr.DataArray)
 
 SKILLS = ("R2", "pearson_r2", "correlation", "mae", "rmse", "slope", "intercept")
 
@@ -151,10 +154,11 @@ class Agreement:
             sums / count for sums in (self.observed_squares, self.modelled_squares, self.products)
         )
         error = self.squared_error / count
-        scale = np.finfo(np.float32).eps * np.abs(self.observed_mean) + np.finfo(float).tiny
-        defined = (self.n >= MINIMUM_PAIRS) & (sso > scale**2)
+        defined = (self.n >= MINIMUM_PAIRS) & _varies(sso, self.observed_mean)
         with np.errstate(divide="ignore", invalid="ignore"):
-            correlation = np.where(ssm > 0, cross / np.sqrt(sso * ssm), 0.0)
+            correlation = np.where(
+                _varies(ssm, self.modelled_mean), cross / np.sqrt(sso * ssm), np.nan
+            )
             values = {
                 "R2": 1 - error / sso,
                 "pearson_r2": correlation**2,
@@ -169,6 +173,30 @@ class Agreement:
         }
 
 
+def _varies(variance: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Whether values of such a variance differ by more than single precision rounds them."""
+    scale = np.finfo(np.float32).eps * np.abs(mean) + np.finfo(float).tiny
+    differs: np.ndarray = variance > scale**2
+    return differs
+
+
+def explained_variance(pearson_r2: Values, r2: Values) -> Values:
+    """Variance of the observations that predictions explain, 0 to 1 (paper, Methods).
+
+    It is the squared correlation. A model that does not vary has none, and explains nothing: 0.
+
+    Parameters
+    ----------
+    pearson_r2, r2
+        Of the same predictions, as :func:`skill` gives them (``r2`` is its ``R2``).
+
+    Returns
+    -------
+    NaN where the observations do not vary or are too few.
+    """
+    return pearson_r2.where(pearson_r2.notnull() | r2.isnull(), 0.0)
+
+
 def skill(observed: np.ndarray, modelled: np.ndarray, axis: int = -1) -> dict[str, np.ndarray]:
     """Agreement of model and observation along an axis, over pairs where both are finite.
 
@@ -176,7 +204,7 @@ def skill(observed: np.ndarray, modelled: np.ndarray, axis: int = -1) -> dict[st
     doi:10.1016/0022-1694(70)90255-6); ``pearson_r2`` the squared Pearson correlation; ``slope``
     and ``intercept`` those of the least-squares line of modelled on observed; ``mae`` and
     ``rmse`` are in the units of the observation. NaN where there are fewer than three pairs or
-    the observations do not vary.
+    the observations do not vary; both correlations also where the model does not.
 
     Parameters
     ----------

@@ -5,11 +5,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
+from differland.errors import InputError
+from differland.files import read_json
 from differland.planning import Share, StudySize, need_of, read_costs, study_amounts
+from differland.records import RECORD_FILE
 
 MOST = 4.0
 """Ratios are taken for at most this, and for at least its inverse: the benchmarks may be of jobs
@@ -50,9 +54,9 @@ class Pace:
         if not self.ratios:
             return None
         return (
-            f"Times are scaled by those of {self.jobs} finished jobs of this study: "
-            f"{self.others:.2g} of the record's (median of {len(self.ratios)} kinds of jobs; "
-            "each of them by its own)"
+            f"Expected times follow the {self.jobs} finished jobs of this study: kinds of jobs of "
+            f"which some have finished take as long as these, others {self.others:.2g} times as "
+            "long as was recorded elsewhere (resources/costs.csv)"
         )
 
 
@@ -61,13 +65,18 @@ def kind_of(place: Path) -> str:
     return place.parts[0].removesuffix(place.suffix).partition("@")[0]
 
 
-def finished_jobs(results: Path) -> Iterator[tuple[Path, list[float]]]:
-    """Benchmarks of a study, by their path in their folder, and the seconds that they tell.
+def finished_jobs(results: Path, setups: Sequence[str]) -> Iterator[tuple[Path, list[float]]]:
+    """Benchmarks of a study, by their path in their folder, and the seconds that jobs took.
+
+    Members that were restored from checkpoints, or resumed, cost what earlier jobs spent on them
+    too, which their records tell: the benchmark is that of the last job.
 
     Parameters
     ----------
     results
         Folder of the study's results.
+    setups
+        Names of its setups in their order.
     """
     folder = results / "benchmarks"
     for file in sorted(folder.rglob("*.tsv")):
@@ -77,7 +86,29 @@ def finished_jobs(results: Path) -> Iterator[tuple[Path, list[float]]]:
                 # A table that is being written may break off.
                 with suppress(TypeError, ValueError):
                     seconds.append(float(row["s"]))
-        yield file.relative_to(folder), seconds
+        place = file.relative_to(folder)
+        if kind_of(place) == "train" and seconds:
+            seconds[0] += _spent_before(results, place.with_suffix(""), setups, sum(seconds))
+        yield place, seconds
+
+
+def _spent_before(results: Path, place: Path, setups: Sequence[str], taken: float) -> float:
+    """Seconds that were spent on the members of a training job before that job, which took some."""
+    _, stage, of_setups, of_seeds = place.parts
+    # As in `first_to_last` of workflow/rules/names.smk.
+    first, last = (of_setups.split("..") * 2)[:2]
+    names = [first]
+    if first in setups and last in setups:
+        names = list(setups)[list(setups).index(first) : list(setups).index(last) + 1]
+    low, high = map(int, (of_seeds.split("..") * 2)[:2])
+    told = []
+    for name, seed in product(names, range(low, high + 1)):
+        with suppress(InputError):
+            record = read_json(results / "members" / stage / name / f"{seed:02d}" / RECORD_FILE)
+            told.append(record.get("seconds") or [0.0])
+    ended = sum(seconds[-1] for seconds in told)
+    every = sum(map(sum, told))
+    return every if taken < ended else every - ended
 
 
 def pace_of_study(
@@ -98,7 +129,7 @@ def pace_of_study(
         As :func:`differland.planning.shares_of_jobs` takes them.
     """
     taken: defaultdict[str, list[float]] = defaultdict(list)
-    for place, seconds in finished_jobs(results):
+    for place, seconds in finished_jobs(results, config["setups"]):
         kind = kind_of(place)
         # Other drivers and experiments are of other sizes.
         if "@" not in str(place) and "applied" not in place.parts and kind in read_costs():

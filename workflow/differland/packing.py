@@ -6,6 +6,7 @@ can read in place. Jobs map it into memory: those on one machine share one copy 
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ from differland.model.weather import SHARED, Weather, weather_of
 from differland.observables import ANNUAL_SUFFIX, BULK_TARGETS, observable_of
 from differland.patches import PADDING
 from differland.tables import FORCING, PREDICTORS
+
+logger = logging.getLogger(__name__)
 
 ALIGNMENT = 4096
 """Arrays begin at multiples of so many bytes: pages of memory, which devices can read in place."""
@@ -103,23 +106,25 @@ def pack_training_data(
         Where to, whole or not at all.
     required
         Observed variables that the driver must have. Terms of the loss whose variable it lacks
-        are off otherwise.
+        are off otherwise, which a warning says; so are those that nothing is known of.
 
     Raises
     ------
     InputError
-        A required variable is absent, or there is no room for the file.
+        A required variable is absent, nothing is observed at all, or there is no room for the file.
     """
+    source = driver.encoding.get("source", "driver")
     for name in required:
         if name not in driver:
-            source = driver.encoding.get("source", "driver")
             raise InputError(source, name, "observations, to be trained on", "no such variable")
     arrays = len(Weather._fields) + len(loss.observations)
     check_room(path.parent, 4 * arrays * driver.sizes["time"] * patches["cell"].size)
     made_of = {"driver": digest_of_dataset(driver), "patches": digest_of_dataset(patches)}
     with atomic_path(path) as temporary:
         with h5py.File(temporary, "w", alignment_threshold=0, alignment_interval=ALIGNMENT) as file:
-            _Layout(driver, patches, file).write(model, loss)
+            layout = _Layout(driver, patches, file)
+            layout.write(model, loss)
+            _tell_unobserved(source, layout.unobserved, loss)
             file["number"] = patches["number"].to_numpy()
             file["test"] = patches["test"].to_numpy() == 1
             file.attrs["predictors"] = [name for name in PREDICTORS if name in driver]
@@ -129,6 +134,16 @@ def pack_training_data(
         seal(temporary)
 
 
+def _tell_unobserved(source: str, unobserved: Mapping[str, str], loss: LossSettings) -> None:
+    """Warn of terms that are off, each with its reason, and refuse to train on nothing."""
+    for term, reason in unobserved.items():
+        logger.warning("loss.%s is off: %s %s", term, source, reason)
+    wanted = {term for term, variable in loss.observations.items() if variable is not None}
+    if not any(loss.weights[term] for term in wanted.difference(unobserved)):
+        expected = "values of at least one term of the loss of a weight above 0, to learn from"
+        raise InputError(source, "observations", expected, "none")
+
+
 class _Layout:
     """From the cells of a driver to the patches and slots of a file."""
 
@@ -136,6 +151,8 @@ class _Layout:
         self.driver = driver
         self.patches = patches
         self.file = file
+        self.unobserved: dict[str, str] = {}
+        """Why terms of the loss have no observation although they are on."""
         cell = patches["cell"].to_numpy()
         self.valid = cell != PADDING
         # What pads a patch repeats the patch's first cell, so that nothing in it can blow up.
@@ -144,8 +161,12 @@ class _Layout:
     def write(self, model: ModelSettings, loss: LossSettings) -> None:
         self.put_weather(model)
         for term, variable in loss.observations.items():
-            if variable is not None and variable in self.driver:
+            if variable is None:
+                continue
+            if variable in self.driver:
                 self.put_observations(term, variable)
+            else:
+                self.unobserved[term] = f"has no variable {variable}"
         self.file["valid"] = self.valid.astype(np.float32)
         in_equilibrium = self.valid.copy()
         if loss.equilibrium_mask == "first_month_lai":
@@ -197,17 +218,22 @@ class _Layout:
         observable = observable_of(term)
         values, weights = observed_series(self.driver, variable)
         weighted = f"{variable}_weight" in self.driver
-        if observable.resolution == "year" or term.endswith(ANNUAL_SUFFIX):
+        annual = observable.resolution == "year" or term.endswith(ANNUAL_SUFFIX)
+        if annual:
             # A year counts if all of it is known, whatever its months weigh.
             weights, weighted = complete_years(weights > 0), False
             values = annual_mean(values)
         values = np.where(weights > 0, values, np.nan)
         put: Callable[[str, np.ndarray], None] = self.put_by_patch
+        used, where = self.cell[self.valid], "in a patch"
         if observable.support == "patch":
-            put = self.put_patch_means
+            put, used = self.put_patch_means, self.patches["number"].to_numpy()
             if term.removesuffix(ANNUAL_SUFFIX) in BULK_TARGETS:
-                numbers = self.patches["number"].to_numpy()
-                values[:, numbers[self.patches["bulk"].to_numpy() == 0]] = np.nan
+                values[:, used[self.patches["bulk"].to_numpy() == 0]] = np.nan
+                where = "in a patch that is full enough (patches.bulk_coverage)"
+        if not np.isfinite(values[..., used]).any():
+            what = "whole year" if annual else "value"
+            self.unobserved[term] = f"has no {what} of {variable} {where}"
         put(f"observed/{term}", values)
         if weighted:
             put(f"observation_weight/{term}", weights)

@@ -18,15 +18,21 @@ import netCDF4
 import numpy as np
 
 from differland.datasets.sources import native_bytes
+from differland.errors import DryRunError
 from differland.files import write_text
+from differland.grid import PATCH_GRID, patch_number
 from differland.shipped import RESOURCES
 from differland.tables import PREDICTOR_GROUPS
 
 COSTS = RESOURCES / "costs.csv"
 
 LAND = RESOURCES / "land.csv"
-"""Cells of 0.25 degrees on land in each patch of 4 x 5 degrees, by its north-west corner, without
-Antarctica. Counted on the outline that maps show (:func:`differland.figures.maps.land`)."""
+"""Cells of 0.25 degrees on land in each quarter of a patch, 2 x 2.5 degrees, by its north-west
+corner, without Antarctica. Counted on the outline that maps show
+(:func:`differland.figures.maps.land`). Boxes of CMS-Flux, half a box off, are of quarters too."""
+
+QUARTER = (2.0, 2.5)
+"""Height and width of a quarter of a patch, degrees."""
 
 STUDIED_CELLS = 245_000
 """Cells of the paper's study, which leaves out water, bare land and what lacks data."""
@@ -55,6 +61,12 @@ Per = Literal[
 
 NATIVE_BYTES = 1e9
 """That a job of the raw stage is taken to read before its files are looked at."""
+
+REASON = re.compile(
+    r"^ *WorkflowError[^\n]*:\n(.*?)(?=^ *(?:Wildcards:|Traceback:|File \")|\Z)",
+    re.MULTILINE | re.DOTALL,
+)
+"""Why a dry run failed, in what Snakemake prints."""
 
 NATIVE_JOBS = {
     "regrid_static": "static",
@@ -163,71 +175,104 @@ def study_size(config: Mapping[str, Any], driver: Path) -> StudySize:
         Where the checked driver is, if it is there already. What is wrong with a driver is told
         by the job that checks it.
     """
-    source = config["driver"]["source"]
-    raw, slots = config["raw"], config["patches"]["slots"]
+    source, raw = config["driver"]["source"], config["raw"]
     own = Path(config["driver"]["path"]) if source == "file" else driver
     for path in (driver, own):
-        if (found := _size_of_file(path, slots)) is not None:
+        if (found := _size_of_file(path, config["patches"])) is not None:
             return found
     months = 12 * (raw["last_year"] - raw["first_year"] + 1)
+    boxes = source == "raw" and raw["inversion_boxes"] == "boxes"
     if config["truth"] and source == "raw":
         # A synthetic planet has little land in its window.
-        planet = _size_of_file(Path(config["truth"]), slots, months)
+        planet = _cells_of_planet(Path(config["truth"]), raw["window"], boxes)
         if planet is not None:
-            return planet
-    inside = land_cells(raw["window"] if source == "raw" else WHOLE_EARTH)
-    cells = inside * STUDIED_CELLS / land_cells(WHOLE_EARTH).sum()
-    patches = int((cells >= max(1, config["patches"]["minimum_cells"])).sum())
-    return StudySize(round(cells.sum()), months, max(1, patches), slots or PATCH, True)
+            return _size(planet, months, config["patches"], guessed=False)
+    cells = land_cells(raw["window"] if source == "raw" else WHOLE_EARTH, boxes)
+    cells *= STUDIED_CELLS / land_cells(WHOLE_EARTH).sum()
+    size = _size(cells, months, config["patches"], guessed=True)
+    return replace(size, slots=config["patches"]["slots"] or PATCH)
 
 
-def land_cells(window: Mapping[str, float]) -> np.ndarray:
+def _size(cells: np.ndarray, months: int, settings: Mapping[str, Any], guessed: bool) -> StudySize:
+    """Size of a study by the cells of its patches, of which those with too few are left out."""
+    kept = cells[cells >= max(1, settings["minimum_cells"])]
+    slots = settings["slots"] or int(kept.max(initial=1))
+    return StudySize(round(float(cells.sum())), months, max(1, kept.size), slots, guessed)
+
+
+def land_cells(window: Mapping[str, float], boxes: bool = False) -> np.ndarray:
     """Cells on land within a window, in each patch that has some; patches at its edge in part.
 
     Parameters
     ----------
     window
         ``south``, ``north``, ``west`` and ``east``, in degrees; ``east`` may pass 180.
+    boxes
+        Whether patches are the boxes of the inversion CMS-Flux.
 
     Returns
     -------
     Numbers of cells of 0.25 degrees, one for each patch; none of them whole.
     """
     north, west, cells = _read_land()
-    height = np.minimum(north, window["north"]) - np.maximum(north - 4, window["south"])
+    tall, wide = QUARTER
+    height = np.minimum(north, window["north"]) - np.maximum(north - tall, window["south"])
     width = sum(
         np.maximum(
-            0, np.minimum(west + turn + 5, window["east"]) - np.maximum(west + turn, window["west"])
+            0,
+            np.minimum(west + turn + wide, window["east"])
+            - np.maximum(west + turn, window["west"]),
         )
         for turn in (-360, 0, 360)
     )
-    inside = cells * np.maximum(0, height) / 4 * width / 5
-    return inside[inside > 0]
+    inside = cells * np.maximum(0, height) / tall * width / wide
+    return _by_patch(north - tall / 2, west + wide / 2, inside, boxes)
+
+
+def _by_patch(
+    latitude: np.ndarray, longitude: np.ndarray, cells: np.ndarray, boxes: bool
+) -> np.ndarray:
+    """Cells at some places, added up for each patch that has any."""
+    grid = PATCH_GRID
+    if boxes:
+        # Here, since few studies have them, and their module reads files.
+        from differland.datasets.inversion import BOX_GRID
+
+        grid = BOX_GRID
+    total = np.bincount(patch_number(latitude, longitude, grid), cells)
+    return total[total > 0]
 
 
 @cache
 def _read_land() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Northern and western edge, and cells on land, of each patch."""
+    """Northern and western edge, and cells on land, of each quarter of a patch."""
     with LAND.open(encoding="utf-8", newline="") as stream:
         rows = [(row["north"], row["west"], row["cells"]) for row in csv.DictReader(stream)]
     north, west, cells = np.array(rows, dtype=float).T
     return north, west, cells
 
 
-def _size_of_file(path: Path, slots: int | None, months: int | None = None) -> StudySize | None:
-    """Size of a driver; None if there is none yet, or none that can be read.
+def _cells_of_planet(path: Path, window: Mapping[str, float], boxes: bool) -> np.ndarray | None:
+    """Cells within a window in each patch of a synthetic planet; None if it cannot be read."""
+    try:
+        with netCDF4.Dataset(path) as file:
+            latitude, longitude = (np.ma.filled(file[name][:], np.nan) for name in ("lat", "lon"))
+    except (OSError, LookupError):
+        return None
+    inside = (latitude > window["south"]) & (latitude < window["north"])
+    inside &= (longitude - window["west"]) % 360 < window["east"] - window["west"]
+    return _by_patch(latitude[inside], longitude[inside], np.ones(inside.sum()), boxes)
 
-    A file without months is given their number.
-    """
+
+def _size_of_file(path: Path, settings: Mapping[str, Any]) -> StudySize | None:
+    """Size of a driver; None if there is none yet, or none that can be read."""
     try:
         with netCDF4.Dataset(path) as file:
             counts = np.bincount(file["patch"][:])
-            cells, months = file.dimensions["cell"].size, months or file.dimensions["time"].size
+            months = file.dimensions["time"].size
     except (OSError, LookupError, ValueError):
         return None
-    return StudySize(
-        cells, months, int((counts > 0).sum()), slots or int(counts.max()), guessed=False
-    )
+    return _size(counts, months, settings, guessed=False)
 
 
 def amounts(
@@ -362,13 +407,15 @@ def count_jobs(
 
     Raises
     ------
-    RuntimeError
-        The command fails.
+    DryRunError
+        The command fails; says why, as far as Snakemake tells.
     """
     write_text(json.dumps(config), config_file)
     found = subprocess.run(dry_run, capture_output=True, text=True, check=False)
     if found.returncode:
-        raise RuntimeError(f"the dry run failed:\n{found.stdout}{found.stderr}")
+        text = found.stdout + found.stderr
+        reason = REASON.search(text)
+        raise DryRunError(f"the dry run failed: {reason[1].strip() if reason else text}")
     counts = re.findall(r"^(\w+) +(\d+)$", found.stdout + found.stderr, re.MULTILINE)
     return {rule: int(count) for rule, count in counts}
 

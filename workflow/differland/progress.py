@@ -9,6 +9,13 @@ from differland.planning import Need
 FEW = 5
 """Seconds below which there are just a few."""
 
+TRUSTED = 120
+"""Seconds of recorded time that finished jobs must have before they count more for the pace of the
+others than the record does: the first jobs of a run are short, and mostly start."""
+
+RISE = 1.3
+"""A longer time than was told before is told only if it is so much longer."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -48,6 +55,7 @@ class Run:
         self._waiting = dict(jobs)
         self._running: dict[int, tuple[Job, float]] = {}
         self._taken: defaultdict[str, list[float]] = defaultdict(list)
+        self._told = 0.0
 
     def start(self, number: int, now: float) -> None:
         """A job begins."""
@@ -79,6 +87,9 @@ class Run:
             return None
         guess = ", a guess" if guessed > work / 2 else ""
         seconds = max(work / self._cores, longest)
+        if self._told < seconds < RISE * self._told:
+            seconds = self._told
+        self._told = seconds
         told = in_words(seconds)
         return f"{told.capitalize() if seconds < FEW else f'About {told}'} left{guess}"
 
@@ -97,14 +108,14 @@ class Run:
         return (self._pace() * need.seconds, True) if need.recorded else (need.seconds, False)
 
     def _pace(self) -> float:
-        """Time that rules have taken in this run over their recorded time; 1 before any is done."""
-        here, recorded = 0.0, 0.0
+        """Time that rules have taken in this run over their recorded time; at first nearly 1."""
+        here, recorded = float(TRUSTED), float(TRUSTED)
         for rule, taken in self._taken.items():
             need = self.needs.get(rule)
             if need is not None and need.recorded:
                 here += sum(taken)
                 recorded += len(taken) * need.seconds
-        return here / recorded if recorded else 1.0
+        return here / recorded
 
 
 def in_words(seconds: float) -> str:

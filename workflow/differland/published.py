@@ -30,6 +30,7 @@ from differland.tables import (
     PublishedVariable,
     Variable,
 )
+from differland.units import range_in_words
 
 logger = logging.getLogger(__name__)
 
@@ -372,7 +373,7 @@ def _check_range(
         raise InputError(
             path,
             _published(rows),
-            f"{low:g} to {high:g} {row.units} when read as {rows[0].published_units} "
+            f"{range_in_words(low, high, row.units)} when read as {rows[0].published_units} "
             "(resources/published_driver.csv)",
             f"{np.nanmin(values):g} to {np.nanmax(values):g}",
         )

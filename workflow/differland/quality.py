@@ -27,6 +27,7 @@ from differland.tables import (
     PREDICTORS,
     Variable,
 )
+from differland.units import range_in_words
 
 Array = npt.NDArray[np.floating]
 
@@ -404,7 +405,7 @@ def _sum_of(names: Sequence[str], low: float, high: float, units: str) -> Callab
         if not low <= total <= high:
             yield (
                 f"sum with {', '.join(names[1:3])}{', ...' if len(names) > 3 else ''}: median"
-                f" {total:.3g}, expected {low:g} to {high:g} {units}"
+                f" {total:.3g}, expected {range_in_words(low, high, units)}"
             )
 
     return check

@@ -255,13 +255,7 @@ def missing_parts(study: Study) -> list[tuple[str, str]]:
     """What the paper shows and this study does not, and why."""
     config, variables = study.config, set(study.driver.variables)
     analysis = config["analysis"]
-    found = []
-    for term, settings in config["loss"].items():
-        observation = settings.get("observation", "")
-        if observation is None and term not in BEYOND_THE_PAPER:
-            found.append((style.symbol(term), f"loss.{term}.observation is null"))
-        elif observation and observation not in variables and term != "nbe_annual":
-            found.append((style.symbol(term), f"the driver has no variable {observation}"))
+    found = list(_unobserved_terms(study))
     if config["driver"]["source"] == "raw":
         for product, choices in config["raw"]["products"].items():
             if choices is None:
@@ -299,6 +293,21 @@ def missing_parts(study: Study) -> list[tuple[str, str]]:
     if not config["experiments"]:
         found.append(("sensitivity experiments (Text S4, S5)", "experiments is empty"))
     return found
+
+
+def _unobserved_terms(study: Study) -> Iterator[tuple[str, str]]:
+    """Terms of the loss that are off, and why."""
+    metrics = study.metrics
+    compared = set(metrics.loc[metrics["driver"] == "driver", "target"])
+    for term, settings in study.config["loss"].items():
+        observation = settings.get("observation", "")
+        if observation is None and term not in BEYOND_THE_PAPER:
+            yield style.symbol(term), f"loss.{term}.observation is null"
+        elif observation and term != "nbe_annual" and observation not in study.driver.variables:
+            yield style.symbol(term), f"the driver has no variable {observation}"
+        elif observation and term != "nbe_annual" and term not in compared:
+            reason = f"no value of {observation} counts (in a patch, after the spin-up)"
+            yield style.symbol(term), reason
 
 
 def main_numbers(study: Study) -> Iterator[tuple[str, str, pd.DataFrame]]:

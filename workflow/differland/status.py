@@ -102,7 +102,7 @@ def status_lines(
     for job in failed:
         yield f"failed {job.written:%d %b %H:%M}: {job.log}: {job.failure}"
     yield f"{len(failed)} job(s) failed" if failed else "No job failed."
-    yield from _hour_lines(results, left, cores)
+    yield from _hour_lines(results, config["setups"], left, cores)
 
 
 def _member_lines(config: Mapping[str, Any], results: Path, wanted: Wanted) -> Iterator[str]:
@@ -171,13 +171,16 @@ def unfinished_jobs(results: Path) -> Iterator[Unfinished]:
 
 
 def _hour_lines(
-    results: Path, left: Sequence[Share] | str, cores: Mapping[str, int]
+    results: Path,
+    setups: Sequence[str],
+    left: Sequence[Share] | str,
+    cores: Mapping[str, int],
 ) -> Iterator[str]:
     """Hours of GPUs and of CPU cores, spent and left."""
     spent: defaultdict[str, float] = defaultdict(float)
     jobs: Counter[str] = Counter()
     gpu = _trained_on_gpu(results)
-    for place, seconds in finished_jobs(results):
+    for place, seconds in finished_jobs(results, setups):
         kind = kind_of(place)
         on_gpu = gpu and kind == "train"
         unit = "GPU" if on_gpu else "core"

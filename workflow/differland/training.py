@@ -185,6 +185,8 @@ class Progress:
     failed
         Epoch in which the last draw failed that ``training.maximum_restarts`` allows; None: the
         member has not failed.
+    seconds
+        That each job spent on this member, one after another: its share of their time.
     """
 
     epoch: int
@@ -193,6 +195,7 @@ class Progress:
     rows: list[dict[str, float | int | str]]
     runs: list[dict[str, Any]] = field(default_factory=list)
     failed: int | None = None
+    seconds: list[float] = field(default_factory=list)
 
     @classmethod
     def read_from(cls, record: Mapping[str, Any]) -> "Progress":
@@ -388,7 +391,10 @@ class _Block:
         logger.warning(
             "%s: loss not finite in epoch %d; draw %d begins", name, epoch, progress.draw + 1
         )
-        self.progress[index] = Progress(0, progress.draw + 1, [*progress.restarts, epoch], [])
+        restarts = [*progress.restarts, epoch]
+        self.progress[index] = Progress(
+            0, progress.draw + 1, restarts, [], seconds=progress.seconds
+        )
         self.progress[index].begin_run(self.how)
         weights, moments = self._begin(index, progress.draw + 1)
 
@@ -443,6 +449,7 @@ class _Block:
                 "device": " then ".join(dict.fromkeys(run["device"] for run in progress.runs)),
                 "engine": " then ".join(dict.fromkeys(run["engine"] for run in progress.runs)),
                 "runs": progress.runs,
+                "seconds": [round(seconds, 2) for seconds in progress.seconds],
             },
         )
 
@@ -461,6 +468,13 @@ class _Block:
             trains=jnp.asarray(np.stack([split.train for split in self.splits])),
             visited=jnp.asarray(np.flatnonzero(~self.data.test)),
         )
+
+    def count_time(self, active: np.ndarray, since: float) -> float:
+        """Share the time since then out among the active members; gives what time it is now."""
+        now = time.monotonic()
+        for index in np.flatnonzero(active).tolist():
+            self.progress[index].seconds[-1] += (now - since) / int(active.sum())
+        return now
 
     def append_rows(self, active: np.ndarray, visits: Visit, order: np.ndarray) -> None:
         """Add an epoch to the loss tables of the active members."""
@@ -600,6 +614,7 @@ def train_block(
         The data lack a predictor that a setup needs, or were prepared with other settings; or
         there is no room for checkpoints.
     """
+    counted = time.monotonic()
     check_room(checkpoints, ROOM_OF_MEMBER * len(members))
     block = _Block(members, stage, settings, data, checkpoints)
     epochs = settings.epochs
@@ -616,6 +631,7 @@ def train_block(
     if any(map(block.unfinished, block.progress)):
         for progress in filter(block.unfinished, block.progress):
             progress.begin_run(block.how)
+            progress.seconds.append(0.0)
         run = block.compile()
         # Bars of jobs side by side take turns on one line: each fills all of it.
         bar = tqdm(
@@ -634,6 +650,7 @@ def train_block(
             active = np.array([block.unfinished(p) and p.epoch == epoch for p in block.progress])
             block.state, visits, order = run(block.state, jnp.asarray(epoch), jnp.asarray(active))
             failed = np.asarray(block.state.failed) & active
+            counted = block.count_time(active, counted)
             block.append_rows(active & ~failed, visits, np.asarray(order))
             for index in np.flatnonzero(active & ~failed).tolist():
                 block.progress[index].epoch = epoch + 1

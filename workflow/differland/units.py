@@ -72,3 +72,8 @@ def normal(text: str) -> str:
 def are_same(found: str, spellings: Iterable[str]) -> bool:
     """Whether units are one of these, however they are spelled."""
     return normal(found) in {normal(spelling) for spelling in spellings}
+
+
+def range_in_words(low: float, high: float, units: str) -> str:
+    """A range as messages have it: ``0 to 60 degC``, and without units ``0 to 1``."""
+    return f"{low:g} to {high:g} {units}".removesuffix(" 1").rstrip()

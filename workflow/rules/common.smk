@@ -6,6 +6,9 @@ from functools import cache
 from differland import HOW_TRAINED, MODEL_VERSION, planning, setups, tables
 from differland.datasets import sources
 from differland.datasets.catalogue import list_names
+from differland.glance import check_sites, check_spin_up, glance_at, read_sites
+from snakemake.logging import logger
+from snakemake_interface_executor_plugins.settings import ExecMode
 
 
 pathvars:
@@ -80,6 +83,32 @@ SOURCES = {
 }
 PLACES = list(SOURCES)
 
+
+def variables_of_driver():
+    """Variables of a driver file that is at hand, else None; refuses one that lacks months or sites, ahead of its job."""
+    variables = None
+    for place, path in SOURCES.items():
+        found = None if path in [ASSEMBLED, PUBLISHED] else glance_at(path)
+        if found is None:
+            continue
+        check_spin_up(found.months, path, config["evaluation"]["spin_up_months"])
+        if place == "driver":
+            variables, chosen = found.variables, config["figures"]["sites"]
+            if isinstance(chosen, list):
+                check_sites(read_sites(path), path, chosen)
+    return variables
+
+
+try:
+    REMARKS = configuration.remarks(config, variables_of_driver())
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+# Jobs, which read this again, have nothing to add.
+if workflow.exec_mode == ExecMode.DEFAULT:
+    for remark in REMARKS:
+        logger.warning(f"Configuration: {remark}")
+
 # One kind of training job, or several where a job trains several members: training_blocks says which.
 BLOCKS = configuration.training_blocks(config, "{setup}", "{seed}")
 TRAINING = names_of("train", BLOCKS)
@@ -138,13 +167,16 @@ def reading_time(rule, files):
     return planning.need_of(rule, amounts).runtime_request
 
 
+def is_made(path):
+    """Whether a rule makes a file, be it one of a workflow that has this one as a module."""
+    return any(rule.is_producer(path) for rule in workflow.rules)
+
+
 def given(key, path, meaning, folder=False):
     """A path of the configuration; a message with its key, if nothing is there and no rule makes it."""
-    # Rules of a workflow that has this one as a module may.
-    made = (each.is_producer(str(path)) for each in workflow.rules)
-    if not any(made):
+    if not is_made(str(path)):
         try:
-            configuration.check_path(CONFIGURATION, key, path, meaning, folder)
+            configuration.check_path(place_of(key), key, path, meaning, folder)
         except InputError as error:
             raise WorkflowError(str(error)) from None
     return path

@@ -33,12 +33,24 @@ def layers():
     return found if replaced else [read_mapping(DEFAULTS), *found]
 
 
+COMMAND_LINE = workflow.config_settings.config
 # What messages call the configuration.
 CONFIGURATION = "configuration ({})".format(
     ", ".join(
-        dict.fromkeys(map(os.path.relpath, files_of_configuration() or [DEFAULTS]))
+        [
+            *dict.fromkeys(
+                map(os.path.relpath, files_of_configuration() or [DEFAULTS])
+            ),
+            *(["--config"] if COMMAND_LINE else []),
+        ]
     )
 )
+
+
+def place_of(key):
+    """What messages name as the place of a key: the command line, if it was given there, else the configuration."""
+    return "--config" if configuration.has_key(COMMAND_LINE, key) else CONFIGURATION
+
 
 try:
     # In the order of Snakemake's own merge, by which studies know whether something changed.
@@ -47,7 +59,9 @@ try:
     )
     configuration.check_configuration(read, CONFIGURATION)
 except InputError as error:
-    raise WorkflowError(str(error)) from None
+    place = place_of(error.variable) if error.file == CONFIGURATION else error.file
+    told = InputError(place, error.variable, error.expected, error.found)
+    raise WorkflowError(str(told)) from None
 
 # In place: a workflow that has this one as a module, and shares its configuration, has all keys for its report.
 config.clear()

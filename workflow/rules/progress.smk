@@ -3,10 +3,9 @@
 import logging
 import time
 
-from differland import pace, progress
-from snakemake.logging import get_event, logger
+from differland import pace, progress, targets
+from snakemake.logging import get_event
 from snakemake.settings.enums import Quietness
-from snakemake_interface_executor_plugins.settings import ExecMode
 from snakemake_interface_logger_plugins.common import LogEvent
 
 
@@ -111,6 +110,19 @@ class Concise(logging.Filter):
         return not str(record.msg).startswith(("Reasons:", "This was a dry-run"))
 
 
+class Nearby(logging.Filter):
+    """Adds what may be meant to Snakemake's message on a target that no rule makes."""
+
+    def filter(self, record):
+        if getattr(record, "exception", None) == "MissingRuleException":
+            files = [str(file) for file in rules.all.input]
+            names = [rule.name for rule in workflow.rules]
+            told = targets.hint(record.getMessage(), config, files, names, is_made)
+            record.msg = "\n".join(filter(None, [record.getMessage(), told]))
+            record.args = ()
+        return True
+
+
 # Not by `onstart`, which Snakemake leaves out in a workflow that another one has as a module. If it has this one twice, the
 # first tells.
 if workflow.exec_mode == ExecMode.DEFAULT and not any(
@@ -118,3 +130,4 @@ if workflow.exec_mode == ExecMode.DEFAULT and not any(
 ):
     logger.addHandler(TimeLeft())
     logger.addFilter(Concise())
+    logger.addFilter(Nearby())

@@ -20,6 +20,7 @@ import pandas as pd
 import xarray as xr
 
 from differland.errors import InputError
+from differland.metrics import explained_variance
 
 SPLITS = ("train", "development", "test")
 
@@ -122,8 +123,8 @@ def partition(
     """Partition the explained variance of every target, globally and in each cell.
 
     A setup stands for its predictor groups whatever the order in its name. Its explained variance
-    is the mean squared Pearson correlation of its selected members. Setups that are no subset of
-    `groups` are left aside.
+    is the mean squared Pearson correlation of its selected members, in which a member that does
+    not vary counts as zero. Setups that are no subset of `groups` are left aside.
 
     Parameters
     ----------
@@ -131,7 +132,8 @@ def partition(
         Rows of ``metrics.csv`` of all setups, one stage. Only rows of single members in the
         domain ``space-time`` are used.
     cells
-        Setup to its ``cells.nc``: ``pearson_r2(member, target, cell)``, NaN where unobserved.
+        Setup to its ``cells.nc``: ``pearson_r2(member, target, cell)``, and ``R2``, NaN where
+        unobserved.
     groups
         Predictor groups to partition among, for instance PFT, CLIM, SOIL, AGE.
 
@@ -140,7 +142,7 @@ def partition(
     table : DataFrame
         Columns target, support, domain, split, group, contribution, share. ``contribution`` is in
         units of explained variance; ``share`` is its part of the total. The group ``total`` holds
-        the explained variance of the full model. NaN where some setup has no defined correlation.
+        the explained variance of the full model. NaN where what is observed does not vary.
     maps : Dataset
         ``contribution(target, group, cell)``, temporal explained variance within each cell, and
         ``dominant(target, cell)``, the position in ``group`` of the largest contribution, -1 where
@@ -231,7 +233,8 @@ def _partition_metrics(metrics: pd.DataFrame, groups: Sequence[str]) -> pd.DataF
         & metrics["split"].isin(SPLITS)
     ]
     explained = (
-        rows.groupby([*keys, "setup"], sort=False)["pearson_r2"]
+        rows.assign(explained=explained_variance(rows["pearson_r2"], rows["R2"]))
+        .groupby([*keys, "setup"], sort=False)["explained"]
         .mean()
         .unstack("setup")
         .reindex(columns=setups)
@@ -256,7 +259,12 @@ def _partition_cells(cells: Mapping[str, xr.Dataset], groups: Sequence[str]) -> 
     setups = _setups_of_subsets(list(cells), groups, "cells.nc")
     full = cells[setups[-1]]
     explained = xr.concat(
-        [cells[setup]["pearson_r2"].mean("member").reset_coords(drop=True) for setup in setups],
+        [
+            explained_variance(cells[setup]["pearson_r2"], cells[setup]["R2"])
+            .mean("member")
+            .reset_coords(drop=True)
+            for setup in setups
+        ],
         dim="subset",
         join="exact",
         coords="minimal",

@@ -10,7 +10,7 @@ import pandas as pd
 from differland.errors import InputError
 from differland.grid import Grid
 from differland.regrid import Quantity
-from differland.units import are_same
+from differland.units import are_same, range_in_words
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,7 @@ def check_range(
         raise InputError(
             file,
             variable,
-            f"values from {low:g} to {high:g} {units}",
+            f"values from {range_in_words(low, high, units)}",
             f"{np.nanmin(values):g} to {np.nanmax(values):g}, "
             f"{int(outside.sum())} of {int(np.isfinite(values).sum())} outside",
         )

@@ -94,6 +94,44 @@ def given_variables(raw: Raw) -> set[str]:
     }
 
 
+def check_used_years(raw: Raw, wanted: Mapping[str, str], source: str) -> None:
+    """Refuse choices of years that leave nothing of an observation in the study's period.
+
+    Parameters
+    ----------
+    raw
+        The section of the configuration.
+    wanted
+        Observed variables, and the key that wants each.
+    source
+        What to name as the place of the configuration.
+
+    Raises
+    ------
+    InputError
+        The first year from which a product is used is after the study or the product ends, or
+        the last one before they begin.
+    """
+    catalogue = read_catalogue()
+    for name, settings in raw["products"].items():
+        gives = [] if settings is None else _gives(name, settings)
+        wants = [wanted[variable] for variable in gives if variable in wanted]
+        if not wants:
+            continue
+        product, reason = catalogue[name], f", since {wants[0]} is on (null leaves it out)"
+        first, last = (settings.get(key) for key in USED_YEARS)
+        end = min(raw["last_year"], last or product.last_year or raw["last_year"])
+        if first is not None and first > end:
+            whose = "of the study" if end == raw["last_year"] else "of the product"
+            expected = f"at most {end}, the last year {whose}{reason}"
+            raise InputError(source, f"raw.products.{name}.first_year", expected, str(first))
+        begin = max(raw["first_year"], first or product.first_year or raw["first_year"])
+        if last is not None and last < begin:
+            whose = "of the study" if begin == raw["first_year"] else "of the product"
+            expected = f"at least {begin}, the first year {whose}{reason}"
+            raise InputError(source, f"raw.products.{name}.last_year", expected, str(last))
+
+
 def _gives(name: str, settings: Mapping[str, Any]) -> list[str]:
     gives = list(read_catalogue()[name].gives)
     if settings.get("on_cells"):

@@ -76,7 +76,7 @@ def draw_recovered_traits(recovered: xr.Dataset, table: pd.DataFrame) -> Figure:
         _draw_points(axes, part.sel(quantity=trait), test)
         axes.set_xlabel(style.format_units(style.facts(trait)[1]), labelpad=1)
         text = "constant"
-        if rows["truth_varies"][trait]:
+        if rows["truth_varies"][trait] and np.isfinite(rows["pearson"][trait]):
             text = style.number(rows["pearson"][trait], ".2f")
             if trait in held_out.index and np.isfinite(held_out["pearson"][trait]):
                 text += f" | {style.number(held_out['pearson'][trait], '.2f')}"

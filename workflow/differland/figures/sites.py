@@ -271,8 +271,10 @@ def _told(skills: pd.DataFrame, split: str) -> str:
     name = {"all": "all sites", "test": "held out"}[split]
     lines = [f"{name}: n = {row['sites']}"]
     if np.isfinite(row["R2"]):
-        correlation, r2 = (style.number(row[name], ".2f") for name in ("correlation", "R2"))
-        lines += [f"r = {correlation}, R$^2$ = {r2}"]
+        told = [f"R$^2$ = {style.number(row['R2'], '.2f')}"]
+        if np.isfinite(row["correlation"]):
+            told.insert(0, f"r = {style.number(row['correlation'], '.2f')}")
+        lines += [", ".join(told)]
         lines += [f"RMSE = {row['rmse']:.2f}"]
     return "\n".join(lines)
 

@@ -1,0 +1,117 @@
+"""What a driver file tells at a glance, while a run is planned, and what it must agree with."""
+
+import difflib
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from differland.errors import InputError
+
+SITE = "site"
+"""Coordinate with the names of flux towers."""
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What the header of a driver file tells.
+
+    Attributes
+    ----------
+    variables
+        Names of its variables.
+    months
+        How many it has.
+    """
+
+    variables: frozenset[str]
+    months: int
+
+
+def glance_at(path: Path | str) -> Glance | None:
+    """Look at the header of a driver file; None if there is none that can be read.
+
+    What is wrong with a file is told by the job that checks it.
+    """
+    # Here, since figures read what uses this module, and no driver.
+    import netCDF4
+
+    try:
+        with netCDF4.Dataset(path) as file:
+            return Glance(frozenset(file.variables), file.dimensions["time"].size)
+    except (OSError, LookupError):
+        return None
+
+
+def read_sites(path: Path | str) -> list[str]:
+    """Read the names of the flux towers of a driver file; none where it has none."""
+    # As above.
+    import netCDF4
+
+    with netCDF4.Dataset(path) as file:
+        if SITE not in file.variables:
+            return []
+        values = np.ma.filled(file[SITE][:], b"")
+    if values.dtype.kind == "S" and values.ndim > 1:
+        values = netCDF4.chartostring(values)
+    return list(site_names(values))
+
+
+def site_names(cells: np.ndarray, split: bool = False) -> Iterator[str]:
+    """Names of flux towers.
+
+    Parameters
+    ----------
+    cells
+        Names by cell, empty without a tower, and separated by blanks where a cell has several.
+    split
+        Whether to give each of several on its own.
+    """
+    for name in map(str, cells.ravel().tolist()):
+        yield from name.split() if split else filter(None, [name.strip()])
+
+
+def check_spin_up(months: int, path: Path | str, spin_up_months: int) -> None:
+    """Check that a driver has months beyond those that no metric uses.
+
+    Parameters
+    ----------
+    months, path
+        Of the driver.
+    spin_up_months
+        ``evaluation.spin_up_months``.
+
+    Raises
+    ------
+    InputError
+        It has none.
+    """
+    if months <= spin_up_months:
+        expected = f"more months than are spin-up (evaluation.spin_up_months = {spin_up_months})"
+        raise InputError(path, "time", expected, f"{months} months")
+
+
+def check_sites(
+    known: Collection[str], path: Path | str, chosen: str | int | Collection[str]
+) -> None:
+    """Check that a driver has the flux towers that are to have a page.
+
+    Parameters
+    ----------
+    known, path
+        Names of flux towers, and the driver that has them.
+    chosen
+        ``figures.sites``: names, or what names none (all, a number).
+
+    Raises
+    ------
+    InputError
+        A name is unknown; tells the name that is most like it.
+    """
+    for name in () if isinstance(chosen, str | int) else chosen:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            guess = f"; did you mean {close[0]}?" if close else ""
+            found = f"{len(known)} sites, none of that name{guess}" if known else "no sites"
+            raise InputError(path, SITE, f"site {name}, which figures.sites names", found)
