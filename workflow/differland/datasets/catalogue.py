@@ -3,7 +3,6 @@
 import calendar
 import contextlib
 import fnmatch
-import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +11,7 @@ from typing import Any, Literal
 
 import jsonschema
 
-from differland.datasets.archives import is_litter
+from differland.datasets.archives import is_litter, walk_files
 from differland.errors import InputError
 from differland.schemas import read_yaml
 from differland.shipped import RESOURCES, SCHEMAS
@@ -107,9 +106,8 @@ Names = Mapping[str, Sequence[str]]
 def list_names(folder: Path) -> Names:
     """Names of all files below a folder, each with the folders that have one."""
     folders: dict[str, list[str]] = {}
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            folders.setdefault(name, []).append(parent)
+    for path in walk_files(folder):
+        folders.setdefault(path.name, []).append(str(path.parent))
     return folders
 
 

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from differland.datasets.archives import is_litter
+from differland.datasets.archives import glob_files, is_litter
 from differland.datasets.catalogue import read_catalogue, unread_by
 from differland.datasets.fields import Field, check_range, check_units
 from differland.datasets.native import (
@@ -406,7 +406,7 @@ def _filled(pattern: str, model: str, experiment: str, member: str) -> str:
 
 def _named_files(folder: Path, glob: str) -> Iterator[_Named]:
     """Files below a folder whose names are those of CMIP6, in the order of their names."""
-    for file in sorted(folder.glob(glob), key=lambda path: (path.name, path)):
+    for file in sorted(glob_files(folder, glob), key=lambda path: (path.name, path)):
         below = file.relative_to(folder)
         if is_litter(below.as_posix()):
             continue
