@@ -2,6 +2,7 @@
 
 import copy
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from differland.datasets import catalogue, products, sources
 from differland.datasets.catalogue import find_files, read_catalogue, tabulate
 from differland.errors import InputError
 from differland.tables import FORCING, OBSERVATIONS, PREDICTOR_GROUPS
+
+GRACE = "GRCTellus.JPL.200204_{}.GLO.RL06.3M.MSCNv04CRI.nc"
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -273,6 +276,42 @@ def test_files_that_no_reader_takes_are_told_by_product(raw: dict):
     assert sources.unread_files(raw) == {
         "gleam": ["E_2020_GLEAM_v4.2a.nc", "monthly/E_2019_GLEAM_v4.2a_MO.nc"]
     }
+
+
+@pytest.mark.parametrize(
+    ("product", "role", "names"),
+    [
+        ("noaa_co2", "table", ("co2_mm_gl.csv", "co2_mm_gl.txt")),
+        ("grace", "mascons", [GRACE.format(end) for end in ("202312", "202403")]),
+        ("xu_biomass", "biomass", [f"{x}/test10a_cd_ab_pred_corr_2000_2019_v2.tif" for x in "ab"]),
+    ],
+)
+def test_of_two_versions_where_one_file_is_read_none_is_chosen(
+    tmp_path: Path, product: str, role: str, names: list[str]
+):
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    find = partial(find_files, read_catalogue()[product], role, tmp_path, [])
+    with pytest.raises(
+        InputError, match=f"{product}: expected one file .*, {role}, tell"
+    ) as caught:
+        find()
+    assert all(name in str(caught.value) for name in names)
+    assert find(pattern=f"**/{names[1]}") == [tmp_path / names[1]]
+
+
+def test_files_in_linked_folders_are_found(tmp_path: Path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "product").mkdir()
+    touch(tmp_path / "other", "co2_mm_gl.txt")
+    (tmp_path / "product/link").symlink_to(tmp_path / "other")
+    (tmp_path / "product/round").symlink_to(tmp_path / "product")
+    found = find_files(read_catalogue()["noaa_co2"], "table", tmp_path / "product", [])
+    assert found == [tmp_path / "product/link/co2_mm_gl.txt"]
+    (tmp_path / "product/link").unlink()
+    with pytest.raises(InputError, match="found none"):
+        find_files(read_catalogue()["noaa_co2"], "table", tmp_path / "product", [])
 
 
 def test_hidden_copies_are_no_files_of_a_product(tmp_path: Path):

@@ -54,6 +54,8 @@ class Product:
         comparison is no part of the driver.
     files
         Patterns of file names by role.
+    single
+        Roles of which one file is read.
     variables
         That are read, by their native names.
     gives
@@ -76,6 +78,7 @@ class Product:
     last_year: int | None
     kind: Literal["static", "yearly", "table", "comparison"]
     files: Mapping[str, str]
+    single: tuple[str, ...]
     variables: Mapping[str, NativeName]
     gives: tuple[str, ...]
 
@@ -188,13 +191,21 @@ def find_files(
     ------
     InputError
         No file matches, in a year or month that is needed; tells the product, the pattern, the
-        folder, where to get it, and all years or months without a file.
+        folder, where to get it, and all years or months without a file. Or several match where
+        one is read; names them.
     """
     matches = list(match_files(product, role, folder, years, pattern, names))
     missing = [match for match in matches if not match.files]
     if missing:
         raise _missing(missing)
-    return list(dict.fromkeys(file for match in matches for file in match.files))
+    files = list(dict.fromkeys(file for match in matches for file in match.files))
+    if role in product.single and len(files) > 1:
+        expected = (
+            f"one file {matches[0].glob} (move the others away, or let the configuration's pattern "
+            f"of {product.name}, {role}, tell which)"
+        )
+        raise InputError(folder, f"product {product.name}", expected, ", ".join(map(str, files)))
+    return files
 
 
 @dataclass(frozen=True)
@@ -335,6 +346,5 @@ def _read_product(file: Path, schema: dict[str, Any]) -> Product:
         place = ".".join(map(str, error.absolute_path)) or "the whole"
         raise InputError(file, place, str(error.schema.get("description")), error.message)
     variables = {name: NativeName(**facts) for name, facts in values["variables"].items()}
-    return Product(
-        name=file.stem, **{**values, "variables": variables, "gives": tuple(values["gives"])}
-    )
+    lists = {key: tuple(values.get(key, ())) for key in ("single", "gives")}
+    return Product(name=file.stem, **{**values, **lists, "variables": variables})
