@@ -301,6 +301,17 @@ def test_of_two_versions_where_one_file_is_read_none_is_chosen(
     assert find(pattern=f"**/{names[1]}") == [tmp_path / names[1]]
 
 
+@pytest.mark.parametrize("name", ["E_2020_GLEAM_v4.2a_MO.nc.gz", "E_2020_GLEAM_v4.2a_MO.NC"])
+def test_a_file_that_is_packed_or_named_otherwise_is_told(tmp_path: Path, name: str):
+    find = partial(find_files, read_catalogue()["gleam"], "evaporation", tmp_path, [2020])
+    touch(tmp_path, "._hidden", "SMs_2020_GLEAM_v4.2a_MO.nc")
+    with pytest.raises(InputError, match="found none among 1 files, such as SMs_2020"):
+        find()
+    touch(tmp_path, name)
+    with pytest.raises(InputError, match=f"found none, but {name} .is it to be unpacked"):
+        find()
+
+
 def test_files_in_linked_folders_are_found(tmp_path: Path):
     (tmp_path / "other").mkdir()
     (tmp_path / "product").mkdir()

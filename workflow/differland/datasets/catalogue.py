@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 import jsonschema
@@ -271,7 +271,7 @@ def _missing(matches: Sequence[Match]) -> InputError:
     product, folder = first.product, first.folder
     of_period = f" for {first.period}" if first.period else ""
     expected = f"a file {first.glob}{of_period} of {product.title} (get it from {product.where})"
-    there = "none" if folder.is_dir() else "no such folder"
+    there = _instead(folder, first.glob) if folder.is_dir() else "no such folder"
     if others:
         names = [match.period for match in others]
         shown = (
@@ -279,6 +279,18 @@ def _missing(matches: Sequence[Match]) -> InputError:
         )
         there += f"; nor for {', '.join(shown)} ({len(matches)} files in all)"
     return InputError(folder, f"product {product.name}", expected, there)
+
+
+def _instead(folder: Path, glob: str) -> str:
+    """What a folder has in place of a file: one packed, or with another ending, or others."""
+    names = sorted(path.name for path in walk_files(folder) if not is_litter(path.name))
+    if not names:
+        return "none"
+    sought = f"{PurePosixPath(glob).name}*".lower()
+    near = [name for name in names if fnmatch.fnmatchcase(name.lower(), sought)]
+    if near:
+        return f"none, but {near[0]} (is it to be unpacked or renamed?)"
+    return f"none among {len(names)} files, such as {names[0]}"
 
 
 def tabulate(
