@@ -313,6 +313,16 @@ def test_names_of_the_climate_data_store_are_read(tmp_path, caplog, version):
             find_cmip6(tmp_path, "HadGEM3-GC31-LL", "r1i1p1f3", "ssp245", [2081, 2082])
 
 
+def test_links_to_the_newest_version_are_no_files_of_their_own(tmp_path):
+    for version in ("v20190429", "v20210101"):
+        (tmp_path / version).mkdir()
+        for variable in ("tas", "pr"):
+            write(tmp_path / version, variable)
+    (tmp_path / "latest").symlink_to("v20210101")
+    found = find_cmip6(tmp_path, "HadGEM3-GC31-LL", "r1i1p1f3", "ssp245", [2081, 2082])
+    assert [path.parent.name for path in found["tas"]] == ["v20210101"]
+
+
 def test_a_newest_version_without_all_years_is_refused(tmp_path):
     touch(tmp_path, *both("201501-202412", folder="v20190429/"))
     touch(tmp_path, *both("202001-202412", folder="v20210101/"))

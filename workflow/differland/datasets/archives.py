@@ -152,13 +152,18 @@ def walk_files(folder: Path) -> Iterator[Path]:
     Paths that begin with that of the folder, in no order; hidden files and broken links too.
     """
     seen: set[tuple[int, int]] = set()
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        status = Path(parent).stat()
-        if (status.st_dev, status.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        yield from (Path(parent, name) for name in names)
+    starts = [folder]
+    # Links come last, so that a folder is known by its own name (the archive of CMIP6 has a link
+    # `latest` beside the folders of versions).
+    while starts:
+        for parent, folders, names in os.walk(starts.pop(0)):
+            status = Path(parent).stat()
+            if (status.st_dev, status.st_ino) in seen:
+                folders.clear()
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            starts += [path for name in folders if (path := Path(parent, name)).is_symlink()]
+            yield from (Path(parent, name) for name in names)
 
 
 def glob_files(folder: Path, pattern: str) -> list[Path]:
