@@ -281,7 +281,7 @@ def test_files_that_no_reader_takes_are_told_by_product(raw: dict):
 @pytest.mark.parametrize(
     ("product", "role", "names"),
     [
-        ("noaa_co2", "table", ("co2_mm_gl.csv", "co2_mm_gl.txt")),
+        ("noaa_co2", "table", ("co2_mm_gl.csv", "co2_mm_gl_2023.csv")),
         ("grace", "mascons", [GRACE.format(end) for end in ("202312", "202403")]),
         ("xu_biomass", "biomass", [f"{x}/test10a_cd_ab_pred_corr_2000_2019_v2.tif" for x in "ab"]),
     ],
@@ -320,6 +320,9 @@ def test_files_in_linked_folders_are_found(tmp_path: Path):
     (tmp_path / "product/round").symlink_to(tmp_path / "product")
     found = find_files(read_catalogue()["noaa_co2"], "table", tmp_path / "product", [])
     assert found == [tmp_path / "product/link/co2_mm_gl.txt"]
+    (better,) = touch(tmp_path / "product", "co2_mm_gl.csv")
+    assert find_files(read_catalogue()["noaa_co2"], "table", tmp_path / "product", []) == [better]
+    better.unlink()
     (tmp_path / "product/link").unlink()
     with pytest.raises(InputError, match="found none"):
         find_files(read_catalogue()["noaa_co2"], "table", tmp_path / "product", [])

@@ -54,6 +54,8 @@ class Product:
         comparison is no part of the driver.
     files
         Patterns of file names by role.
+    instead
+        Patterns by role of files that are read where none has the name of `files`.
     single
         Roles of which one file is read.
     variables
@@ -78,6 +80,7 @@ class Product:
     last_year: int | None
     kind: Literal["static", "yearly", "table", "comparison"]
     files: Mapping[str, str]
+    instead: Mapping[str, str]
     single: tuple[str, ...]
     variables: Mapping[str, NativeName]
     gives: tuple[str, ...]
@@ -246,23 +249,36 @@ def match_files(
     product, role, folder, years, pattern, names
         As of :func:`find_files`.
     """
-    pattern = pattern or product.files[role]
+    patterns = [pattern or product.files[role]]
+    if pattern is None and role in product.instead:
+        patterns.append(product.instead[role])
     # Looking for each month anew would list folders hundreds of times.
-    anywhere = pattern.startswith("**/") and "/" not in pattern.removeprefix("**/")
-    if anywhere and names is None:
+    if names is None and all(map(_anywhere, patterns)):
         names = list_names(folder)
-    for period, glob in _globs(pattern, years):
-        if anywhere and names is not None:
-            matching = fnmatch.filter(names, glob.removeprefix("**/"))
-            paths = [Path(parent, name) for name in matching for parent in names[name]]
-        else:
-            paths = list(folder.glob(glob))
-        files = sorted(
-            path
-            for path in paths
-            if path.is_file() and not is_litter(path.relative_to(folder).as_posix())
-        )
-        yield Match(product, folder, glob, period, files)
+    globs = zip(*(_globs(each, years) for each in patterns), strict=True)
+    for same_period in globs:
+        period, glob = same_period[0]
+        found = (_matching(folder, each, names) for _, each in same_period)
+        yield Match(product, folder, glob, period, next(filter(None, found), []))
+
+
+def _anywhere(pattern: str) -> bool:
+    """Whether a pattern is one of names, wherever the files lie."""
+    return pattern.startswith("**/") and "/" not in pattern.removeprefix("**/")
+
+
+def _matching(folder: Path, glob: str, names: Names | None) -> list[Path]:
+    """Files of a folder that match, in the order of their names."""
+    if _anywhere(glob) and names is not None:
+        matching = fnmatch.filter(names, glob.removeprefix("**/"))
+        paths = [Path(parent, name) for name in matching for parent in names[name]]
+    else:
+        paths = list(folder.glob(glob))
+    return sorted(
+        path
+        for path in paths
+        if path.is_file() and not is_litter(path.relative_to(folder).as_posix())
+    )
 
 
 def _missing(matches: Sequence[Match]) -> InputError:
@@ -359,4 +375,5 @@ def _read_product(file: Path, schema: dict[str, Any]) -> Product:
         raise InputError(file, place, str(error.schema.get("description")), error.message)
     variables = {name: NativeName(**facts) for name, facts in values["variables"].items()}
     lists = {key: tuple(values.get(key, ())) for key in ("single", "gives")}
-    return Product(name=file.stem, **{**values, **lists, "variables": variables})
+    others = {"instead": values.get("instead", {}), "variables": variables}
+    return Product(name=file.stem, **{**values, **lists, **others})
