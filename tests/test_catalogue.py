@@ -273,8 +273,10 @@ def test_files_that_no_reader_takes_are_told_by_product(raw: dict):
         "._E_2020_GLEAM_v4.2a_MO.nc",
     )
     touch(folder / "modis_lai", *(f"lai_8-day_0.05_{year}.nc" for year in (2020, 2021)))
+    touch(folder / "hwsd/data", "T_SAND.nc4", "AWT_S_SOC.nc4", "AWC_CLASS.nc4", "T_SAND (1).nc4")
     assert sources.unread_files(raw) == {
-        "gleam": ["E_2020_GLEAM_v4.2a.nc", "monthly/E_2019_GLEAM_v4.2a_MO.nc"]
+        "gleam": ["E_2020_GLEAM_v4.2a.nc", "monthly/E_2019_GLEAM_v4.2a_MO.nc"],
+        "hwsd": ["data/AWC_CLASS.nc4", "data/T_SAND (1).nc4"],
     }
 
 

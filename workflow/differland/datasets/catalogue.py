@@ -56,6 +56,8 @@ class Product:
         Patterns of file names by role.
     instead
         Patterns by role of files that are read where none has the name of `files`.
+    taken
+        Regular expressions by role of the ends of names that are read among those that match.
     single
         Roles of which one file is read.
     variables
@@ -81,6 +83,7 @@ class Product:
     kind: Literal["static", "yearly", "table", "comparison"]
     files: Mapping[str, str]
     instead: Mapping[str, str]
+    taken: Mapping[str, str]
     single: tuple[str, ...]
     variables: Mapping[str, NativeName]
     gives: tuple[str, ...]
@@ -375,5 +378,5 @@ def _read_product(file: Path, schema: dict[str, Any]) -> Product:
         raise InputError(file, place, str(error.schema.get("description")), error.message)
     variables = {name: NativeName(**facts) for name, facts in values["variables"].items()}
     lists = {key: tuple(values.get(key, ())) for key in ("single", "gives")}
-    others = {"instead": values.get("instead", {}), "variables": variables}
-    return Product(name=file.stem, **{**values, **lists, **others})
+    mappings = {key: values.get(key, {}) for key in ("instead", "taken")}
+    return Product(name=file.stem, **{**values, **lists, **mappings, "variables": variables})
