@@ -2,6 +2,7 @@
 
 import copy
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from differland.datasets import catalogue, products, sources
 from differland.datasets.catalogue import find_files, read_catalogue, tabulate
 from differland.errors import InputError
 from differland.tables import FORCING, OBSERVATIONS, PREDICTOR_GROUPS
+
+GRACE = "GRCTellus.JPL.200204_{}.GLO.RL06.3M.MSCNv04CRI.nc"
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -270,9 +273,61 @@ def test_files_that_no_reader_takes_are_told_by_product(raw: dict):
         "._E_2020_GLEAM_v4.2a_MO.nc",
     )
     touch(folder / "modis_lai", *(f"lai_8-day_0.05_{year}.nc" for year in (2020, 2021)))
+    touch(folder / "hwsd/data", "T_SAND.nc4", "AWT_S_SOC.nc4", "AWC_CLASS.nc4", "T_SAND (1).nc4")
     assert sources.unread_files(raw) == {
-        "gleam": ["E_2020_GLEAM_v4.2a.nc", "monthly/E_2019_GLEAM_v4.2a_MO.nc"]
+        "gleam": ["E_2020_GLEAM_v4.2a.nc", "monthly/E_2019_GLEAM_v4.2a_MO.nc"],
+        "hwsd": ["data/AWC_CLASS.nc4", "data/T_SAND (1).nc4"],
     }
+
+
+@pytest.mark.parametrize(
+    ("product", "role", "names"),
+    [
+        ("noaa_co2", "table", ("co2_mm_gl.csv", "co2_mm_gl_2023.csv")),
+        ("grace", "mascons", [GRACE.format(end) for end in ("202312", "202403")]),
+        ("xu_biomass", "biomass", [f"{x}/test10a_cd_ab_pred_corr_2000_2019_v2.tif" for x in "ab"]),
+    ],
+)
+def test_of_two_versions_where_one_file_is_read_none_is_chosen(
+    tmp_path: Path, product: str, role: str, names: list[str]
+):
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    find = partial(find_files, read_catalogue()[product], role, tmp_path, [])
+    with pytest.raises(
+        InputError, match=f"{product}: expected one file .*, {role}, tell"
+    ) as caught:
+        find()
+    assert all(name in str(caught.value) for name in names)
+    assert find(pattern=f"**/{names[1]}") == [tmp_path / names[1]]
+
+
+@pytest.mark.parametrize("name", ["E_2020_GLEAM_v4.2a_MO.nc.gz", "E_2020_GLEAM_v4.2a_MO.NC"])
+def test_a_file_that_is_packed_or_named_otherwise_is_told(tmp_path: Path, name: str):
+    find = partial(find_files, read_catalogue()["gleam"], "evaporation", tmp_path, [2020])
+    touch(tmp_path, "._hidden", "SMs_2020_GLEAM_v4.2a_MO.nc")
+    with pytest.raises(InputError, match="found none among 1 files, such as SMs_2020"):
+        find()
+    touch(tmp_path, name)
+    with pytest.raises(InputError, match=f"found none, but {name} .is it to be unpacked"):
+        find()
+
+
+def test_files_in_linked_folders_are_found(tmp_path: Path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "product").mkdir()
+    touch(tmp_path / "other", "co2_mm_gl.txt")
+    (tmp_path / "product/link").symlink_to(tmp_path / "other")
+    (tmp_path / "product/round").symlink_to(tmp_path / "product")
+    found = find_files(read_catalogue()["noaa_co2"], "table", tmp_path / "product", [])
+    assert found == [tmp_path / "product/link/co2_mm_gl.txt"]
+    (better,) = touch(tmp_path / "product", "co2_mm_gl.csv")
+    assert find_files(read_catalogue()["noaa_co2"], "table", tmp_path / "product", []) == [better]
+    better.unlink()
+    (tmp_path / "product/link").unlink()
+    with pytest.raises(InputError, match="found none"):
+        find_files(read_catalogue()["noaa_co2"], "table", tmp_path / "product", [])
 
 
 def test_hidden_copies_are_no_files_of_a_product(tmp_path: Path):

@@ -509,6 +509,16 @@ def test_numbers_that_are_meant_as_text_are_text_as_written(tmp_path: Path) -> N
     assert read_mapping(file) == yaml.safe_load(file.read_text())
 
 
+@pytest.mark.parametrize("number", ["010", "1:40", "-01"])
+def test_numbers_that_yaml_takes_for_others_are_refused(tmp_path: Path, number: str) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"training: {{epochs: {number}}}\n")
+    with pytest.raises(
+        InputError, match=f"training.epochs: expected .*, found the text '{number}'"
+    ):
+        configuration.read_configuration([file])
+
+
 def test_an_empty_section_of_an_overlay_clears_it(config: dict[str, Any]) -> None:
     demo = read("demo.yaml")
     nothing_more = {

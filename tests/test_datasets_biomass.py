@@ -266,6 +266,8 @@ def test_years_of_fluxcom(tmp_path):
     first = write_fluxcom(tmp_path, 2001)
     with pytest.raises(InputError, match="each year once"):
         read_gpp_climatology([first, write_fluxcom(tmp_path, 2001, ensemble="ANN")])
+    with pytest.raises(InputError, match="expected the ensemble of GPP"):
+        read_gpp_climatology([first, write_fluxcom(tmp_path, 2002, ensemble="ANN")])
     other = write_fluxcom(tmp_path, 2002, longitude=5.0 + 10 * np.arange(36))
     with pytest.raises(InputError, match="the grid of GPP"):
         read_gpp_climatology([first, other])

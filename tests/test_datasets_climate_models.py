@@ -297,6 +297,32 @@ def test_the_newest_version_is_taken_and_told(tmp_path, archive, caplog):
     assert "v20210101 is read, not the older v20190429, v20200101" in caplog.text
 
 
+@pytest.mark.parametrize("version", ["", "_v20190429"])
+def test_names_of_the_climate_data_store_are_read(tmp_path, caplog, version):
+    for variable in ("tas", "pr"):
+        for told in (version, "_v20210101"):
+            file = write(tmp_path, variable)
+            named = file.name.replace("208101-208212", f"20810116-20821216{told}")
+            file.rename(tmp_path / named)
+    if version:
+        found = find_cmip6(tmp_path, "HadGEM3-GC31-LL", "r1i1p1f3", "ssp245", [2081, 2082])
+        assert "v20210101.nc is read, not the older v20190429" in caplog.text
+        assert [field.month for field in read_cmip6(found["tas"], "tas", PERIOD)] == list(PERIOD)
+    else:
+        with pytest.raises(InputError, match="each month in one file"):
+            find_cmip6(tmp_path, "HadGEM3-GC31-LL", "r1i1p1f3", "ssp245", [2081, 2082])
+
+
+def test_links_to_the_newest_version_are_no_files_of_their_own(tmp_path):
+    for version in ("v20190429", "v20210101"):
+        (tmp_path / version).mkdir()
+        for variable in ("tas", "pr"):
+            write(tmp_path / version, variable)
+    (tmp_path / "latest").symlink_to("v20210101")
+    found = find_cmip6(tmp_path, "HadGEM3-GC31-LL", "r1i1p1f3", "ssp245", [2081, 2082])
+    assert [path.parent.name for path in found["tas"]] == ["v20210101"]
+
+
 def test_a_newest_version_without_all_years_is_refused(tmp_path):
     touch(tmp_path, *both("201501-202412", folder="v20190429/"))
     touch(tmp_path, *both("202001-202412", folder="v20210101/"))

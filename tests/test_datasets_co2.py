@@ -68,6 +68,40 @@ def test_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert str(file) in str(error.value)
 
 
+NUMBERS = "".join(f"2001,{month},2001.0,{370 + month},370\n" for month in (1, 2, 3))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# \xb5mol mol-1\n# year,month,decimal,average,trend\n" + NUMBERS,
+        "\ufeff# 1\nYear, Month, Decimal, Average, Trend\n" + NUMBERS,
+        "year;month;decimal;average;trend\n" + NUMBERS.replace(",", ";").replace(".", ","),
+        "year,month,decimal,average,trend,flag\n" + NUMBERS.replace("370\n", "370,\n"),
+        "# year month day average trend\n" + NUMBERS.replace(",", "\t"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_headers_of_other_years_and_of_spreadsheets(tmp_path: Path, text: str, encoding: str):
+    file = tmp_path / "co2_mm_gl.csv"
+    file.write_bytes(text.encode("utf-8" if "\ufeff" in text else encoding))
+    assert read_co2(file, MONTHS).to_list() == [371, 372, 373]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("# year mean unc\n 2001 370.57 0.1\n", "year: expected a column"),
+        ("year,mean,unc\n2001,370.57,0.1\n", "month: expected a column"),
+        ("".join(f"2001 1 {day} 370.1 370.2\n" for day in (1, 2)), "2001-01 more than once"),
+        ("<html>404</html>\n", "year: expected a column"),
+    ],
+)
+def test_other_tables_of_the_provider_are_refused(tmp_path: Path, text: str, message: str):
+    with pytest.raises(InputError, match=message):
+        read_co2(write(tmp_path, text), MONTHS)
+
+
 def test_binary_or_empty_file(tmp_path: Path) -> None:
     file = write(tmp_path, "")
     with pytest.raises(InputError, match="comma-separated values"):

@@ -146,6 +146,62 @@ def test_habits_of_models(tmp_path, habit):
     assert np.isnan(values).any(axis=1).sum() == 1
 
 
+YEAR = pd.period_range("2001-01", "2001-12", freq="M")
+
+
+@pytest.mark.parametrize(
+    "units",
+    [
+        "kg m$^{-2}$ s$^{-1}$",
+        "kg C m\u207b\u00b2 s\u207b\u00b9",
+        "Kg(C)/(m2 s)",
+        "kg-C m-2s-1",
+        "[kg_C m^{-2} s^{-1}]",
+    ],
+)
+@pytest.mark.parametrize("attribute", ["units", "Units", "unit"])
+def test_units_as_people_write_them(tmp_path, units, attribute):
+    file = write(tmp_path, "nbp", 2 * PER_SECOND, units=None)
+    with netCDF4.Dataset(file, "a") as dataset:
+        dataset["nbp"].setncattr(attribute, units)
+    fields = list(read_trendy(file, "nbp", YEAR))
+    assert at_forest(fields[0]) == pytest.approx(2 * 2.2)
+
+
+@pytest.mark.parametrize(("calendar", "february"), [("noleap", 28), ("360_day", 30)])
+def test_totals_of_months_are_divided_by_their_days(tmp_path, calendar, february):
+    times = 300 * 360 + 15 + 30 * np.arange(48) if calendar == "360_day" else None
+    keys = {"units": "kg C m-2 month-1", "calendar": calendar, "times": times}
+    fields = list(read_trendy(write(tmp_path, "nbp", 0.05, **keys), "nbp", YEAR))
+    assert at_forest(fields[1]) == pytest.approx(50 * 2.3 / february)
+    with pytest.raises(InputError, match="'gC m-2 month-1', found units 'umol m-2 s-1'"):
+        list(read_trendy(write(tmp_path, "nbp", units="umol m-2 s-1", model="CLM"), "nbp", YEAR))
+
+
+@pytest.mark.parametrize("name", ["Time", "t", "month"])
+def test_time_has_any_name_where_its_units_tell_it(tmp_path, name):
+    file = write(tmp_path, "nbp", 2 * PER_SECOND, names=(name, "lat", "lon"))
+    assert [field.month for field in read_trendy(file, "nbp", YEAR)] == list(YEAR)
+
+
+@pytest.mark.parametrize(
+    ("units", "numbers"),
+    [
+        ("day as %Y%m%d.%f", lambda year, month: 10000 * year + 100 * month + 16.5),
+        ("month as %Y%m.%f", lambda year, month: 100 * year + month + 0.5),
+        ("year as %Y.%f", lambda year, month: np.round(year + (month - 1) / 12, 4)),
+    ],
+)
+def test_absolute_times_of_cdo_are_months(tmp_path, units, numbers):
+    """As 16 files of TRENDY v13 have them."""
+    step = np.arange(48)
+    times = numbers(2000 + step // 12, 1 + step % 12)
+    file = write(tmp_path, "nbp", 2 * PER_SECOND, time_units=units, times=times)
+    fields = list(read_trendy(file, "nbp", YEAR))
+    assert [field.month for field in fields] == list(YEAR)
+    assert at_forest(fields[0]) == pytest.approx(2 * 2.2)
+
+
 def test_a_choice_of_missing_value(tmp_path):
     file = write(tmp_path, undeclared=-7777.0, fill=None)
     with pytest.raises(InputError, match="gpp: expected values from -1 to 60 gC m-2 day-1"):
@@ -248,7 +304,7 @@ def test_files_that_follow_one_another(tmp_path):
     ("changes", "message"),
     [
         ({"units": None}, "no units"),
-        ({"units": "kg m-2 month-1"}, "units 'kg m-2 month-1'"),
+        ({"units": "kg m-2 year-1"}, "units 'kg m-2 year-1'"),
         ({"stored_name": "npp"}, "gpp: expected a variable of this name, found only .*npp"),
         ({"name": "JULES_gpp.nc"}, "a name such as JULES_S3_gpp.nc"),
         ({"name": "JULES_S3_npp.nc"}, "gpp of one model, JULES_S3_npp.nc, found JULES_S3_npp.nc"),

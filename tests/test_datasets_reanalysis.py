@@ -8,6 +8,7 @@ import netCDF4
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from differland.datasets.fields import Field, check_months
 from differland.datasets.reanalysis import (
@@ -175,16 +176,21 @@ def test_old_layout_is_unpacked(tmp_path: Path) -> None:
     assert fields[0].grid.latitude[0] == 50
 
 
+@pytest.mark.parametrize("text", [False, True])
 @pytest.mark.parametrize("versions", [[1, 5], [5, 1]])
-def test_versions_are_merged(tmp_path: Path, versions: list[int]) -> None:
+def test_versions_are_merged(tmp_path: Path, versions: list[int], text: bool) -> None:
     layers = np.full((2, 2, NORTH.size, EAST.size), np.nan)
     final, preliminary = versions.index(1), versions.index(5)
     layers[0, final] = 283.15
     layers[0, preliminary] = 290.15  # the final version goes before
     layers[1, preliminary] = 285.15
-    fields = list(
-        read_monthly_means([write_old(tmp_path / "old.nc", "t2m", layers, versions)], "t_mean")
-    )
+    file = write_old(tmp_path / "old.nc", "t2m", layers, versions)
+    if text:
+        with xr.open_dataset(file, decode_times=False) as dataset:
+            texts = [f"{version:04d}" for version in versions]
+            file = tmp_path / "new.nc"
+            dataset.assign_coords(expver=texts).to_netcdf(file)
+    fields = list(read_monthly_means([file], "t_mean"))
     assert fields[0].whole() == pytest.approx(10.0, abs=6e-3)
     assert fields[1].whole() == pytest.approx(12.0, abs=6e-3)
 

@@ -1,5 +1,6 @@
 """Flux towers: what is wrong with a file is told, for each network and step."""
 
+import gzip
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -414,6 +415,26 @@ FACTS = (
         ),
         ("ICOS_DE-Hai_FLUXNET_BIF_1996-2024_v1.3_r1.csv", FACTS.replace("\n", "\r\n").encode()),
         ("sites.csv", b"site_id;lat;lon;IGBP\nDE-Hai;51,08;10,45;DBF\n"),
+        ("sites.csv", b'site_id,lat,lon,IGBP\nDE-Hai,"51,08","10,45",dbf\n'),
+        ("sites.csv", "site_id,lat,lon,IGBP\nDE-Hai,51°04'48\"N,10°27'E,DBF\n".encode()),
+        ("sites.csv", "site_id\tlat\tlon\tIGBP\nDE-Hai\tN 51.08\t10.45\tDBF\n".encode("utf-16")),
+        (
+            "AmeriFlux-site-search-results-202401.tsv",
+            b"Site ID\tName\tLatitude (degrees)\tLongitude (degrees)\t"
+            b"Vegetation Abbreviation (IGBP)\nDE-Hai\tHainich\t51.08\t10.45\tDBF\n",
+        ),
+        (
+            "siteinfo_fluxnet2015.csv",
+            b"sitename,lon,lat,elv,igbp_land_use\nDE-Hai,10.45,51.08,430,DBF\n",
+        ),
+        (
+            "Fluxnet_site_info.csv",
+            b"SiteCode,Fullname,SiteLatitude,SiteLongitude,IGBP\n"
+            b"DE-Hai,Hainich,51.08,10.45,Deciduous Broadleaf Forests\n"
+            b"US-One,bare, comma,1,2,DBF\n,,,,\n",
+        ),
+        ("ICOSETC_DE-Hai_SITEINFO_INTERIM_L2.csv", FACTS.encode()),
+        ("ICOSETC_DE-Hai_SITEINFO_L2 (1).csv", FACTS.replace(",", "\t").encode()),
         (
             "fluxnet_snapshot_2026.csv",
             b"data_hub,site_id,site_name,location_lat,location_long,igbp\n"
@@ -427,6 +448,94 @@ def test_tables_of_sites_as_networks_and_users_write_them(tmp_path, name, conten
     tables = find_site_tables(tmp_path)
     assert [table.name for table in tables] == [name]
     assert read_sites(tables).loc["DE-Hai"].to_list()[:3] == [51.08, 10.45, "DBF"]
+
+
+def test_classes_may_stand_in_another_table_than_places(tmp_path, caplog):
+    (tmp_path / "ICOS_stations.csv").write_text(
+        "uri,id,name,lat,lon\nx,DE-Hai,Hainich,51.08,10.45\nx,FI-Hyy,Hyytiala,,\n"
+    )
+    with pytest.raises(InputError, match=r"stations\.csv: IGBP: expected a column of this name"):
+        read_sites(find_site_tables(tmp_path))
+    facts = FACTS.splitlines()
+    (tmp_path / "ICOSETC_DE-Hai_SITEINFO_L2.csv").write_text("\n".join([facts[0], facts[-1]]))
+    sites = read_sites(find_site_tables(tmp_path))
+    assert sites.loc["DE-Hai"].to_list() == [51.08, 10.45, "DBF", "Hainich"]
+    assert "1 sites have no place in the tables: FI-Hyy" in caplog.text
+
+
+def test_sites_with_places_far_apart_are_named_and_the_first_counts(tmp_path, caplog):
+    numbers = (
+        FACTS.replace(",1,", ",9,") + "DE-Hai,10,G,LOCATION_LAT,52\nDE-Hai,10,G,LOCATION_LONG,1\n"
+    )
+    (tmp_path / "FLX_AA-Flx_BIF_LATEST.csv").write_text(numbers)
+    sites = read_sites(find_site_tables(tmp_path))
+    assert sites.loc["DE-Hai", ["latitude", "longitude"]].to_list() == [51.08, 10.45]
+    assert "1 sites have several places, of which the first counts: DE-Hai" in caplog.text
+
+
+def test_a_site_without_the_columns_of_a_flux_is_named_and_the_others_are_read(tmp_path, caplog):
+    """Of 781 sites of the present distribution 165 have no fluxes of a variable threshold."""
+    constant = table().drop(columns=[name for name in COLUMNS if "VUT" in name])
+    constant.to_csv(tmp_path / "EUF_GL-Dsk_FLUXNET_FLUXMET_MM_2010-2011_v1.3_r1.csv")
+    table().drop(columns="LE_F_MDS_QC").to_csv(tmp_path / NAMES["AmeriFlux"].format("MM"))
+    write(tmp_path, "FLUXNET2015", table())
+    towers = read_towers(tmp_path, PERIOD)
+    counts = towers.groupby("site")[["gpp_site", "reco_site", "et_site"]].count()
+    assert counts.T.to_dict("list") == {
+        "DE-Hai": [24, 24, 24],
+        "GL-Dsk": [0, 0, 24],
+        "US-Ha1": [24, 24, 0],
+    }
+    assert "1 of 3 files have no column GPP_NT_VUT_REF, and so no flux of it: EUF_GL" in caplog.text
+
+
+def test_files_packed_alone_and_in_linked_folders_are_read(tmp_path):
+    other, folder = tmp_path / "other", tmp_path / "towers"
+    other.mkdir()
+    folder.mkdir()
+    write(other, "AmeriFlux", table())
+    (folder / "link").symlink_to(other)
+    (folder / "round").symlink_to(folder)
+    packed = folder / (NAMES["FLUXNET2015"].format("MM") + ".gz")
+    packed.write_bytes(gzip.compress(table().to_csv().encode()))
+    assert read_towers(folder, PERIOD).groupby("site").size().to_dict() == {
+        "DE-Hai": 24,
+        "US-Ha1": 24,
+    }
+    packed.write_bytes(packed.read_bytes()[:-40])
+    with pytest.raises(InputError, match=rf"{packed.name}: file: expected"):
+        read_towers(folder, PERIOD)
+
+
+@pytest.mark.parametrize("release", ["INTERIM_L2", "01", "L2 (1)"])
+def test_every_release_of_icos_is_read_and_several_files_of_a_site_are_named(
+    tmp_path, caplog, release
+):
+    write(tmp_path, "ICOS", table())
+    other = NAMES["ICOS"].format("MM").replace("L2", release)
+    table(GPP_NT_VUT_REF=9.0).to_csv(tmp_path / other)
+    (tmp_path / NAMES["ICOS"].format("DD").replace("L2", release)).write_text("x")
+    towers = read_towers(tmp_path, PERIOD)
+    assert "not read" not in caplog.text
+    assert "1 sites have several files" in caplog.text
+    newest = other if release == "L2 (1)" else NAMES["ICOS"].format("MM")
+    assert f"BE-Bra ({newest}, not" in caplog.text
+    assert (towers["gpp_site"] == 9).all() == (newest == other)
+
+
+@pytest.mark.parametrize("network", ["FLUXNET2015", "AmeriFlux"])
+def test_a_file_that_ends_within_its_last_year_is_cut(tmp_path, network):
+    write(tmp_path, network, table(MONTHS[:21]))
+    with pytest.raises(InputError, match="as the file is named, found 201001 to 201109"):
+        read_towers(tmp_path, PERIOD)
+
+
+def test_archives_packed_on_windows_are_read(tmp_path):
+    with zipfile.ZipFile(tmp_path / "site.zip", "w") as archive:
+        name = zipfile.ZipInfo("folder")
+        name.filename = "folder\\" + NAMES["FLUXNET2015"].format("MM")
+        archive.writestr(name, table().to_csv())
+    assert len(read_towers(tmp_path, PERIOD)) == 24
 
 
 def test_a_table_that_is_none_of_sites_is_named(tmp_path, caplog):

@@ -334,5 +334,7 @@ def test_lai_refused(tmp_path: Path) -> None:
     month = write_lai(tmp_path, "lai_monthly_0.5_2004.nc", list(range(1, 13)))
     with pytest.raises(InputError, match="one field of 2004-01"):
         check_months(lai(month, month), "LAI", pd.period_range("2004-01", "2004-12", freq="M"))
+    with pytest.raises(InputError, match=r"one file of each year .*, found also .*lai_monthly_0.5"):
+        lai(month, write_lai(tmp_path, "lai_8-day_0.1_2004.nc"))
     with pytest.raises(InputError, match="2005-01"):
         check_months(lai(month), "LAI", pd.period_range("2004-01", "2005-12", freq="M"))

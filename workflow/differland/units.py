@@ -7,7 +7,17 @@ from collections.abc import Iterable
 FACTOR = re.compile(r"([A-Za-z°%_µ]+)(?:\^|\*\*)?\(?([+-]?\d+)?\)?")
 """A unit and its exponent, as in ``m-2``, ``m^-2``, ``m**-2`` or ``m2``."""
 
+CHARACTERS = str.maketrans(
+    "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2212\u2013\u03bc\u00b5", "-01234--uu", "${}[]"
+)
+"""Superscripts, other signs for minus, the two for micro, and what LaTeX and brackets add."""
+
+CARBON = re.compile(r"\b([kK]?g|Mg|t)[ *_-]?(?:C\b|\(C\))")
+"""A mass of carbon: ``kg C``, ``kg(C)``, ``kg_C``, ``kg-C``."""
+
 SYNONYMS = {
+    "Kg": "kg",
+    "KgC": "kgC",
     "d": "day",
     "days": "day",
     "s": "s",
@@ -47,13 +57,15 @@ def normal(text: str) -> str:
 
     Nothing is converted: ``g`` is not ``kg``, and ``day-1`` not ``s-1``.
     """
-    plain = " ".join(text.split())
-    plain = re.sub(r"\b(k?g|Mg|t)(?: |\*)C\b", r"\1C", plain)
+    plain = " ".join(text.translate(CHARACTERS).split())
+    plain = CARBON.sub(r"\1C", plain)
+    plain = re.sub(r"(-\d+)(?=[A-Za-z])", r"\1 ", plain)
     plain = re.sub(r"\b(degrees?|deg) (C|[cC]elsius)\b", r"\1_\2", plain)
     exponents: Counter[str] = Counter()
     for number, part in enumerate(re.split(r"\s*/\s*", plain)):
-        tokens = re.split(r"[\s.·]+|(?<!\*)\*(?!\*)", part)
-        if number > 0 and len(tokens) > 1:
+        together = re.fullmatch(r"\(([^()]*)\)", part)
+        tokens = re.split(r"[\s.·]+|(?<!\*)\*(?!\*)", together[1] if together else part)
+        if number > 0 and len(tokens) > 1 and not together:
             # Some mean a / (b c), others (a / b) c.
             return plain
         for token in tokens:

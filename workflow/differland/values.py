@@ -4,10 +4,14 @@ What a value is, the schema decides and not its look: ``"2020"`` is text where t
 and a number where it wants one.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from differland.schemas import WrittenInteger, finite_validator
+
+EVIDENT = re.compile(r"[+-]?(?:0|[1-9][0-9_]*|0[xb][0-9a-f_]+)", re.IGNORECASE)
+"""Whole numbers that are what they look like: YAML takes 010 for 8, and 1:40 for 100."""
 
 Rule = Mapping[str, Any]
 
@@ -22,7 +26,7 @@ def read_value(value: Any, rule: Rule, schema: Rule) -> Any:
     Text becomes the number, truth value or nothing that the rule wants; whole numbers become text
     where it wants text, as do keys of a collection; 5.0 becomes 5 where it wants a whole number; an
     empty value of another kind becomes the empty mapping or list where the rule accepts one.
-    Whatever fits in no such way stays as it is, to be refused.
+    Whatever fits in no such way stays as it is, to be refused, and so do numbers such as 010.
 
     Parameters
     ----------
@@ -108,7 +112,7 @@ def _read_number(value: Any, wanted: set[str]) -> Any:
         return int(value)
     if _is_whole(value):
         text = "string" in wanted and not wanted & {"integer", "number"}
-        return _written(value) if text else int(value)
+        return _written(value) if text or not EVIDENT.fullmatch(_written(value)) else int(value)
     return value
 
 

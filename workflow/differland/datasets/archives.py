@@ -1,7 +1,10 @@
 """Files of providers, in folders, in archives, and in archives of archives."""
 
+import fnmatch
+import gzip
 import io
 import logging
+import os
 import shutil
 import zipfile
 import zlib
@@ -9,7 +12,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import IO, Literal
+from typing import IO, Literal, cast
 
 from differland.errors import InputError
 from differland.files import atomic_path
@@ -43,8 +46,8 @@ class Member:
 
     @property
     def name(self) -> str:
-        """Last part of its name."""
-        return PurePosixPath(self.names[-1]).name
+        """Last part of its name; Windows may have separated the parts by backslashes."""
+        return PurePosixPath(self.names[-1].replace("\\", "/")).name
 
     def __str__(self) -> str:
         return "/".join((str(self.archive), *self.names))
@@ -82,19 +85,107 @@ class Member:
             raise InputError(self, "file", "a complete archive", str(error)) from error
 
 
-Source = Path | Member
+@dataclass(frozen=True)
+class Compressed:
+    """A file that was packed alone (``.csv.gz``).
+
+    Attributes
+    ----------
+    packed
+        As it is there.
+    """
+
+    packed: Path | Member
+
+    @property
+    def name(self) -> str:
+        """Name that it has when it is unpacked."""
+        return self.packed.name[: -len(".gz")]
+
+    def __str__(self) -> str:
+        return str(self.packed)
+
+    def is_file(self) -> bool:
+        """Whether it is there."""
+        return self.packed.is_file()
+
+    def open(self, mode: Literal["rb"] = "rb") -> IO[bytes]:
+        """Open it to read."""
+        return cast(IO[bytes], gzip.GzipFile(fileobj=self.packed.open(mode)))
+
+    def read_bytes(self) -> bytes:
+        """Read it whole.
+
+        Raises
+        ------
+        InputError
+            It is damaged.
+        """
+        try:
+            return gzip.decompress(self.packed.read_bytes())
+        except BROKEN as error:
+            raise InputError(self, "file", "a complete gzip file", str(error)) from error
+
+
+Source = Path | Member | Compressed
 """A file, in a folder or in an archive."""
 
 
 def is_litter(name: str) -> bool:
     """Whether a file's path in a folder or archive is a hidden copy or the like, no data."""
-    return any(part.startswith(".") or part in LITTER for part in PurePosixPath(name).parts)
+    return any(
+        part.startswith(".") or part in LITTER
+        for part in PurePosixPath(name.replace("\\", "/")).parts
+    )
+
+
+def walk_files(folder: Path) -> Iterator[Path]:
+    """Files below a folder, also in folders that are linked into it, each folder once.
+
+    Parameters
+    ----------
+    folder
+        Where to look; one that is absent has no files.
+
+    Yields
+    ------
+    Paths that begin with that of the folder, in no order; hidden files and broken links too.
+    """
+    seen: set[tuple[int, int]] = set()
+    starts = [folder]
+    # Links come last, so that a folder is known by its own name (the archive of CMIP6 has a link
+    # `latest` beside the folders of versions).
+    while starts:
+        for parent, folders, names in os.walk(starts.pop(0)):
+            status = Path(parent).stat()
+            if (status.st_dev, status.st_ino) in seen:
+                folders.clear()
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            starts += [path for name in folders if (path := Path(parent, name)).is_symlink()]
+            yield from (Path(parent, name) for name in names)
+
+
+def glob_files(folder: Path, pattern: str) -> list[Path]:
+    """Files below a folder whose names, or paths, match a pattern, in the order of their paths.
+
+    Parameters
+    ----------
+    folder
+        Where to look, also in folders that are linked into it.
+    pattern
+        Of names anywhere below the folder (``**/*.nc``), or of paths from it; case matters.
+    """
+    name = pattern.removeprefix("**/")
+    if pattern.startswith("**/") and "/" not in name:
+        return sorted(path for path in walk_files(folder) if fnmatch.fnmatchcase(path.name, name))
+    return sorted(folder.glob(pattern))
 
 
 def list_files(folder: Path) -> Iterator[Source]:
     """Files of a folder and its subfolders, and those in their archives, in the order of names.
 
-    Hidden files are left out.
+    Hidden files are left out; those that are packed alone (``.gz``) have their unpacked names.
 
     Raises
     ------
@@ -103,13 +194,13 @@ def list_files(folder: Path) -> Iterator[Source]:
     """
     if not folder.is_dir():
         raise InputError(folder, "folder", "a folder of files", "no such folder")
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(walk_files(folder)):
         if is_litter(path.relative_to(folder).as_posix()) or not path.is_file():
             continue
         if path.suffix.lower() == ".zip":
-            yield from _list_members(path, ())
+            yield from map(_unpacked, _list_members(path, ()))
         else:
-            yield path
+            yield _unpacked(path)
 
 
 def log_unread(product: str, names: Collection[str]) -> None:
@@ -166,6 +257,10 @@ def _plain(name: str, archive: object) -> str:
     if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
         raise InputError(archive, "file", "names within the archive's own folder", name)
     return name
+
+
+def _unpacked(file: Path | Member) -> Source:
+    return Compressed(file) if file.name.lower().endswith(".gz") else file
 
 
 def _list_members(archive: Path, within: tuple[str, ...]) -> Iterator[Member]:

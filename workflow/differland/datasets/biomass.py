@@ -160,15 +160,21 @@ def read_gpp_climatology(
     Raises
     ------
     InputError
-        There is no file, a year is there twice, or a file breaks off, is named otherwise, lacks
-        the variable or a month, has other units or another grid than the first; or values are out
-        of range.
+        There is no file, a year is there twice, or files are of two ensembles; a file breaks off,
+        is named otherwise, lacks the variable or a month, has other units or another grid than the
+        first; or values are out of range.
     """
     layers: dict[int, tuple[NativeVariable, str, float]] = {}
+    ensemble: tuple[str, Path] | None = None
     for file in files:
-        year = int(match_name(FLUXCOM_NAME, file, "GPP.RS_METEO.*.720_360.monthly.2005.nc")[1])
+        name = match_name(FLUXCOM_NAME, file, "GPP.RS_METEO.*.720_360.monthly.2005.nc")
+        year, start = int(name[1]), name.start(1)
         if year in layers:
             raise InputError(file, "time", "each year once", f"also {layers[year][0].file}")
+        ensemble = ensemble or (name.string[:start], file)
+        if name.string[:start] != ensemble[0]:
+            expected = f"the ensemble of {ensemble[1].name} (raw.patterns.fluxcom can tell which)"
+            raise InputError(file, "file name", expected, file.name)
         with open_netcdf(file) as dataset:
             native = find_variable(dataset, variable, file)
             time = time_dimension(native)

@@ -3,16 +3,15 @@
 import calendar
 import contextlib
 import fnmatch
-import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 import jsonschema
 
-from differland.datasets.archives import is_litter
+from differland.datasets.archives import is_litter, walk_files
 from differland.errors import InputError
 from differland.schemas import read_yaml
 from differland.shipped import RESOURCES, SCHEMAS
@@ -55,6 +54,12 @@ class Product:
         comparison is no part of the driver.
     files
         Patterns of file names by role.
+    instead
+        Patterns by role of files that are read where none has the name of `files`.
+    taken
+        Regular expressions by role of the ends of names that are read among those that match.
+    single
+        Roles of which one file is read.
     variables
         That are read, by their native names.
     gives
@@ -77,6 +82,9 @@ class Product:
     last_year: int | None
     kind: Literal["static", "yearly", "table", "comparison"]
     files: Mapping[str, str]
+    instead: Mapping[str, str]
+    taken: Mapping[str, str]
+    single: tuple[str, ...]
     variables: Mapping[str, NativeName]
     gives: tuple[str, ...]
 
@@ -107,9 +115,8 @@ Names = Mapping[str, Sequence[str]]
 def list_names(folder: Path) -> Names:
     """Names of all files below a folder, each with the folders that have one."""
     folders: dict[str, list[str]] = {}
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            folders.setdefault(name, []).append(parent)
+    for path in walk_files(folder):
+        folders.setdefault(path.name, []).append(str(path.parent))
     return folders
 
 
@@ -190,13 +197,21 @@ def find_files(
     ------
     InputError
         No file matches, in a year or month that is needed; tells the product, the pattern, the
-        folder, where to get it, and all years or months without a file.
+        folder, where to get it, and all years or months without a file. Or several match where
+        one is read; names them.
     """
     matches = list(match_files(product, role, folder, years, pattern, names))
     missing = [match for match in matches if not match.files]
     if missing:
         raise _missing(missing)
-    return list(dict.fromkeys(file for match in matches for file in match.files))
+    files = list(dict.fromkeys(file for match in matches for file in match.files))
+    if role in product.single and len(files) > 1:
+        expected = (
+            f"one file {matches[0].glob} (move the others away, or let the configuration's pattern "
+            f"of {product.name}, {role}, tell which)"
+        )
+        raise InputError(folder, f"product {product.name}", expected, ", ".join(map(str, files)))
+    return files
 
 
 @dataclass(frozen=True)
@@ -237,23 +252,36 @@ def match_files(
     product, role, folder, years, pattern, names
         As of :func:`find_files`.
     """
-    pattern = pattern or product.files[role]
+    patterns = [pattern or product.files[role]]
+    if pattern is None and role in product.instead:
+        patterns.append(product.instead[role])
     # Looking for each month anew would list folders hundreds of times.
-    anywhere = pattern.startswith("**/") and "/" not in pattern.removeprefix("**/")
-    if anywhere and names is None:
+    if names is None and all(map(_anywhere, patterns)):
         names = list_names(folder)
-    for period, glob in _globs(pattern, years):
-        if anywhere and names is not None:
-            matching = fnmatch.filter(names, glob.removeprefix("**/"))
-            paths = [Path(parent, name) for name in matching for parent in names[name]]
-        else:
-            paths = list(folder.glob(glob))
-        files = sorted(
-            path
-            for path in paths
-            if path.is_file() and not is_litter(path.relative_to(folder).as_posix())
-        )
-        yield Match(product, folder, glob, period, files)
+    globs = zip(*(_globs(each, years) for each in patterns), strict=True)
+    for same_period in globs:
+        period, glob = same_period[0]
+        found = (_matching(folder, each, names) for _, each in same_period)
+        yield Match(product, folder, glob, period, next(filter(None, found), []))
+
+
+def _anywhere(pattern: str) -> bool:
+    """Whether a pattern is one of names, wherever the files lie."""
+    return pattern.startswith("**/") and "/" not in pattern.removeprefix("**/")
+
+
+def _matching(folder: Path, glob: str, names: Names | None) -> list[Path]:
+    """Files of a folder that match, in the order of their names."""
+    if _anywhere(glob) and names is not None:
+        matching = fnmatch.filter(names, glob.removeprefix("**/"))
+        paths = [Path(parent, name) for name in matching for parent in names[name]]
+    else:
+        paths = list(folder.glob(glob))
+    return sorted(
+        path
+        for path in paths
+        if path.is_file() and not is_litter(path.relative_to(folder).as_posix())
+    )
 
 
 def _missing(matches: Sequence[Match]) -> InputError:
@@ -262,7 +290,7 @@ def _missing(matches: Sequence[Match]) -> InputError:
     product, folder = first.product, first.folder
     of_period = f" for {first.period}" if first.period else ""
     expected = f"a file {first.glob}{of_period} of {product.title} (get it from {product.where})"
-    there = "none" if folder.is_dir() else "no such folder"
+    there = _instead(folder, first.glob) if folder.is_dir() else "no such folder"
     if others:
         names = [match.period for match in others]
         shown = (
@@ -270,6 +298,18 @@ def _missing(matches: Sequence[Match]) -> InputError:
         )
         there += f"; nor for {', '.join(shown)} ({len(matches)} files in all)"
     return InputError(folder, f"product {product.name}", expected, there)
+
+
+def _instead(folder: Path, glob: str) -> str:
+    """What a folder has in place of a file: one packed, or with another ending, or others."""
+    names = sorted(path.name for path in walk_files(folder) if not is_litter(path.name))
+    if not names:
+        return "none"
+    sought = f"{PurePosixPath(glob).name}*".lower()
+    near = [name for name in names if fnmatch.fnmatchcase(name.lower(), sought)]
+    if near:
+        return f"none, but {near[0]} (is it to be unpacked or renamed?)"
+    return f"none among {len(names)} files, such as {names[0]}"
 
 
 def tabulate(
@@ -337,6 +377,6 @@ def _read_product(file: Path, schema: dict[str, Any]) -> Product:
         place = ".".join(map(str, error.absolute_path)) or "the whole"
         raise InputError(file, place, str(error.schema.get("description")), error.message)
     variables = {name: NativeName(**facts) for name, facts in values["variables"].items()}
-    return Product(
-        name=file.stem, **{**values, "variables": variables, "gives": tuple(values["gives"])}
-    )
+    lists = {key: tuple(values.get(key, ())) for key in ("single", "gives")}
+    mappings = {key: values.get(key, {}) for key in ("instead", "taken")}
+    return Product(name=file.stem, **{**values, **lists, **mappings, "variables": variables})

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from differland.datasets.archives import is_litter
+from differland.datasets.archives import glob_files, is_litter
 from differland.datasets.catalogue import read_catalogue, unread_by
 from differland.datasets.fields import Field, check_range, check_units
 from differland.datasets.native import (
@@ -34,14 +34,17 @@ Variable = Literal["tas", "pr"]
 
 FILE_NAME = re.compile(
     r"^(?P<variable>[a-z0-9]+)_Amon_(?P<model>[^_]+)_(?P<experiment>[^_]+)_(?P<member>r\d+i\d+p\d+f\d+)"
-    r"_(?P<grid>g[a-z0-9]+)_(?P<first>\d{4}(?:0[1-9]|1[0-2]))-(?P<last>\d{4}(?:0[1-9]|1[0-2]))\.nc$"
+    r"_(?P<grid>g[a-z0-9]+)_(?P<first>\d{4}(?:0[1-9]|1[0-2]))(?:\d{2})?-"
+    r"(?P<last>\d{4}(?:0[1-9]|1[0-2]))(?:\d{2})?(?:_(?P<version>v\d{8}))?\.nc4?$"
 )
+"""As the archive has it, or the Climate Data Store, which adds days of the first and last stamps,
+and the version: ``..._gn_20150116-21001216_v20190529.nc``."""
 
 SPAN = ("first", "last")
 """Groups of the name that say from when to when a file has values."""
 
 VERSION = re.compile(r"v\d{8}")
-"""Folders of the archive: one for each version of a dataset."""
+"""Folders of the archive, one for each version of a dataset; and parts of names."""
 
 PRODUCT = "cmip6"
 """Name in the catalogue."""
@@ -384,7 +387,7 @@ class _Named:
     first, last
         Months.
     version
-        Of the folder that names one, such as 20190429; 0 where none does.
+        Of the name, or of the folder that names one, such as 20190429; 0 where none does.
     """
 
     path: Path
@@ -392,6 +395,11 @@ class _Named:
     first: pd.Period
     last: pd.Period
     version: int
+
+    @property
+    def told_by(self) -> Path:
+        """What tells the version: the file, or its folder."""
+        return self.path if f"_v{self.version}." in self.path.name else self.path.parent
 
     @property
     def years(self) -> set[int]:
@@ -406,7 +414,7 @@ def _filled(pattern: str, model: str, experiment: str, member: str) -> str:
 
 def _named_files(folder: Path, glob: str) -> Iterator[_Named]:
     """Files below a folder whose names are those of CMIP6, in the order of their names."""
-    for file in sorted(folder.glob(glob), key=lambda path: (path.name, path)):
+    for file in sorted(glob_files(folder, glob), key=lambda path: (path.name, path)):
         below = file.relative_to(folder)
         if is_litter(below.as_posix()):
             continue
@@ -414,7 +422,8 @@ def _named_files(folder: Path, glob: str) -> Iterator[_Named]:
         if name is None:
             logger.warning("%s is not read: its name is none of CMIP6", file)
             continue
-        versions = [int(part[1:]) for part in below.parts[:-1] if VERSION.fullmatch(part)]
+        told = [*below.parts[:-1], name["version"] or ""]
+        versions = [int(part[1:]) for part in told if VERSION.fullmatch(part)]
         first, last = (pd.Period(f"{name[key][:4]}-{name[key][4:]}", "M") for key in SPAN)
         series = (name["variable"], name["model"], name["member"], name["grid"])
         yield _Named(file, series, first, last, versions[-1] if versions else 0)
@@ -440,7 +449,7 @@ def _one_run(files: list[_Named], variable: str, needed: set[int]) -> list[_Name
                 expected = f"{lost[0]} in the newest version too, that of {kept[0].path}"
                 raise InputError(file.path, variable, expected, f"version v{file.version} only")
         names = ", ".join(f"v{version}" for version in sorted(versions - {newest}))
-        logger.warning("%s is read, not the older %s", kept[0].path.parent, names)
+        logger.warning("%s is read, not the older %s", kept[0].told_by, names)
         files = kept
     ordered = sorted(files, key=lambda file: (file.first, file.last, file.path))
     for file, later in itertools.pairwise(ordered):

@@ -1,7 +1,9 @@
 """Carbon dioxide in air: monthly global means of NOAA GML (doi:10.15138/9N0H-ZH07)."""
 
+import io
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,10 @@ TEXT_COLUMNS = {
     5: ["year", "month", "decimal", "average", "trend"],
     7: ["year", "month", "decimal", "average", "average_unc", "trend", "trend_unc"],
 }
-"""Names of the columns of the table as text, by their count."""
+"""Names of the columns of the table as text, by their count, where no comment tells them."""
+
+KNOWN_COLUMNS = frozenset(TEXT_COLUMNS[7])
+"""Others may be empty, such as ones that are new."""
 
 
 def read_co2(
@@ -51,7 +56,7 @@ def read_co2(
         raise InputError(file, "file", "a table of monthly CO2", "no such file")
     try:
         table = _read_table(file)
-    except (ValueError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise InputError(file, "file", "comma-separated values", str(error)) from error
     for name in ("year", "month", column):
         if name not in table:
@@ -59,10 +64,11 @@ def read_co2(
             raise InputError(file, name, "a column of this name", found)
         if not pd.api.types.is_numeric_dtype(table[name]):
             raise InputError(file, name, "numbers", f"values such as {table[name].iloc[0]!r}")
-    if table.isna().any(axis=None):
-        row = int(table.isna().any(axis=1).argmax())
-        found = f"{table.iloc[row].notna().sum()} in row {row + 1}"
-        raise InputError(file, "file", f"{table.shape[1]} numbers in every row", found)
+    known = table[[name for name in table if name in KNOWN_COLUMNS]]
+    if known.isna().any(axis=None):
+        row = int(known.isna().any(axis=1).argmax())
+        found = f"{known.iloc[row].notna().sum()} in row {row + 1}"
+        raise InputError(file, "file", f"{known.shape[1]} numbers in every row", found)
     if not table["month"].isin(range(1, 13)).all():
         raise InputError(file, "month", "1 to 12", f"{table['month'].min()}-{table['month'].max()}")
     index = pd.PeriodIndex(
@@ -86,10 +92,26 @@ def read_co2(
 
 
 def _read_table(file: Path) -> pd.DataFrame:
-    """Table with commas and a header, or with blanks and none."""
-    lines = file.read_text(encoding="utf-8").splitlines()
-    first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
-    names = TEXT_COLUMNS.get(len(first.split()))
-    if "," in first or names is None:
-        return pd.read_csv(file, comment="#", skipinitialspace=True)
-    return pd.read_csv(file, comment="#", sep=r"\s+", names=names)
+    """Table with commas or blanks, whose header is its first line or the last comment."""
+    content = file.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")  # only comments are more than ASCII
+    lines = [line for line in text.splitlines() if line.strip()]
+    rows = [line for line in lines if not line.startswith("#")]
+    first = rows[0] if rows else ""
+    separator = next((mark for mark in ";," if mark in first), None)
+    options: dict[str, Any] = {"sep": separator or r"\s+", "skipinitialspace": True}
+    if separator == ";":
+        options["decimal"] = ","
+    if not re.search("[A-Za-z]", first):
+        comments = [line.strip("# ") for line in lines if line.startswith("#")]
+        told = re.split(r"[\s,;]+", comments[-1].lower()) if comments else []
+        count = len(first.split(separator))
+        tells = {"year", "month"} <= set(told) and len(told) == count
+        names = told if tells else TEXT_COLUMNS.get(count)
+        if names is not None:
+            options["names"] = names
+    table = pd.read_csv(io.StringIO("\n".join(rows)), **options)
+    return table.rename(columns=lambda name: str(name).strip().lower())

@@ -12,7 +12,7 @@ import rasterio
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from differland.datasets.archives import is_litter
+from differland.datasets.archives import glob_files, is_litter
 from differland.datasets.fields import Field, check_range, check_shape
 from differland.errors import InputError
 from differland.grid import STUDY_GRID, Grid, regular_grid
@@ -106,7 +106,7 @@ def find_tiles(folder: Path, region: Grid) -> list[Tile]:
         One is missing, or there twice.
     """
     found: dict[tuple[int, int], list[Path]] = {}
-    for file in sorted(folder.rglob("*")):
+    for file in glob_files(folder, "**/*"):
         if (match := FILE_NAME.fullmatch(file.name)) and not is_litter(file.name):
             north = int(match["latitude"]) * (1 if match["north_south"] in "nN" else -1)
             west = int(match["longitude"]) * (1 if match["east_west"] in "eE" else -1)

@@ -10,7 +10,7 @@ import pandas as pd
 from differland.errors import InputError
 from differland.grid import Grid
 from differland.regrid import Quantity
-from differland.units import are_same, range_in_words
+from differland.units import are_same, normal, range_in_words
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,8 @@ def check_units(
         for spelling, factor in conversions.items():
             if are_same(found, [spelling]):
                 return factor
-    expected = "units " + " or ".join(map(repr, conversions))
+    distinct = {normal(spelling): spelling for spelling in reversed(conversions)}
+    expected = "units " + " or ".join(map(repr, reversed(distinct.values())))
     raise InputError(file, variable, expected, "no units" if found is None else f"units {found!r}")
 
 

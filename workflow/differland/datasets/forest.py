@@ -11,7 +11,7 @@ import rasterio
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from differland.datasets.archives import is_litter
+from differland.datasets.archives import glob_files, is_litter
 from differland.datasets.fields import Field, check_range, check_shape, check_units
 from differland.datasets.native import find_variable, open_netcdf
 from differland.errors import InputError
@@ -90,7 +90,7 @@ def read_forest_age(
     """
     files = [
         file
-        for file in sorted(folder.rglob("*.nc"))
+        for file in glob_files(folder, "**/*.nc")
         if AGE_FILE_NAME.fullmatch(file.name) and not is_litter(file.name)
     ]
     if len(files) != 1:
@@ -333,7 +333,7 @@ def _find_tiles(folder: Path, target: Grid) -> list[_Tile]:
     """Tiles of a folder that reach into the target, checked."""
     found: dict[str, Path] = {}
     tiles = []
-    for file in sorted(folder.rglob("*.tif")):
+    for file in glob_files(folder, "**/*.tif"):
         match = HEIGHT_FILE_NAME.search(file.name)
         if match is None or is_litter(file.name):
             continue

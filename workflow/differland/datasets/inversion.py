@@ -333,7 +333,8 @@ def _find_boxes(
     variable = dataset[name]
     sizes = dict(zip(variable.dimensions, variable.shape, strict=True))
     expected = f"{ROWS} rows, {COLUMNS} columns and {len(months)} months, in any order"
-    fits = sorted(variable.shape) == sorted((ROWS, COLUMNS, len(months)))
+    several = sorted(size for size in variable.shape if size != 1)
+    fits = several == sorted((ROWS, COLUMNS, len(months)))
     check_shape(file, name, tuple(variable.shape), expected, fits)
     by_size = {size: dimension for dimension, size in sizes.items()}
     rows, columns, time = by_size[ROWS], by_size[COLUMNS], by_size[len(months)]
@@ -349,7 +350,7 @@ def _find_boxes(
         name,
         _boxes(latitude, longitude, file),
         (rows, columns),
-        {time: len(months)},
+        {name: size for name, size in sizes.items() if name not in (rows, columns)},
         None if units is None else str(units).strip(),
         np.dtype(variable.dtype),
         frozenset(variable.ncattrs()),

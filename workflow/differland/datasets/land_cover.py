@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from differland.datasets.archives import is_litter
+from differland.datasets.archives import glob_files, is_litter
 from differland.datasets.fields import Field, check_units
 from differland.datasets.hdf4 import open_hdf4
 from differland.errors import InputError
@@ -119,7 +119,7 @@ def find_years(folder: Path, years: Sequence[int]) -> list[Path]:
     if not years:
         raise InputError(folder, "years", "at least one year", "none")
     found: dict[int, list[Path]] = {}
-    for file in sorted(folder.rglob("*.hdf")):
+    for file in glob_files(folder, "**/*.hdf"):
         if (match := FILE_NAME.search(file.name)) and not is_litter(file.name):
             found.setdefault(int(match["year"]), []).append(file)
     for year in years:

@@ -26,13 +26,17 @@ from differland.datasets.native import (
     check_rectilinear,
     find_variable,
     match_name,
+    month_length,
     open_netcdf,
+    read_calendar,
     read_months,
+    times_of,
 )
 from differland.datasets.temporal import LENGTHS, Role, check_lengths, check_meaning, step_lengths
 from differland.errors import InputError
 from differland.grid import STUDY_GRID, Grid, cell_numbers
 from differland.regrid import Regridder
+from differland.units import are_same
 
 Variable = Literal["gpp", "ra", "rh", "nbp", "nbe", "cVeg", "lai", "evapotrans", "fFire"]
 Layers = Literal["refuse", "sum", "cover"]
@@ -43,6 +47,7 @@ FILE_NAME = re.compile(
 )
 
 TIMES = ("time", "time_counter")
+"""Names of the dimension of time, where its coordinate does not tell."""
 
 LAST_YEAR = 2100
 """Beyond which no run of the past goes: steps that reach there are shorter than months."""
@@ -88,6 +93,10 @@ WATER_FLUX = dict.fromkeys(
     ),
     SECONDS_PER_DAY,
 ) | dict.fromkeys(("mm day-1", "mm/day"), 1.0)
+PER_MONTH = dict.fromkeys(
+    _spellings(KILOGRAMS, (" m-2 month-1",)), GRAMS_PER_KILOGRAM
+) | dict.fromkeys(_spellings(GRAMS, (" m-2 month-1",)), 1.0)
+"""Carbon of a whole month, by its units: what is left is to divide by its days."""
 LEAF_AREA = dict.fromkeys(
     ("m2 m-2", "m2/m2", "m^2/m^2", "m^2 m^-2", "m2 m^-2", "1", "-", "", "unitless", "none"), 1.0
 )
@@ -168,6 +177,8 @@ class _Series:
         Months, or years, of its steps.
     factor
         To our units and sign.
+    days
+        Of each step, by which it is divided; None for values that are no totals.
     """
 
     variable: NativeVariable
@@ -175,6 +186,7 @@ class _Series:
     layer: str | None
     periods: list[pd.Period]
     factor: float
+    days: list[int] | None
 
     def read(self, step: int, missing: float | None, rows: slice) -> np.ndarray:
         """Read rows of one step, in our units; layers are added up."""
@@ -189,7 +201,7 @@ class _Series:
         """Read rows of one layer of one step, in our units."""
         values = self.variable.read(rows, index, missing)
         values[(np.abs(values) > LARGEST_NUMBER) | np.isin(values, FILL_VALUES)] = np.nan
-        return values * self.factor
+        return values * self.factor / (1 if self.days is None else self.days[index[self.time]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -489,8 +501,8 @@ def _open_series(
         name = names[0] if names else quantity.variable
         check_rectilinear(dataset, name, file)
         variable = find_variable(dataset, name, file)
-        others = [key for key, size in variable.sizes.items() if key not in TIMES and size > 1]
-        times = [key for key in variable.sizes if key in TIMES]
+        times = times_of(variable, TIMES)
+        others = [key for key, size in variable.sizes.items() if key not in times and size > 1]
         if len(times) != 1 or len(others) > (0 if layers == "refuse" else 1):
             expected = f"one dimension of time ({' or '.join(TIMES)}), latitude and longitude"
             hint = "; are layers to be summed up?" if others and layers == "refuse" else ""
@@ -503,11 +515,22 @@ def _open_series(
         else:
             periods = _counted_periods(steps, first_year, months, quantity, file)
             _check_steps(dataset, times[0], periods[0], file)
-    factor = check_units(
-        file, name, variable.units if units is None else units, quantity.conversions
-    )
+        calendar = read_calendar(dataset, times[0], file) if times[0] in dataset.variables else ""
+    stated = variable.units if units is None else units
+    totals = PER_MONTH if quantity.conversions is CARBON_FLUX else {}
+    factor = check_units(file, name, stated, quantity.conversions | totals)
+    monthly = are_same(str(stated), totals)
+    days = [_days_of(period, calendar) for period in periods] if monthly else None
     layer = others[0] if others else None
-    return _Series(variable, times[0], layer, periods, factor * quantity.sign)
+    return _Series(variable, times[0], layer, periods, factor * quantity.sign, days)
+
+
+def _days_of(month: pd.Period, calendar: str) -> int:
+    """Days of a month in the calendar of a file, or the true ones where it has none of CF's."""
+    try:
+        return month_length(month, calendar)
+    except ValueError:
+        return int(month.days_in_month)
 
 
 def _stated_periods(

@@ -35,6 +35,9 @@ SPREAD_LATITUDES = (*COORDINATES["latitude"], "nav_lat", "clat", "tlat", "xlat")
 
 CALENDARS = {"standard", "gregorian", "proleptic_gregorian"}
 
+ABSOLUTE = re.compile(r"^(day|month|year) as %y", re.IGNORECASE)
+"""Units of CDO's absolute times: ``day as %Y%m%d.%f``, ``month as %Y%m.%f``, ``year as %Y.%f``."""
+
 MONTHS_SINCE = re.compile(r"^months? since (\d{1,4})-(\d{1,2})-\d{1,2}\b")
 """Units that CF leaves undefined, except in a calendar of 30 days a month."""
 
@@ -110,6 +113,9 @@ class Times:
         InputError
             The units are none.
         """
+        absolute = ABSOLUTE.match(self.units)
+        if absolute is not None:
+            return [_absolute_month(float(n), absolute[1].lower()) for n in self.numbers], False
         counted = MONTHS_SINCE.match(self.units.lower())
         if counted is not None:
             origin = 12 * int(counted[1]) + int(counted[2]) - 1
@@ -163,6 +169,8 @@ class NativeVariable:
         As stored.
     attributes
         Names of its attributes.
+    times
+        Names of those of its dimensions whose coordinates say that they are of time.
     """
 
     file: Path
@@ -173,6 +181,7 @@ class NativeVariable:
     units: str | None
     dtype: np.dtype
     attributes: frozenset[str]
+    times: frozenset[str] = frozenset()
 
     def read(
         self,
@@ -284,7 +293,7 @@ def find_variable(dataset: netCDF4.Dataset, name: str, file: Path) -> NativeVari
     if not set(horizontal) <= set(variable.dimensions):
         found = f"the dimensions {', '.join(variable.dimensions)}"
         raise InputError(file, name, f"the dimensions {' and '.join(horizontal)}", found)
-    units = getattr(variable, "units", None)
+    units = stated_units(variable)
     east = _degrees(longitude, file)
     bounds = [_read_degree_bounds(dataset, axis.name, file) for axis in (latitude, longitude)]
     if east.size > 2 and abs(abs(float(east[-1]) - float(east[0])) - 360) < CYCLIC_TOLERANCE:
@@ -300,10 +309,19 @@ def find_variable(dataset: netCDF4.Dataset, name: str, file: Path) -> NativeVari
             for dimension, size in zip(variable.dimensions, variable.shape, strict=True)
             if dimension not in horizontal
         },
-        None if units is None else str(units).strip(),
+        units,
         np.dtype(variable.dtype),
         frozenset(variable.ncattrs()),
+        frozenset(name for name in variable.dimensions if _is_time(dataset, name)),
     )
+
+
+def stated_units(variable: netCDF4.Variable) -> str | None:
+    """Units that a variable states, perhaps as ``Units`` or ``unit``; None if it states none."""
+    for name in ("units", "Units", "UNITS", "unit", "Unit"):
+        if name in variable.ncattrs():
+            return str(variable.getncattr(name)).strip()
+    return None
 
 
 def find_coordinate(
@@ -363,20 +381,33 @@ def time_dimension(variable: NativeVariable, names: Iterable[str] = ("time",)) -
     variable
         Its other dimensions must be of size 1.
     names
-        That it may have.
+        That it may have, in small letters or capitals, where its coordinate does not say that it
+        is one of time.
 
     Raises
     ------
     InputError
         There is none, or there are further layers.
     """
-    found = [name for name in variable.sizes if name in names]
+    found = times_of(variable, names)
     if len(found) != 1 or any(
         size != 1 for name, size in variable.sizes.items() if name not in found
     ):
         expected = f"one dimension of time ({' or '.join(names)}) beside latitude and longitude"
         raise InputError(variable.file, variable.name, expected, f"dimensions {variable.sizes}")
     return found[0]
+
+
+def times_of(variable: NativeVariable, names: Iterable[str]) -> list[str]:
+    """Dimensions of a variable that have these names, or say that they are of time.
+
+    Those of one step do not count beside one of several.
+    """
+    called = set(names)
+    found = [name for name in variable.sizes if name.lower() in called]
+    found = found or [name for name in variable.sizes if name in variable.times]
+    long = [name for name in found if variable.sizes[name] > 1]
+    return long if len(found) > 1 and long else found
 
 
 def read_dates(
@@ -622,6 +653,29 @@ def match_name(pattern: re.Pattern[str], file: Path, example: str) -> re.Match[s
     if match is None:
         raise InputError(file, "file name", f"a name such as {example}", file.name)
     return match
+
+
+def _is_time(dataset: netCDF4.Dataset, name: str) -> bool:
+    coordinate = dataset.variables.get(name)
+    if coordinate is None:
+        return False
+    units = str(getattr(coordinate, "units", ""))
+    return (
+        str(getattr(coordinate, "standard_name", "")) == "time"
+        or str(getattr(coordinate, "axis", "")) == "T"
+        or " since " in units
+        or ABSOLUTE.match(units) is not None
+    )
+
+
+def _absolute_month(number: float, unit: str) -> pd.Period:
+    """Month of an absolute time of CDO."""
+    if unit == "year":
+        year = int(np.floor(number + 1e-4))
+        # The middle of a month is rounded, its start must not fall into the one before.
+        return _month(year, min(int((number - year) * 12 + 1e-3), 11))
+    digits = int(number) if unit == "month" else int(number) // 100
+    return _month(digits // 100, digits % 100 - 1)
 
 
 def _month(year: int, index: int) -> pd.Period:

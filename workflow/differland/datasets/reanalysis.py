@@ -425,12 +425,12 @@ def _open_series(
     versions: tuple[int, ...] = ()
     sizes = dict(variable.sizes)
     if sizes.pop("expver", 1) > 1:
-        numbers = (
-            np.ma.getdata(dataset["expver"][:]).tolist() if "expver" in dataset.variables else []
-        )
+        stated = dataset["expver"][:].tolist() if "expver" in dataset.variables else []
+        # As numbers, or as text such as 0001.
+        numbers = [int(number) for number in stated if str(number).isdigit()]
         if sorted(numbers) != [FINAL, PRELIMINARY]:
             expected = f"the versions {FINAL} (ERA5) and {PRELIMINARY} (ERA5T)"
-            raise InputError(file, "expver", expected, f"{numbers}")
+            raise InputError(file, "expver", expected, f"{stated}")
         versions = (numbers.index(FINAL), numbers.index(PRELIMINARY))
     time = time_dimension(replace(variable, sizes=sizes), TIMES)
     dates = _read_times(dataset, time, file, role)

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from differland.datasets.archives import is_litter
+from differland.datasets.archives import glob_files, is_litter
 from differland.datasets.fields import Field, check_range, check_units
 from differland.datasets.native import find_variable, open_netcdf
 from differland.errors import InputError
@@ -185,7 +185,7 @@ def _read_layers(
 
 def _find_layer(folder: Path, stem: str) -> Path:
     """The one file of a layer, wherever it lies in the folder."""
-    found = [file for file in sorted(folder.rglob(f"*{stem}.nc4")) if not is_litter(file.name)]
+    found = [file for file in glob_files(folder, f"**/*{stem}.nc4") if not is_litter(file.name)]
     # A name such as REF_T_BULK_DEN must not stand for T_BULK_DEN.
     exact = [file for file in found if file.name == f"{stem}.nc4"] or found
     if len(exact) != 1:

@@ -1,5 +1,6 @@
 """Which raw files a study needs, by its configuration (section ``raw``)."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -259,6 +260,7 @@ def unread_files(raw: Raw) -> dict[str, list[str]]:
         if product_folder(need.product, raw) in folders
         for match in _matches(need, raw, lister)
         for file in match.files
+        if re.search(match.product.taken.get(need.role, ""), file.name)
     }
     unread = {name: unread_below(folder, read, lister(folder)) for folder, name in folders.items()}
     return {name: paths for name, paths in unread.items() if paths}

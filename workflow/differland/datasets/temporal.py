@@ -65,6 +65,9 @@ STREAMS = {
 }
 """Streams of ECMWF that hold means; all others hold hours."""
 
+OF_DAYS = "oper"
+"""Stream of the hours that the store makes daily statistics of, in whose names it stands too."""
+
 STREAM_IN_NAME = re.compile(r"stream-([a-z]+)", re.IGNORECASE)
 STEP_IN_NAME = re.compile(r"stepType-([a-z]+)", re.IGNORECASE)
 DAILY_IN_NAME = re.compile(
@@ -72,7 +75,7 @@ DAILY_IN_NAME = re.compile(
     re.IGNORECASE,
 )
 """How the store names files, and members of archives: ``data_stream-moda_stepType-avgua.nc``,
-``2m_temperature_0_daily-mean.nc``."""
+``2m_temperature_0_daily-mean.nc``, ``2m_temperature_stream-oper_daily-mean.nc``."""
 
 FREQUENCY = re.compile(r"^(?:fx|dec|day|(?:mon|yr)(?:C|Pt)?|[136]hr(?:CM|Pt)?|subhr(?:Pt)?)$")
 """Frequencies of CMIP6."""
@@ -383,12 +386,13 @@ def _contradiction_in_names(file_names: Iterable[str], role: Role) -> str | None
     for text in file_names:
         stream, step = STREAM_IN_NAME.search(text), STEP_IN_NAME.search(text)
         daily = DAILY_IN_NAME.search(text)
-        if stream is not None and STREAMS.get(stream[1].lower(), "hours") != role:
+        if daily is not None and _statistic(daily[1]) not in _daily_statistics(role):
+            return f"the {daily[0]} ({text})"
+        of_days = daily is not None and stream is not None and stream[1].lower() == OF_DAYS
+        if stream is not None and not of_days and STREAMS.get(stream[1].lower(), "hours") != role:
             return f"the stream {stream[1]} ({text})"
         if step is not None and _statistic(step[1]) not in ROLES[role].statistics:
             return f"steps of type {step[1]} ({text})"
-        if daily is not None and _statistic(daily[1]) not in _daily_statistics(role):
-            return f"the {daily[0]} ({text})"
     return None
 
 

@@ -5,11 +5,10 @@ FLUXNET, the archives of the ICOS Ecosystem Thematic Centre, and FLUXNET as all 
 it together since 2025. And those of OzFlux.
 """
 
-import csv
 import io
 import logging
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,6 +21,9 @@ from differland.datasets import ozflux
 from differland.datasets.archives import BROKEN, NAMED, Source, list_files, log_unread
 from differland.datasets.fields import check_range
 from differland.datasets.land_cover import read_classes
+from differland.datasets.site_tables import IGBP_CODES, SITE_CODE, is_site_table
+from differland.datasets.site_tables import find_site_tables as find_site_tables
+from differland.datasets.site_tables import read_sites as read_sites
 from differland.driver import WEIGHT
 from differland.errors import InputError
 from differland.grid import STUDY_GRID, Grid
@@ -35,7 +37,6 @@ GapRule = Literal["monthly", "half-hourly"]
 LatentHeat = Literal["LE_F_MDS", "LE_CORR"]
 Weight = Literal["sites", "cover", "equal"]
 
-SITE_CODE = r"[A-Z]{2}-[A-Za-z0-9]{3}"
 SITE = rf"(?P<site>{SITE_CODE})"
 ONEFLUX_NAME = re.compile(
     rf"^(?P<hub>[A-Za-z0-9]+)_{SITE}_FLUXNET(?P<release>2015)?_(?P<product>[A-Z0-9]+)_(?P<step>[A-Z]{{2}})_"
@@ -44,7 +45,15 @@ ONEFLUX_NAME = re.compile(
 """Of a file of one site, such as ``FLX_DE-Hai_FLUXNET2015_FULLSET_MM_2000-2012_1-4.csv`` or
 ``EUF_ES-LJu_FLUXNET_FLUXMET_MM_2004-2023_v1.3_r1.csv``; perhaps with the number of a download."""
 
-ICOS_NAME = re.compile(rf"^ICOSETC_{SITE}_FLUXNET_(?P<step>[A-Z]{{2}})_L2\.(?i:csv)$")
+ICOS_NAME = re.compile(
+    rf"^ICOSETC_{SITE}_FLUXNET_(?P<step>[A-Z]{{2}})_"
+    r"(?P<release>(?:INTERIM_)?L2|\d+)(?:[ (].*)?\.(?i:csv)$"
+)
+"""Of the archives of the Ecosystem Thematic Centre: final, of the running year (``INTERIM``), and
+of older releases (``01``)."""
+
+ICOS_RELEASES = {"L2": 2, "INTERIM_L2": 1}
+"""The better, the higher."""
 
 FLUXES_OF_SITES = {"FULLSET", "SUBSET", "FLUXMET"}
 """Products whose files hold fluxes; others of the same names hold weather, or describe."""
@@ -60,30 +69,12 @@ DISTRIBUTIONS: tuple[Distribution, ...] = ("FLUXNET2015", "AmeriFlux", "ICOS", "
 
 BESIDE = re.compile(
     rf"_{SITE_CODE}_FLUXNET(?:2015)?_(?:(?:ERAI|ERA5|AUXMETEO|AUXNEE|BIF|BIFVARINFO)_.+"
-    r"|(?:FULLSET|SUBSET|FLUXMET)_(?:DD|WW|YY)_.+|(?:DD|WW|YY)_L2)\.(?i:csv)$"
+    r"|(?:FULLSET|SUBSET|FLUXMET)_(?:DD|WW|YY)_.+|(?:DD|WW|YY)_(?:(?:INTERIM_)?L2|\d+)"
+    r"(?:[ (].*)?)\.(?i:csv)$"
     rf"|^ICOSETC_{SITE_CODE}_(?!FLUXNET_).+$|^README|^DATA.POLICY|\.(?i:pdf|md)$"
 )
 """What the archives of the networks hold beside the files that are read: other steps, weather,
 instruments, descriptions."""
-
-SITE_TABLES = (
-    re.compile(
-        r"^(?!.*(_SITEINFO_|[-_]BIF|_FLUXNET)).*(sites|meta|snapshot).*\.(csv|xlsx)$", re.IGNORECASE
-    ),
-    re.compile(r"_SITEINFO_L2\.csv$", re.IGNORECASE),
-    re.compile(r"[-_]BIF_.*\.(csv|xlsx)$", re.IGNORECASE),
-    ozflux.SUMMARY_NAME,
-)
-"""Names of tables of sites: those that users make, and those of the networks."""
-
-SITE_COLUMNS = {
-    "site": ("site_id", "site"),
-    "latitude": ("lat", "latitude", "location_lat"),
-    "longitude": ("lon", "long", "longitude", "location_long"),
-    "igbp": ("igbp",),
-    "name": ("site_name", "name"),
-}
-"""Names, in lower case, of the columns of tables with a row for each site; `name` may be absent."""
 
 RECORDS_PER_DAY = {"HH": 48, "HR": 24}
 
@@ -101,27 +92,7 @@ MEGAJOULES_PER_DAY = 0.0864
 """Of one watt, MJ day-1."""
 
 FLUXES = ("gpp_site", "reco_site", "et_site")
-
-IGBP_CODES = {
-    "WAT": 0,
-    "ENF": 1,
-    "EBF": 2,
-    "DNF": 3,
-    "DBF": 4,
-    "MF": 5,
-    "CSH": 6,
-    "OSH": 7,
-    "WSA": 8,
-    "SAV": 9,
-    "GRA": 10,
-    "WET": 11,
-    "CRO": 12,
-    "URB": 13,
-    "CVM": 14,
-    "SNO": 15,
-    "BSV": 16,
-}
-"""Codes in ``resources/pft_classes.csv`` of the abbreviations that networks use."""
+FLUXES_BY_QUALITY = {NEE_QUALITY: ["gpp_site", "reco_site"], LATENT_HEAT_QUALITY: ["et_site"]}
 
 
 @dataclass(frozen=True)
@@ -170,7 +141,7 @@ def find_tower_files(folder: Path) -> list[TowerFile]:
         there = f" among {len(sources)} files, such as {sources[0].name}" if sources else ""
         raise InputError(folder, "folder", expected, f"none{there}")
     others = [
-        source for source, file in files.items() if file is None and not _is_site_table(source)
+        source for source, file in files.items() if file is None and not is_site_table(source)
     ]
     beside = [source for source in others if BESIDE.search(source.name)]
     logger.info("%s: %d files beside those of fluxes are not needed", folder, len(beside))
@@ -193,7 +164,9 @@ def read_towers(
     flux (for evapotranspiration) is gap-filled.
 
     Where several files have a month of a site, the newest counts: the one whose record ends last,
-    then that of the younger distribution, then the higher version.
+    then that of the younger distribution, then the higher version, then the later download. The
+    log names such sites, and files that lack the columns of a flux, as sites do whose net exchange
+    could not be partitioned.
 
     Parameters
     ----------
@@ -223,46 +196,41 @@ def read_towers(
     Raises
     ------
     InputError
-        There is no monthly file, or a file breaks off, lacks a column, does not start and end in
-        the years of its name, has a month twice, or values out of range; or a summary of OzFlux
-        has no half-hourly file (``<site>_L6.nc``) of its name, or comes twice.
+        There is no monthly file, or a file breaks off, does not start and end in the years of its
+        name, has a month twice, or values out of range; or no file has a column; or a summary of
+        OzFlux has no half-hourly file (``<site>_L6.nc``) of its name, or comes twice.
     """
     if not 0 <= maximum_gap_filled <= 1:
         raise InputError("towers", "maximum_gap_filled", "a share", f"{maximum_gap_filled:g}")
     files = find_tower_files(folder)
     _check_single(files)
-    records = {
-        (file.distribution, file.network, file.site, file.years, file.version): file
-        for file in files
-        if file.step in RECORDS_PER_DAY
-    }
+    records = {_series(file): file for file in files if file.step in RECORDS_PER_DAY}
     tables = []
+    lacking: dict[TowerFile, list[str]] = {}
     for file in files:
         if file.step != "MM":
             continue
-        fluxes, quality = _read_monthly(file, latent_heat)
-        rule: GapRule = "monthly"
-        if gap_rule == "half-hourly" or file.distribution == "OzFlux":
-            key = (file.distribution, file.network, file.site, file.years, file.version)
-            if key in records:
-                quality = _measured_shares(records[key]).reindex(fluxes.index)
-                rule = "half-hourly"
-            elif file.distribution == "OzFlux":
-                expected = "a file of half-hours of the same name, whose flags tell what is filled"
-                raise InputError(file.source, "file", expected, "none")
+        fluxes, quality, lacking[file] = _read_monthly(file, latent_heat)
+        quality, rule = _judged(file, quality, records, gap_rule)
         there = fluxes.notna().any(axis=1)
         last = fluxes.index[there].max() if there.any() else pd.Period("1900-01", "M")
         # Rounded quality such as 0.7 must not fail by the binary fraction of 1 - 0.3.
         enough = quality >= 1 - maximum_gap_filled - 1e-9
-        fluxes[["gpp_site", "reco_site"]] = fluxes[["gpp_site", "reco_site"]].where(
-            enough[NEE_QUALITY]
-        )
-        fluxes["et_site"] = fluxes["et_site"].where(enough[LATENT_HEAT_QUALITY])
+        for name, of_quality in FLUXES_BY_QUALITY.items():
+            fluxes[of_quality] = fluxes[of_quality].where(enough[name])
         fluxes = fluxes[there].assign(network=file.network, gap_rule=rule, site=file.site)
-        age = (last, DISTRIBUTIONS.index(file.distribution), file.version)
-        tables.append((age, fluxes))
-    tables.sort(key=lambda pair: pair[0])
-    table = pd.concat([fluxes for _, fluxes in tables]).reset_index(names="month")
+        download = re.search(r"\((\d+)\)", file.source.name)
+        age = (
+            last,
+            DISTRIBUTIONS.index(file.distribution),
+            file.version,
+            0 if download is None else int(download[1]),
+        )
+        tables.append((age, file, fluxes))
+    _check_columns(lacking)
+    tables.sort(key=lambda entry: entry[0])
+    _tell_several([file for _, file, _ in tables])
+    table = pd.concat([fluxes for *_, fluxes in tables]).reset_index(names="month")
     table = table.drop_duplicates(["site", "month"], keep="last")
     table = table[table["month"].isin(months) & table[list(FLUXES)].notna().any(axis=1)]
     if gap_rule == "half-hourly":
@@ -304,68 +272,6 @@ def select_sites(
     enough = there.groupby(towers["site"]).sum().ge(minimum_months).all(axis=1)
     kept = enough.index[enough].difference(list(excluded))
     return towers[towers["site"].isin(kept)].reset_index(drop=True)
-
-
-def find_site_tables(folder: Path) -> list[Source]:
-    """Find the tables of sites by their names; those that users make come first.
-
-    Raises
-    ------
-    InputError
-        There is none, the folder is absent, or an archive cannot be opened.
-    """
-    files = list(list_files(folder))
-    tables = [file for pattern in SITE_TABLES for file in files if pattern.search(file.name)]
-    if not tables:
-        expected = "tables of sites (*sites*.csv, *_SITEINFO_*.csv, *BIF_*, *_L6_Summary.nc)"
-        raise InputError(folder, "folder", expected, "none")
-    return tables
-
-
-def _is_site_table(source: Source) -> bool:
-    return any(pattern.search(source.name) for pattern in SITE_TABLES)
-
-
-def read_sites(files: Iterable[Source]) -> pd.DataFrame:
-    """Read where sites are, and what grows there.
-
-    Parameters
-    ----------
-    files
-        Tables of two kinds, told by their columns. One row per site: ``site_id``, ``lat``,
-        ``lon``, ``IGBP`` and perhaps ``site_name``, or as `SITE_COLUMNS` has them. Or those of the
-        networks (``*_SITEINFO_L2.csv``, ``*_BIF_*``): ``SITE_ID``, ``GROUP_ID``, ``VARIABLE`` and
-        ``DATAVALUE``, of which the first location of a site counts. Both may be spreadsheets, for
-        which `openpyxl` must be installed, in Latin-1 or with semicolons. Tables with other columns
-        are passed over, and named in the log. Also summaries of OzFlux, which tell where their site
-        is but not what grows there. Where files share a site, the first that tells a thing counts.
-
-    Returns
-    -------
-    ``latitude``, ``longitude`` (degrees), ``igbp`` (abbreviation) and ``name`` by site; the latter
-    two are empty where unknown.
-
-    Raises
-    ------
-    InputError
-        A file cannot be read or has a location that is none, or no file has the columns.
-    """
-    tables, passed = [], []
-    for file in files:
-        try:
-            tables.append(_read_sites_of(file))
-        except _OtherColumnsError as error:
-            passed.append(error)
-    if not tables:
-        if passed:
-            raise passed[0]
-        raise InputError("sites", "files", "a table of sites", "none")
-    log_unread("tables of sites", [error.file for error in passed])
-    table = pd.concat(tables)
-    texts = table[["igbp", "name"]]
-    told = texts.where(texts != "").groupby(level="site").first().fillna("").astype(str)
-    table = table[~table.index.duplicated()].sort_index()
-    return table.assign(igbp=told["igbp"], name=told["name"])
 
 
 def plant_cover(
@@ -541,7 +447,8 @@ def _oneflux_file(source: Source) -> TowerFile | None:
     if match is None or match["step"] not in ("MM", *RECORDS_PER_DAY):
         return None
     if icos is not None:
-        return TowerFile(source, "ICOS", "ICOS", match["site"], match["step"], None, ())
+        release = ICOS_RELEASES.get(icos["release"], 0)
+        return TowerFile(source, "ICOS", "ICOS", icos["site"], icos["step"], None, (release,))
     product, hub = match["product"], match["hub"]
     if product not in FLUXES_OF_SITES:
         return None
@@ -566,8 +473,75 @@ def _ozflux_file(source: Source) -> TowerFile | None:
     return TowerFile(source, "OzFlux", "OzFlux", site, "MM" if summary else "HH", None, version)
 
 
-def _read_table(file: TowerFile, time: str, columns: list[str]) -> pd.DataFrame:
-    """Numbers of a file, NaN where missing, by the text of their time."""
+def _judged(
+    file: TowerFile,
+    quality: pd.DataFrame,
+    records: Mapping[tuple[object, ...], TowerFile],
+    gap_rule: GapRule,
+) -> tuple[pd.DataFrame, GapRule]:
+    """Shares of months that count as measured, and the rule by which they do."""
+    if gap_rule == "half-hourly" or file.distribution == "OzFlux":
+        if (of_site := records.get(_series(file))) is not None:
+            told = (
+                quality.columns
+                if file.distribution == "OzFlux"
+                else quality.columns[quality.notna().any()]
+            )
+            shares = _measured_shares(of_site, list(told))
+            return shares.reindex(index=quality.index, columns=quality.columns), "half-hourly"
+        if file.distribution == "OzFlux":
+            expected = "a file of half-hours of the same name, whose flags tell what is filled"
+            raise InputError(file.source, "file", expected, "none")
+    return quality, "monthly"
+
+
+def _series(file: TowerFile) -> tuple[object, ...]:
+    """What files of all steps of one record share."""
+    return file.distribution, file.network, file.site, file.years, file.version
+
+
+def _check_columns(lacking: Mapping[TowerFile, Sequence[str]]) -> None:
+    """Refuse columns that no file has, and name the files that lack one."""
+    files = [file for file in lacking if file.distribution != "OzFlux"]
+    for name in dict.fromkeys(name for names in lacking.values() for name in names):
+        without = [file for file in files if name in lacking[file]]
+        if len(without) == len(files):
+            raise InputError(without[0].source, name, "a column of this name", "other columns only")
+        logger.warning(
+            "%d of %d files have no column %s, and so no flux of it: %s",
+            len(without),
+            len(files),
+            name,
+            _shown(file.source.name for file in without),
+        )
+
+
+def _tell_several(files: Iterable[TowerFile]) -> None:
+    """Name the sites that have several files, and the newest of each."""
+    by_site: dict[str, list[str]] = {}
+    for file in files:
+        by_site.setdefault(file.site, []).append(file.source.name)
+    several = {site: names for site, names in by_site.items() if len(names) > 1}
+    if several:
+        logger.warning(
+            "%d sites have several files, of which the newest counts month by month: %s",
+            len(several),
+            _shown(
+                f"{site} ({names[-1]}, not {', '.join(names[:-1])})"
+                for site, names in sorted(several.items())
+            ),
+        )
+
+
+def _shown(names: Iterable[str]) -> str:
+    listed = list(names)
+    return ", ".join(listed[:NAMED]) + (", ..." if len(listed) > NAMED else "")
+
+
+def _read_table(
+    file: TowerFile, time: str, columns: Sequence[str]
+) -> tuple[pd.DataFrame, list[str]]:
+    """Numbers of a file, NaN where missing, by the text of their time; columns that it lacks."""
     source = file.source
     try:
         with (
@@ -576,12 +550,12 @@ def _read_table(file: TowerFile, time: str, columns: list[str]) -> pd.DataFrame:
         ):
             header = stream.readline().strip().split(",")
             header = [name.strip().strip('"') for name in header]
-            for name in (time, *columns):
-                if name not in header:
-                    found = "an empty file" if header == [""] else f"{len(header)} other columns"
-                    raise InputError(source, name, "a column of this name", found)
+            if time not in header:
+                found = "an empty file" if header == [""] else f"{len(header)} other columns"
+                raise InputError(source, time, "a column of this name", found)
+            there = [name for name in columns if name in header]
             # The last column shows whether the last row is complete.
-            used = list(dict.fromkeys([time, *columns, header[-1]]))
+            used = list(dict.fromkeys([time, *there, header[-1]]))
             table = pd.read_csv(
                 stream,
                 names=header,
@@ -595,31 +569,37 @@ def _read_table(file: TowerFile, time: str, columns: list[str]) -> pd.DataFrame:
         raise InputError(source, "file", "comma-separated numbers", str(error)) from error
     if table.empty or table.iloc[-1].isna().any():
         raise InputError(source, "file", "complete rows", f"one cut off, after {len(table)} rows")
-    for name in columns:
+    for name in there:
         if not pd.api.types.is_numeric_dtype(table[name]):
             raise InputError(source, name, "numbers", f"values such as {table[name].iloc[0]!r}")
-    table = table.set_index(time)[columns].astype(np.float64)
+    table = table.set_index(time).reindex(columns=list(columns)).astype(np.float64)
     if file.years is not None:
+        expected = "{}-{}, as the file is named".format(*file.years)
         years = (int(table.index[0][:4]), int(table.index[-1][:4]))
         if years != file.years:
-            expected = "{}-{}, as the file is named".format(*file.years)
             raise InputError(source, time, expected, "{}-{}".format(*years))
-    return table.mask(np.isclose(table, MISSING))
+        # Files are of whole years, whatever they have values of.
+        span = table.index[0][:6], table.index[-1][:6]
+        if (span[0][4:], span[1][4:]) != ("01", "12"):
+            raise InputError(source, time, expected, "{} to {}".format(*span))
+    lacking = [name for name in columns if name not in there]
+    return table.mask(np.isclose(table, MISSING)), lacking
 
 
-def _read_monthly(file: TowerFile, latent_heat: LatentHeat) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Fluxes in our units and shares of good quality, by month."""
+def _read_monthly(
+    file: TowerFile, latent_heat: LatentHeat
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Fluxes in our units and shares of good quality, by month, and columns that are absent."""
     evaporation = MEGAJOULES_PER_DAY / LATENT_HEAT_OF_VAPORISATION
     if file.distribution == "OzFlux":
         fluxes = ozflux.read_summary(file.source, evaporation)
         if latent_heat != "LE_F_MDS":
             fluxes["et_site"] = np.nan
         _check_fluxes(file, fluxes)
-        return fluxes, pd.DataFrame(
-            np.nan, fluxes.index, [NEE_QUALITY, LATENT_HEAT_QUALITY], dtype=np.float64
-        )
+        quality = pd.DataFrame(np.nan, fluxes.index, [*FLUXES_BY_QUALITY], dtype=np.float64)
+        return fluxes, quality, []
     columns = [GPP, RECO, latent_heat, NEE_QUALITY, LATENT_HEAT_QUALITY]
-    table = _read_table(file, "TIMESTAMP", columns)
+    table, lacking = _read_table(file, "TIMESTAMP", columns)
     try:
         table.index = pd.PeriodIndex(pd.to_datetime(table.index, format="%Y%m"), freq="M")
     except ValueError as error:
@@ -637,7 +617,7 @@ def _read_monthly(file: TowerFile, latent_heat: LatentHeat) -> tuple[pd.DataFram
         }
     )
     _check_fluxes(file, fluxes, columns)
-    return fluxes, table[[NEE_QUALITY, LATENT_HEAT_QUALITY]]
+    return fluxes, table[[NEE_QUALITY, LATENT_HEAT_QUALITY]], lacking
 
 
 def _tell_uncounted(table: pd.DataFrame) -> None:
@@ -672,13 +652,15 @@ def _check_single(files: Iterable[TowerFile]) -> None:
                 raise InputError(file.source, "file", expected, f"also {other.source}")
 
 
-def _measured_shares(file: TowerFile) -> pd.DataFrame:
-    """Shares of the records of each month that were measured."""
+def _measured_shares(file: TowerFile, names: Sequence[str]) -> pd.DataFrame:
+    """Shares of the records of each month that were measured, by the names of their flags."""
     if file.distribution == "OzFlux":
         shares = ozflux.measured_shares(file.source)
         return shares.rename(columns={"carbon": NEE_QUALITY, "water": LATENT_HEAT_QUALITY})
-    flags = _read_table(file, "TIMESTAMP_START", [NEE_QUALITY, LATENT_HEAT_QUALITY])
-    for name in (NEE_QUALITY, LATENT_HEAT_QUALITY):
+    flags, lacking = _read_table(file, "TIMESTAMP_START", names)
+    for name in lacking:
+        raise InputError(file.source, name, "a column of this name", "other columns only")
+    for name in names:
         unknown = flags[name].dropna()
         unknown = unknown[~unknown.isin([0, 1, 2, 3])]
         if unknown.size:
@@ -690,122 +672,6 @@ def _measured_shares(file: TowerFile) -> pd.DataFrame:
     measured.index = pd.PeriodIndex(pd.to_datetime(measured.index, format="%Y%m"), freq="M")
     records = measured.index.days_in_month * RECORDS_PER_DAY[file.step]
     return measured.div(np.asarray(records), axis=0)
-
-
-class _OtherColumnsError(InputError):
-    """A table is none of sites."""
-
-
-def _read_sites_of(source: Source) -> pd.DataFrame:
-    """Sites of one file."""
-    if ozflux.SUMMARY_NAME.match(source.name):
-        latitude, longitude = ozflux.read_site_location(source)
-        place = {"latitude": latitude, "longitude": longitude, "igbp": ""}
-        place["name"] = ozflux.read_site_title(source)
-        return pd.DataFrame(place, pd.Index([ozflux.read_site_name(source)], name="site"))
-    table = _read_table_of_sites(source)
-    if {"SITE_ID", "GROUP_ID", "VARIABLE", "DATAVALUE"} <= set(table):
-        sites = _sites_of_badm(table)
-    elif (columns := _columns_of_sites(table)) is not None:
-        sites = table[list(columns.values())].set_axis(list(columns), axis=1).set_index("site")
-        sites = sites.reindex(columns=[name for name in SITE_COLUMNS if name != "site"])
-    else:
-        expected = "columns site_id, lat, lon, IGBP or SITE_ID, GROUP_ID, VARIABLE, DATAVALUE"
-        found = ", ".join(map(str, table.columns))
-        raise _OtherColumnsError(source, "columns", expected, found)
-    sites = sites[["latitude", "longitude", "igbp", "name"]]
-    for name, limit in (("latitude", 90), ("longitude", 360)):
-        degrees = pd.to_numeric(sites[name], errors="coerce")
-        wrong = ~(degrees.abs() <= limit)
-        if wrong.any():
-            site = sites.index[wrong][0]
-            raise InputError(source, name, f"degrees at {site}", f"{sites.loc[site, name]}")
-        sites = sites.assign(**{name: degrees})
-    texts = sites[["igbp", "name"]].astype(object).fillna("").astype(str)
-    texts = texts.apply(lambda column: column.str.strip())
-    return sites.assign(igbp=texts["igbp"], name=texts["name"]).rename_axis("site")
-
-
-def _columns_of_sites(table: pd.DataFrame) -> dict[str, str] | None:
-    """Columns of a table by what they are in `SITE_COLUMNS`; None if one is absent."""
-    there = {str(column).strip().lower(): column for column in table.columns[::-1]}
-    found = {
-        fact: next((there[name] for name in names if name in there), None)
-        for fact, names in SITE_COLUMNS.items()
-    }
-    if any(column is None for fact, column in found.items() if fact != "name"):
-        return None
-    return {fact: str(column) for fact, column in found.items() if column is not None}
-
-
-def _read_table_of_sites(source: Source) -> pd.DataFrame:
-    """Read a spreadsheet, or a table as text."""
-    try:
-        content = source.read_bytes()
-        if Path(source.name).suffix.lower() in (".xlsx", ".xls"):
-            return pd.read_excel(io.BytesIO(content))
-        try:
-            text = content.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = content.decode("latin-1")  # of which names are read, all else is ASCII
-        header = text.partition("\n")[0]
-        if "VARIABLE" in header and "DATAVALUE" in header:
-            return _facts_of_lines(text.splitlines())
-        separator, decimal = (";", ",") if header.count(";") > header.count(",") else (",", ".")
-        stream = io.StringIO(text)
-        return pd.read_csv(stream, sep=separator, decimal=decimal, skipinitialspace=True)
-    except ImportError as error:
-        expected = "openpyxl to be installed, or the table as CSV"
-        raise InputError(source, "file", expected, str(error)) from error
-    except InputError:
-        raise
-    except (ValueError, *BROKEN) as error:
-        raise InputError(source, "file", "a table of sites", str(error)) from error
-
-
-def _facts_of_lines(lines: list[str]) -> pd.DataFrame:
-    """Table of one fact a line, whose value comes last and may be free text with bare commas.
-
-    A line that is no fact of its own, such as the rest of a text in several lines, is left out.
-    """
-    separator = ";" if lines[0].count(";") > lines[0].count(",") else ","
-    header = [name.strip().strip('"') for name in lines[0].split(separator)]
-    value = header.index("DATAVALUE")
-    rows = []
-    for line in lines[1:]:
-        fields = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
-        surplus = len(fields) - len(header)
-        if surplus >= 0:
-            text = separator.join(fields[value : value + surplus + 1])
-            rows.append([*fields[:value], text, *fields[value + surplus + 1 :]])
-    return pd.DataFrame(rows, columns=header)
-
-
-def _sites_of_badm(table: pd.DataFrame) -> pd.DataFrame:
-    """Sites of a table of the networks, which has one row for each fact."""
-    locations = (
-        table[table["VARIABLE"].isin(["LOCATION_LAT", "LOCATION_LONG"])]
-        .drop_duplicates(["SITE_ID", "GROUP_ID", "VARIABLE"])
-        .pivot(index=["SITE_ID", "GROUP_ID"], columns="VARIABLE", values="DATAVALUE")
-        .reindex(columns=["LOCATION_LAT", "LOCATION_LONG"])
-    )
-    first = locations.dropna().sort_index().groupby(level="SITE_ID").first()
-    # Sites without a location stay, so that they are told.
-    first = first.reindex(table["SITE_ID"].unique())
-    texts = {
-        fact: table[table["VARIABLE"] == variable]
-        .groupby("SITE_ID")["DATAVALUE"]
-        .first()
-        .reindex(first.index)
-        for fact, variable in (("igbp", "IGBP"), ("name", "SITE_NAME"))
-    }
-    return pd.DataFrame(
-        {
-            "latitude": first["LOCATION_LAT"],
-            "longitude": first["LOCATION_LONG"],
-            **texts,
-        }
-    )
 
 
 def cells_of_sites(sites: pd.DataFrame, grid: Grid) -> tuple[np.ndarray, np.ndarray]:

@@ -135,12 +135,17 @@ def read_lai(
     Raises
     ------
     InputError
-        A file breaks off, lacks the variable or a period, has a period twice, says that its values
+        A year has two files, as of two resolutions; a file breaks off, lacks the variable or a
+        period, has a period twice, says that its values
         are others than its name has (:mod:`differland.datasets.temporal`), states other units
         (none are understood as m2 m-2), holds integers of unknown scale, or values beyond 0 to 10.
     """
+    seen: dict[str, Path] = {}
     for file in files:
         kind, year = match_name(LAI_FILE_NAME, file, "lai_8-day_0.05_2005.nc").groups()
+        if seen.setdefault(year, file) != file:
+            expected = "one file of each year (raw.patterns.modis_lai can tell which)"
+            raise InputError(file, "time", expected, f"also {seen[year]}")
         with open_netcdf(file) as dataset:
             variable = find_variable(dataset, "lai", file)
             dimension = time_dimension(variable)
