@@ -14,11 +14,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import netCDF4
 import numpy as np
 
 from differland.datasets.sources import native_bytes
 from differland.files import write_text
+from differland.opening import open_netcdf
 from differland.shipped import RESOURCES
 from differland.tables import PREDICTOR_GROUPS
 
@@ -220,7 +220,7 @@ def _size_of_file(path: Path, slots: int | None, months: int | None = None) -> S
     A file without months is given their number.
     """
     try:
-        with netCDF4.Dataset(path) as file:
+        with open_netcdf(path) as file:
             counts = np.bincount(file["patch"][:])
             cells, months = file.dimensions["cell"].size, months or file.dimensions["time"].size
     except (OSError, LookupError, ValueError):

@@ -1,5 +1,6 @@
 """Carbon dioxide in air: monthly global means of NOAA GML (doi:10.15138/9N0H-ZH07)."""
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -51,8 +52,12 @@ def read_co2(
         raise InputError(file, "file", "a table of monthly CO2", "no such file")
     try:
         table = _read_table(file)
+    except InputError:
+        raise
     except (ValueError, UnicodeDecodeError) as error:
         raise InputError(file, "file", "comma-separated values", str(error)) from error
+    if table.empty:
+        raise InputError(file, "file", "a row for each month", "none")
     for name in ("year", "month", column):
         if name not in table:
             found = f"only {', '.join(map(str, table.columns))}"
@@ -87,9 +92,38 @@ def read_co2(
 
 def _read_table(file: Path) -> pd.DataFrame:
     """Table with commas and a header, or with blanks and none."""
-    lines = file.read_text(encoding="utf-8").splitlines()
+    text = file.read_text(encoding="utf-8")
+    lines = text.splitlines()
     first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
     names = TEXT_COLUMNS.get(len(first.split()))
     if "," in first or names is None:
-        return pd.read_csv(file, comment="#", skipinitialspace=True)
-    return pd.read_csv(file, comment="#", sep=r"\s+", names=names)
+        table = pd.read_csv(file, comment="#", skipinitialspace=True)
+    else:
+        table = pd.read_csv(file, comment="#", sep=r"\s+", names=names)
+    check_last_number(file, text)
+    return table
+
+
+def check_last_number(file: Path, text: str) -> None:
+    """Refuse a table of numbers that breaks off within the last one.
+
+    Parameters
+    ----------
+    file
+        For messages.
+    text
+        Of the table. Where its last line does not end, its last number must not have fewer
+        digits than that of any other line.
+
+    Raises
+    ------
+    InputError
+        Tells the number.
+    """
+    if text.endswith("\n"):
+        return
+    ends = [re.split(r"[\s,;]+", line.strip())[-1] for line in text.splitlines() if line.strip()]
+    *numbers, last = [end for end in ends if re.fullmatch(r"-?[\d.]+", end)] or [""]
+    if numbers and len(last) < min(map(len, numbers)):
+        found = f"{last} at the end of the last line, which breaks off"
+        raise InputError(file, "file", "a complete table", found)

@@ -26,12 +26,12 @@ from differland.datasets.native import (
     check_rectilinear,
     find_variable,
     match_name,
-    open_netcdf,
     read_months,
 )
 from differland.datasets.temporal import LENGTHS, Role, check_lengths, check_meaning, step_lengths
 from differland.errors import InputError
 from differland.grid import STUDY_GRID, Grid, cell_numbers
+from differland.opening import open_netcdf
 from differland.regrid import Regridder
 
 Variable = Literal["gpp", "ra", "rh", "nbp", "nbe", "cVeg", "lai", "evapotrans", "fFire"]

@@ -19,7 +19,14 @@ import pandas as pd
 import xarray as xr
 
 from differland.datasets import ozflux
-from differland.datasets.archives import BROKEN, NAMED, Source, list_files, log_unread
+from differland.datasets.archives import (
+    BROKEN,
+    NAMED,
+    Source,
+    check_spreadsheet,
+    list_files,
+    log_unread,
+)
 from differland.datasets.fields import check_range
 from differland.datasets.land_cover import read_classes
 from differland.driver import WEIGHT
@@ -743,6 +750,7 @@ def _read_table_of_sites(source: Source) -> pd.DataFrame:
     try:
         content = source.read_bytes()
         if Path(source.name).suffix.lower() in (".xlsx", ".xls"):
+            check_spreadsheet(content, source)
             return pd.read_excel(io.BytesIO(content))
         try:
             text = content.decode("utf-8-sig")
