@@ -15,11 +15,12 @@ from rasterio.transform import from_origin
 
 from differland.datasets.archives import Member
 from differland.datasets.biomass import _open_raster
+from differland.datasets.geotiff import open_geotiff
 from differland.datasets.grib import _check_end
 from differland.datasets.hdf4 import open_hdf4
 from differland.errors import InputError
 from differland.files import read_netcdf
-from differland.opening import open_dataset, open_geotiff, open_hdf5, open_netcdf
+from differland.opening import open_dataset, open_hdf5, open_netcdf
 from differland.published import _opened
 from differland.quality import open_driver
 
@@ -36,7 +37,7 @@ READERS = {
 }
 """Calls that open files."""
 
-OPENERS = {"opening.py", "hdf4.py", "archives.py"}
+OPENERS = {"opening.py", "geotiff.py", "hdf4.py", "archives.py"}
 """Files that may call them to read."""
 
 

@@ -1,7 +1,8 @@
 """Files of arrays, opened in one place: whole, and with nothing in them that lies in other files.
 
-Nothing else in the library and its scripts opens NetCDF, HDF5, GeoTIFF or spreadsheet files to
-read them. Libraries are imported when a file is opened, since most jobs need one of them.
+Nothing else in the library and its scripts opens NetCDF and HDF5 files to read them; GeoTIFF, HDF4
+and GRIB files, which only readers of raw products open, have modules beside those. Libraries are
+imported when a file is opened, since most jobs need one of them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from differland.errors import InputError
 if TYPE_CHECKING:
     import h5py
     import netCDF4
-    import rasterio
     import xarray as xr
 
     from differland.datasets.archives import Source
@@ -46,14 +46,14 @@ def open_netcdf(file: Source | str) -> netCDF4.Dataset:
     import netCDF4
 
     file = Path(file) if isinstance(file, str) else file
-    _check_there(file, f"a {NETCDF}")
+    check_there(file, f"a {NETCDF}")
     content = None if isinstance(file, Path) else file.read_bytes()
     _check_netcdf(file, content)
     try:
         # Without cycles of references a file is closed as soon as nobody holds it.
         return netCDF4.Dataset(str(file), memory=content, keepweakref=True)
     except (OSError, RuntimeError, SystemError, UnicodeError) as error:
-        raise _unreadable(file, NETCDF, error, content) from error
+        raise unreadable(file, NETCDF, error, content) from error
 
 
 def open_dataset(path: Path | str, sealed: bool = False, **options: Any) -> xr.Dataset:
@@ -76,14 +76,14 @@ def open_dataset(path: Path | str, sealed: bool = False, **options: Any) -> xr.D
     import xarray as xr
 
     path = Path(path)
-    _check_there(path, f"a {NETCDF}")
+    check_there(path, f"a {NETCDF}")
     if not sealed:
         _check_netcdf(path, None)
     options = {"engine": "netcdf4", "decode_timedelta": False, **options}
     try:
         return xr.open_dataset(path, **options)
     except (OSError, RuntimeError, SystemError, ValueError, KeyError) as error:
-        raise _unreadable(path, NETCDF, error) from error
+        raise unreadable(path, NETCDF, error) from error
 
 
 def open_hdf5(path: Path | str) -> h5py.File:
@@ -97,30 +97,12 @@ def open_hdf5(path: Path | str) -> h5py.File:
     import h5py
 
     path = Path(path)
-    _check_there(path, f"an {HDF5}")
+    check_there(path, f"an {HDF5}")
     _check_hdf5(path, None, HDF5)
     try:
         return h5py.File(path, "r")
     except (OSError, RuntimeError) as error:
-        raise _unreadable(path, HDF5, error) from error
-
-
-def open_geotiff(file: Path) -> rasterio.DatasetReader:
-    """Open a GeoTIFF to read it; what breaks off in its bands shows when they are read.
-
-    Raises
-    ------
-    InputError
-        It is absent, of another format (such as a virtual one, which names other files), or its
-        header breaks off.
-    """
-    import rasterio
-
-    _check_there(file, "a GeoTIFF")
-    try:
-        return rasterio.open(file, driver="GTiff")
-    except rasterio.errors.RasterioError as error:
-        raise _unreadable(file, "GeoTIFF", error) from error
+        raise unreadable(path, HDF5, error) from error
 
 
 def _check_netcdf(file: Source, content: bytes | None) -> None:
@@ -129,7 +111,14 @@ def _check_netcdf(file: Source, content: bytes | None) -> None:
         _check_hdf5(file, content, NETCDF)
 
 
-def _check_there(file: Source, expected: str) -> None:
+def check_there(file: Source, expected: str) -> None:
+    """Refuse a file that is not there.
+
+    Raises
+    ------
+    InputError
+        Says what was `expected`.
+    """
     if not file.is_file():
         raise InputError(file, "file", expected, "no such file")
 
@@ -160,7 +149,7 @@ def _check_hdf5(file: object, content: bytes | None, kind: str) -> None:
         with h5py.File(source, "r") as opened:
             found = _elsewhere(opened)
     except (OSError, RuntimeError, KeyError) as error:
-        raise _unreadable(file, kind, error, content) from error
+        raise unreadable(file, kind, error, content) from error
     if found is not None:
         raise InputError(file, found[0], "values in the file itself", found[1])
 
@@ -192,9 +181,10 @@ def _text(name: bytes | str) -> str:
     return name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name
 
 
-def _unreadable(
+def unreadable(
     file: object, kind: str, error: Exception, content: bytes | None = None
 ) -> InputError:
+    """Make the error of a file of some `kind` whose library gave an `error`."""
     size = Path(str(file)).stat().st_size if content is None else len(content)
     found = f"{size} bytes that cannot be read ({type(error).__name__}: {error})"
     return InputError(file, "file", f"a complete {kind}", found)

@@ -20,6 +20,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from differland.datasets.fields import Field, check_range, check_shape, check_units
+from differland.datasets.geotiff import open_geotiff
 from differland.datasets.native import (
     NativeVariable,
     check_year,
@@ -31,7 +32,7 @@ from differland.datasets.native import (
 from differland.datasets.temporal import read_monthly
 from differland.errors import InputError
 from differland.grid import Grid
-from differland.opening import open_geotiff, open_netcdf
+from differland.opening import open_netcdf
 
 FIRST_YEAR, LAST_YEAR = 2000, 2019
 

@@ -13,9 +13,9 @@ from rasterio.windows import Window
 
 from differland.datasets.archives import is_litter
 from differland.datasets.fields import Field, check_range, check_shape
+from differland.datasets.geotiff import open_geotiff
 from differland.errors import InputError
 from differland.grid import STUDY_GRID, Grid, regular_grid
-from differland.opening import open_geotiff
 
 Ocean = Literal["missing", "zero"]
 

@@ -13,10 +13,11 @@ from rasterio.windows import Window
 
 from differland.datasets.archives import is_litter
 from differland.datasets.fields import Field, check_range, check_shape, check_units
+from differland.datasets.geotiff import open_geotiff
 from differland.datasets.native import find_variable
 from differland.errors import InputError
 from differland.grid import STUDY_GRID, Grid
-from differland.opening import open_geotiff, open_netcdf
+from differland.opening import open_netcdf
 from differland.regrid import Regridder
 
 AGE_FILE_NAME = re.compile(r".*BGI_?ForestAge_?MPI_?BGC_?1\.0\.0\.nc")
