@@ -11,6 +11,7 @@ import pytest
 
 from differland.datasets.archives import list_files
 from differland.datasets.towers import (
+    _read_sites_of,
     find_tower_files,
     plant_cover,
     put_on_cells,
@@ -693,3 +694,39 @@ def test_ozflux_cut_file(tmp_path):
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(InputError, match="complete NetCDF file"):
         read_towers(tmp_path, PERIOD)
+
+
+def test_a_flux_that_breaks_off_within_its_number_is_refused(tmp_path):
+    header = "TIMESTAMP,LE_F_MDS,LE_F_MDS_QC,NEE_VUT_REF_QC,GPP_NT_VUT_REF,RECO_NT_VUT_REF"
+    rows = [f"{2010 + m // 12}{m % 12 + 1:02d},50,0.9,0.9,5,{m}.1234" for m in range(24)]
+    text = write(tmp_path, FLUXNET, rows, header).read_text()
+    assert read_towers(tmp_path, PERIOD)["reco_site"].iloc[-1] == 23.1234
+    for size in range(len(text) - 7, len(text)):
+        (tmp_path / FLUXNET).write_text(text[:size])
+        with pytest.raises(InputError, match="a line break at the end of the last number"):
+            read_towers(tmp_path, PERIOD)
+
+
+SITE_TABLES = [
+    "site,igbp,lat,lon\nAA-One,GRA,45.1234,-99.4216\nAA-Two,DBF,50.25,10.75\n",
+    "SITE_ID,GROUP_ID,VARIABLE,DATAVALUE\nAA-One,1,IGBP,GRA\n"
+    "AA-One,2,LOCATION_LAT,45.1234\nAA-One,2,LOCATION_LONG,-99.4216\n",
+]
+
+
+@pytest.mark.parametrize("text", SITE_TABLES)
+def test_a_place_that_breaks_off_is_no_place(tmp_path, text):
+    file = tmp_path / "sites.csv"
+    file.write_text(text)
+    whole = _read_sites_of(file)
+    for size in range(text.index("\n") + 1, len(text)):
+        file.write_text(text[:size])
+        try:
+            found = _read_sites_of(file)
+        except InputError:
+            continue
+        for name in ("latitude", "longitude"):
+            assert found[name].tolist() == whole[name].loc[found.index].tolist()
+    file.write_text(text[:-2])
+    with pytest.raises(InputError, match="a line break at the end of the last number"):
+        _read_sites_of(file)

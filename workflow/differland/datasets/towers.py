@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 import numpy as np
 import pandas as pd
@@ -91,6 +91,10 @@ SITE_COLUMNS = {
     "name": ("site_name", "name"),
 }
 """Names, in lower case, of the columns of tables with a row for each site; `name` may be absent."""
+
+PLACES = (*SITE_COLUMNS["latitude"], *SITE_COLUMNS["longitude"])
+LOCATION = ["LOCATION_LAT", "LOCATION_LONG"]
+"""Facts of the networks that tell where a site is."""
 
 RECORDS_PER_DAY = {"HH": 48, "HR": 24}
 
@@ -589,8 +593,14 @@ def _read_table(file: TowerFile, time: str, columns: list[str]) -> pd.DataFrame:
                     raise InputError(source, name, "a column of this name", found)
             # The last column shows whether the last row is complete.
             used = list(dict.fromkeys([time, *columns, header[-1]]))
+            rows: IO[str] = stream
+            if header[-1] in columns:
+                # Of numbers that nobody uses it does not matter how many digits are there.
+                text = stream.read()
+                _check_last_line(text, source)
+                rows = io.StringIO(text)
             table = pd.read_csv(
-                stream,
+                rows,
                 names=header,
                 usecols=used,
                 dtype={time: str},
@@ -612,6 +622,14 @@ def _read_table(file: TowerFile, time: str, columns: list[str]) -> pd.DataFrame:
             expected = "{}-{}, as the file is named".format(*file.years)
             raise InputError(source, time, expected, "{}-{}".format(*years))
     return table.mask(np.isclose(table, MISSING))
+
+
+def _check_last_line(text: str, source: Source) -> None:
+    """Refuse a table that breaks off within its last number, or may do so."""
+    if text and not text.endswith("\n"):
+        last = text.splitlines()[-1]
+        found = f"a last line without one, which may break off: {last[-40:]!r}"
+        raise InputError(source, "file", "a line break at the end of the last number", found)
 
 
 def _read_monthly(file: TowerFile, latent_heat: LatentHeat) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -758,10 +776,16 @@ def _read_table_of_sites(source: Source) -> pd.DataFrame:
             text = content.decode("latin-1")  # of which names are read, all else is ASCII
         header = text.partition("\n")[0]
         if "VARIABLE" in header and "DATAVALUE" in header:
-            return _facts_of_lines(text.splitlines())
+            table = _facts_of_lines(text.splitlines())
+            if not table.empty and table["VARIABLE"].iloc[-1] in LOCATION:
+                _check_last_line(text, source)
+            return table
         separator, decimal = (";", ",") if header.count(";") > header.count(",") else (",", ".")
         stream = io.StringIO(text)
-        return pd.read_csv(stream, sep=separator, decimal=decimal, skipinitialspace=True)
+        table = pd.read_csv(stream, sep=separator, decimal=decimal, skipinitialspace=True)
+        if str(table.columns[-1]).strip().lower() in PLACES:
+            _check_last_line(text, source)
+        return table
     except ImportError as error:
         expected = "openpyxl to be installed, or the table as CSV"
         raise InputError(source, "file", expected, str(error)) from error
@@ -792,10 +816,10 @@ def _facts_of_lines(lines: list[str]) -> pd.DataFrame:
 def _sites_of_badm(table: pd.DataFrame) -> pd.DataFrame:
     """Sites of a table of the networks, which has one row for each fact."""
     locations = (
-        table[table["VARIABLE"].isin(["LOCATION_LAT", "LOCATION_LONG"])]
+        table[table["VARIABLE"].isin(LOCATION)]
         .drop_duplicates(["SITE_ID", "GROUP_ID", "VARIABLE"])
         .pivot(index=["SITE_ID", "GROUP_ID"], columns="VARIABLE", values="DATAVALUE")
-        .reindex(columns=["LOCATION_LAT", "LOCATION_LONG"])
+        .reindex(columns=LOCATION)
     )
     first = locations.dropna().sort_index().groupby(level="SITE_ID").first()
     # Sites without a location stay, so that they are told.
