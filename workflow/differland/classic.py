@@ -69,12 +69,12 @@ class _Header:
     def needed_bytes(self) -> int:
         """Bytes up to the end of the last value."""
         records = self._number(self.count_size)
-        self.unfinished = records == 256**self.count_size - 1
         lengths = [self._dimension() for _ in range(self._list_size())]
         self._skip_attributes()
         variables = [self._variable(lengths) for _ in range(self._list_size())]
         fixed = [begin + size for begin, size, of_records in variables if not of_records]
         of_records = [(begin, size) for begin, size, of_records in variables if of_records]
+        self.unfinished = bool(of_records) and records == 256**self.count_size - 1
         ends = fixed
         if of_records and records and not self.unfinished:
             # A single variable of records is not padded.
