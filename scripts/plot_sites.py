@@ -23,7 +23,7 @@ def plot_sites(
         page = site_pages.draw_site(
             observed, modelled, site, spin_up_months, observed_variables, towers
         )
-        style.save(page, pages / f"{site}.png")
+        style.save(page, pages / f"{site_pages.page_name(site)}.png")
 
 
 if __name__ == "__main__":

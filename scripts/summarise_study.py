@@ -2,10 +2,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import xarray as xr
 
 from differland import reporting
-from differland.files import read_netcdf, verify, write_text
+from differland.files import open_verified, read_netcdf, write_text
 from differland.logs import record
 
 
@@ -18,12 +17,11 @@ def summarise_study(
     page: str,
 ) -> None:
     """Write the page that a reader sees first."""
-    verify(files["driver"])
     study = reporting.Study(
         config=config,
         compared=compared,
         records=list(map(Path, files["records"])),
-        driver=xr.open_dataset(files["driver"]),
+        driver=open_verified(files["driver"]),
         patches=read_netcdf(files["patches"]),
         metrics=pd.read_csv(files["metrics"], low_memory=False),
         components=read_netcdf(files["components"]),

@@ -1,11 +1,15 @@
 """Files in folders, in archives, and in archives of archives."""
 
+import shutil
+import stat
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from differland.datasets.archives import Member, list_files, unpack
+from differland.datasets.reanalysis import read_monthly_means
+from differland.datasets.towers import _read_table_of_sites
 from differland.errors import InputError
 
 
@@ -92,3 +96,77 @@ def test_members_are_unpacked_once_by_their_endings(tmp_path: Path) -> None:
     assert unpack(archive, tmp_path / "out", (".nc",))[0].read_bytes() == b"kept"
     with pytest.raises(InputError, match=r"expected files \*\.grib in the archive, found .*c\.txt"):
         unpack(archive, tmp_path / "out", (".grib",))
+
+
+def add(path: Path, name: str, mode: int, content: bytes = b"../../other.nc") -> None:
+    entry = zipfile.ZipInfo(name)
+    entry.create_system, entry.external_attr = 3, mode << 16
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(entry, content)
+
+
+@pytest.mark.parametrize("mode", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO])
+def test_links_and_devices_are_refused_by_name(tmp_path: Path, mode: int) -> None:
+    archive = pack(tmp_path / "in" / "a.zip", **{"good.nc": b"x"})
+    add(archive, "link.nc", mode | 0o777)
+    with pytest.raises(InputError, match=r"a\.zip: link\.nc: expected a plain file, found a link"):
+        unpack(archive, tmp_path / "out", (".nc",))
+    assert not (tmp_path / "out").exists()
+    assert [source.name for source in list_files(tmp_path / "in")] == ["good.nc"]
+
+
+def test_an_archive_that_unpacks_to_far_more_than_itself_is_refused(tmp_path: Path) -> None:
+    bomb = pack(tmp_path / "in" / "a.zip", **{"a.nc": bytes(20_000_000)})
+    told = r"a\.zip: unpacked size: expected an archive that unpacks to at most 200 times its size"
+    with pytest.raises(InputError, match=rf"{told}, found 20,000,000 bytes in .*, \d+ times"):
+        unpack(bomb, tmp_path / "out", (".nc",))
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(InputError, match=told):
+        Member(bomb, ("a.nc",)).read_bytes()
+    with zipfile.ZipFile(tmp_path / "outer.zip", "w") as outer:
+        outer.write(bomb, "in/a.zip")
+    bomb.unlink()
+    with pytest.raises(InputError, match=rf"outer\.zip/in/{told}"):
+        list(list_files(tmp_path))
+
+
+def test_a_spreadsheet_that_unpacks_to_far_more_than_itself_is_refused(tmp_path: Path) -> None:
+    table = pack(tmp_path / "sites.xlsx", **{"xl__worksheets__sheet1.xml": bytes(20_000_000)})
+    with pytest.raises(InputError, match=r"sites\.xlsx: unpacked size: expected .* 200 times"):
+        _read_table_of_sites(table)
+
+
+def test_an_archive_needs_room_for_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = pack(tmp_path / "a.zip", **{"a.nc": bytes(1000), "b.nc": bytes(1000)})
+    usage = shutil.disk_usage(tmp_path)._replace(free=1500)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    with pytest.raises(InputError, match=r"room for, 1,500 bytes, found 2,000 bytes"):
+        unpack(archive, tmp_path / "out", (".nc",))
+    assert not (tmp_path / "out").exists()
+    # What was unpacked before needs no more room.
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.nc").write_bytes(bytes(1000))
+    assert len(unpack(archive, tmp_path / "out", (".nc",))) == 2
+
+
+def test_archives_one_in_the_other_come_to_an_end(tmp_path: Path) -> None:
+    archive = pack(tmp_path / "in" / "x.zip", **{"x.nc": b"x"})
+    for _ in range(5):
+        inner = archive.read_bytes()
+        with zipfile.ZipFile(archive, "w") as outer:
+            outer.writestr("x.zip", inner)
+    told = "expected at most 4 archives, one in the other"
+    with pytest.raises(InputError, match=rf"in/x\.zip/.*x\.zip: archive: {told}"):
+        list(list_files(tmp_path / "in"))
+    with pytest.raises(InputError, match=told):
+        list(read_monthly_means([archive], "t_mean", tmp_path / "scratch"))
+
+
+def test_folders_may_be_parted_by_backslashes(tmp_path: Path) -> None:
+    archive = pack(tmp_path / "in" / "a.zip", **{"x\\a.csv": b"1", "x\\._b.csv": b"2"})
+    assert [source.name for source in list_files(tmp_path / "in")] == ["a.csv"]
+    add(archive, "x\\..\\..\\c.csv", stat.S_IFREG)
+    with pytest.raises(InputError, match="names within the archive's own folder"):
+        unpack(archive, tmp_path / "out", (".csv",))

@@ -127,3 +127,23 @@ def test_the_table_as_text(tmp_path: Path, uncertainties: bool) -> None:
     file.write_text("\n".join(lines) + "\n")
     assert read_co2(file, MONTHS).to_list() == [371, 372, 373]
     assert read_co2(file, MONTHS, "trend").to_list() == [370, 370, 370]
+
+
+@pytest.mark.parametrize("column", ["average", "trend"])
+@pytest.mark.parametrize("blanks", [False, True])
+def test_a_table_that_breaks_off_is_refused_or_has_all_values(
+    tmp_path: Path, blanks: bool, column: str
+) -> None:
+    text = TABLE.replace(",0.10", "").replace(",0.06", "").replace("_unc", "")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    lines[0] = "year,month,decimal,average,trend"
+    text = "\n".join(line.replace(",", " ") for line in lines[1:]) if blanks else "\n".join(lines)
+    whole = read_co2(write(tmp_path, text + "\n"), MONTHS, column)  # type: ignore[arg-type]
+    refused = 0
+    for size in range(len(text) + 1):
+        file = write(tmp_path, text[:size])
+        try:
+            assert read_co2(file, MONTHS, column).equals(whole)  # type: ignore[arg-type]
+        except InputError:
+            refused += 1
+    assert refused == len(text)

@@ -13,11 +13,11 @@ from differland.datasets.native import (
     check_rectilinear,
     find_variable,
     month_length,
-    open_netcdf,
     read_dates,
     read_months,
 )
 from differland.errors import InputError
+from differland.opening import open_netcdf
 
 
 def write(

@@ -693,3 +693,21 @@ def test_ozflux_cut_file(tmp_path):
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(InputError, match="complete NetCDF file"):
         read_towers(tmp_path, PERIOD)
+
+
+def test_a_flux_that_breaks_off_within_its_number_is_refused(tmp_path):
+    header = "TIMESTAMP,LE_F_MDS,LE_F_MDS_QC,NEE_VUT_REF_QC,GPP_NT_VUT_REF,RECO_NT_VUT_REF"
+    rows = [f"{2010 + m // 12}{m % 12 + 1:02d},50,0.9,0.9,5,{m}.1234" for m in range(24)]
+    text = write(tmp_path, FLUXNET, rows, header).read_text()
+    assert read_towers(tmp_path, PERIOD)["reco_site"].iloc[-1] == 23.1234
+    for size in range(len(text) - 7, len(text)):
+        (tmp_path / FLUXNET).write_text(text[:size])
+        with pytest.raises(InputError, match="breaks off|complete rows"):
+            read_towers(tmp_path, PERIOD)
+
+
+def test_a_table_of_sites_that_may_be_cut_is_told(tmp_path, caplog):
+    file = tmp_path / "sites.csv"
+    file.write_text("site,igbp,lat,lon\nAA-One,GRA,45.1234,-99.4216")
+    read_sites([file])
+    assert "its last number may be cut" in caplog.text

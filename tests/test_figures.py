@@ -18,6 +18,7 @@ import shapely
 import xarray as xr
 import yaml
 from cartopy.mpl.gridliner import Gridliner
+from matplotlib import cbook
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.collections import QuadMesh
@@ -963,6 +964,34 @@ class TestSites:
         words = texts(figure)
         assert "XX-Two   12.25°N 3.50°W" in words and "GRA, ICOS, one of 2 in its cell" in words
         assert set(figure.axes[0].lines[1].get_ydata()) == {2.5}
+
+    @pytest.mark.parametrize(
+        ("name", "shown", "page"),
+        [
+            ("US-Ha1", "US-Ha1", "US-Ha1"),
+            ("K\u00e5re (old) 1.5", "K\u00e5re (old) 1.5", "K\u00e5re (old) 1.5"),
+            ("$\\frac{1$", "$\\frac{1$", "%24%5Cfrac%7B1%24"),
+            ("a$b", "a$b", "a%24b"),
+            ("<script>", "<script>", "%3Cscript%3E"),
+            ("two\nlines", "two lines", "two%0Alines"),
+            ("../../x", "../../x", "%2E.%2F..%2Fx"),
+            ("-rf", "-rf", "%2Drf"),
+            ("{site}`", "{site}`", "%7Bsite%7D%60"),
+        ],
+    )
+    def test_names_of_sites_are_text(
+        self, driver: xr.Dataset, simulation: xr.Dataset, name: str, shown: str, page: str
+    ) -> None:
+        names = driver["site"].to_numpy().astype(object)
+        names[0] = name
+        renamed = driver.assign_coords(site=("cell", names))
+        figure = sites.draw_site(renamed, simulation, name, SPIN_UP)
+        render(figure)
+        (title,) = [text for text in figure.texts if "site" in text.get_text()]
+        # What is no mathematics is drawn once its signs are no longer escaped.
+        assert not cbook.is_math_text(title.get_text())
+        assert title.get_text().replace(r"\$", "$").startswith(f"{shown}   ")
+        assert sites.page_name(name) == page
 
     def test_an_unknown_site_is_refused(self, driver: xr.Dataset, simulation: xr.Dataset) -> None:
         with pytest.raises(InputError, match="ZZ-ZZZ"):

@@ -11,6 +11,7 @@ import xarray as xr
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from differland.analysis.carbon_cycle import (
     GLOBAL,
@@ -245,3 +246,20 @@ def test_neighbours_differ_in_colour():
             if outline.intersection(another).length > 0.1:
                 colours = carbon_cycle.REGION_COLOURS
                 assert colours[name] != colours[other], (name, other)
+
+
+def test_names_of_inversions_are_text(study):
+    series, table, _ = study
+    name = r"$\frac{CAMS$ {x}"
+    names = [name if source == "CAMS" else source for source in series["source"].to_numpy()]
+    figures = [
+        carbon_cycle.draw_trajectories(series.assign_coords(source=names)),
+        *(
+            draw(table.replace("CAMS", name))
+            for draw in (carbon_cycle.draw_agreement, carbon_cycle.draw_regional_agreement)
+        ),
+    ]
+    for figure in figures:
+        render(figure)
+        shown = [text.get_text().replace(r"\$", "$") for text in figure.findobj(Text)]
+        assert name in shown

@@ -45,6 +45,13 @@ def test_cells_that_do_not_fill_the_globe_are_refused(resolution):
         regular_grid(resolution)
 
 
+def test_cells_too_small_to_hold_are_refused():
+    with pytest.raises(
+        InputError, match=r"resolution: expected degrees, 0\.001 or more, found 1e-09"
+    ):
+        regular_grid(1e-9)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("count", [72, 720, 3600, 7200, 40320, 43200])
 @pytest.mark.parametrize("north_up", [True, False])

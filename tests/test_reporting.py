@@ -1,6 +1,7 @@
 """Pages of the report: what they say is what the study is."""
 
 import gzip
+import html
 import json
 import re
 from base64 import b64decode
@@ -218,6 +219,17 @@ def test_page_of_tables_holds_their_numbers():
     assert 'href="#t2">two.csv' in page
     assert "the first" not in page
     assert not re.search(r"<(script|link)[^>]+(src|href)=\"http", page)
+
+
+def test_names_in_tables_are_text_on_pages(study, tmp_path):
+    name = "</script><script>alert(1)</script>"
+    table = pd.DataFrame({name: [1.0], "site": [name], "other": ["$x$ {{ 7 * 7 }}\n--> <b>"]})
+    shown = html.escape(name, quote=False)
+    page = unpacked(reporting.tables_page(name, {f"{name}.csv": table}))
+    summary = reporting._plain_table(table)
+    for text in (page, summary):
+        assert name not in text and shown in text
+        assert "<b>" not in text and "{{ 7 * 7 }}" in text
 
 
 def test_page_of_tables_stays_small_enough_for_browsers():

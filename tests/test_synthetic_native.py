@@ -486,6 +486,8 @@ def test_failed_planet_leaves_nothing(tmp_path, monkeypatch):
         ("years", 0, "years: expected at least 1, found 0"),
         ("cells_per_patch", 320, "cells_per_patch: expected 1 to 160"),
         ("sites", 50, "sites: expected few"),
+        ("seed", -1, "seed: expected 0 or more, found -1"),
+        ("noise", float("inf"), "noise: expected 0 to 100, found inf"),
     ],
 )
 def test_impossible_planets_are_refused(name, value, message):

@@ -29,7 +29,7 @@ from differland.datasets.towers import (
 from differland.datasets.water_storage import recentred
 from differland.driver import MONTHS_PER_YEAR, PATCH_DIMENSION
 from differland.errors import InputError
-from differland.files import verify
+from differland.files import open_verified
 from differland.grid import PATCH_GRID, Grid, patch_number
 from differland.gridding import table_row
 from differland.tables import FORCING, PREDICTOR_GROUPS, PREDICTORS
@@ -384,15 +384,13 @@ def _read_static(files: Mapping[str, Path], target: Grid) -> dict[str, np.ndarra
 def _variables(files: Mapping[int, Path]) -> list[str]:
     """Names of the gridded variables of a product."""
     file = next(iter(files.values()))
-    verify(file)
-    with xr.open_dataset(file) as dataset:
+    with open_verified(file) as dataset:
         return [str(name) for name in dataset.data_vars if "bnds" not in dataset[name].dims]
 
 
 def _read_gridded(file: Path, name: str, target: Grid) -> np.ndarray:
     """One variable of a gridded file, shape (..., lat, lon)."""
-    verify(file)
-    with xr.open_dataset(file, engine="netcdf4") as dataset:
+    with open_verified(file) as dataset:
         if name not in dataset:
             found = f"only {', '.join(map(str, dataset.data_vars))}"
             raise InputError(file, name, "a variable of this name", found)

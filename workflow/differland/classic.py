@@ -35,18 +35,23 @@ def check_whole(file: object, content: bytes | None = None) -> None:
     Raises
     ------
     InputError
-        The file has fewer bytes than its header says, or its header breaks off.
+        The file has fewer bytes than its header says, its header breaks off, or says nothing of
+        the number of records, for which the library takes four billion of zeros.
     """
     with io.BytesIO(content) if content is not None else Path(str(file)).open("rb") as stream:
         magic = stream.read(4)
         if magic[:3] != b"CDF" or len(magic) < 4 or magic[3] not in COUNT_SIZES:
             return
         try:
-            needed = _Header(stream, magic[3]).needed_bytes()
-        except (struct.error, KeyError, IndexError, OverflowError) as error:
+            header = _Header(stream, magic[3])
+            needed = header.needed_bytes()
+        except (struct.error, KeyError, IndexError, OverflowError, ValueError, OSError) as error:
             found = f"a header that breaks off ({error})"
             raise InputError(file, "file", "a complete NetCDF file", found) from error
         size = stream.seek(0, io.SEEK_END)
+    if header.unfinished:
+        found = "no number of records in its header"
+        raise InputError(file, "file", "a complete NetCDF file", found)
     if size < needed:
         found = f"{size} bytes, fewer than the {needed} that its header says"
         raise InputError(file, "file", "a complete NetCDF file", found)
@@ -59,18 +64,19 @@ class _Header:
         self.stream = stream
         self.count_size = COUNT_SIZES[version]
         self.offset_size = OFFSET_SIZES[version]
+        self.unfinished = False
 
     def needed_bytes(self) -> int:
         """Bytes up to the end of the last value."""
         records = self._number(self.count_size)
-        streaming = records == 256**self.count_size - 1
         lengths = [self._dimension() for _ in range(self._list_size())]
         self._skip_attributes()
         variables = [self._variable(lengths) for _ in range(self._list_size())]
         fixed = [begin + size for begin, size, of_records in variables if not of_records]
         of_records = [(begin, size) for begin, size, of_records in variables if of_records]
+        self.unfinished = bool(of_records) and records == 256**self.count_size - 1
         ends = fixed
-        if of_records and records and not streaming:
+        if of_records and records and not self.unfinished:
             # A single variable of records is not padded.
             step = (
                 of_records[0][1]

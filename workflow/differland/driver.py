@@ -265,7 +265,8 @@ def _read_months(path: Path | str) -> pd.PeriodIndex:
         As :func:`months_of`.
     """
     # Here, since most who read or compare drivers have them with their dates decoded.
-    from differland.datasets.native import open_netcdf, read_months
+    from differland.datasets.native import read_months
+    from differland.opening import open_netcdf
 
     with open_netcdf(Path(path)) as dataset:
         return _whole_years(

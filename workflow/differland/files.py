@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import differland
-from differland.classic import check_whole
 from differland.errors import InputError
+from differland.opening import HDF5_SIGNATURE, open_dataset
 
 if TYPE_CHECKING:
     # Jobs that read and write text do without the half second that importing xarray takes.
@@ -44,7 +44,6 @@ BLANK = "sha256 " + DIGITS * "0"
 BYTES_AT_ONCE = 2**22
 """Bytes of a file that are read in one go for its checksum."""
 
-HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 HDF5_END = {0: 40, 1: 44, 2: 28, 3: 28}
 """Place of the address where an HDF5 file ends, by the version of its superblock."""
 
@@ -123,8 +122,11 @@ class _Seal:
     def of(self, digits: str) -> bytes:
         return self.before + digits.encode() + self.after
 
-    def verify(self, file: BinaryIO, path: Path | str) -> None:
-        """Refuse a file whose bytes are not those that its seal is of, or whose seal breaks off."""
+    def verify(self, file: BinaryIO, path: Path | str) -> bool:
+        """Refuse a file whose bytes are not those that its seal is of, or whose seal breaks off.
+
+        Whether it has a seal.
+        """
         size = file.seek(0, io.SEEK_END)
         body = max(size - self.size, 0)
         file.seek(body)
@@ -135,12 +137,13 @@ class _Seal:
         beyond = size - _hdf5_end(file, size)
         if not sealed and not 0 < beyond <= self.size:
             logger.info("%s: has no checksum, so its bits cannot be verified", path)
-            return
+            return False
         found = _digits(file, body)
         if end != self.of(found):
             told = end[len(self.before) :].removesuffix(self.after)
             expected = f"sha256 {told.decode('ascii', 'backslashreplace')} as written"
             raise InputError(path, CHECKSUM, expected, f"sha256 {found}: the file is damaged")
+        return True
 
 
 _JSON_SEAL = _Seal(f',\n  "{CHECKSUM}": "sha256 '.encode(), b'"\n}\n')
@@ -173,10 +176,14 @@ def seal(path: Path | str) -> None:
         file.write(_HDF5_SEAL.of(digits))
 
 
-def verify(path: Path | str) -> None:
+def verify(path: Path | str) -> bool:
     """Check a NetCDF-4 or HDF5 file by its checksum.
 
     Files of providers and of versions before checksums have none: a line in the log says so.
+
+    Returns
+    -------
+    Whether it has one.
 
     Raises
     ------
@@ -185,7 +192,7 @@ def verify(path: Path | str) -> None:
     """
     try:
         with Path(path).open("rb") as file:
-            _HDF5_SEAL.verify(file, path)
+            return _HDF5_SEAL.verify(file, path)
     except OSError as error:
         raise InputError(path, "file", "a file that can be read", str(error)) from error
 
@@ -355,6 +362,25 @@ def write_netcdf_parts(parts: Iterable[xr.Dataset], path: Path | str) -> None:
         seal(temporary)
 
 
+def open_verified(path: Path | str, **options: Any) -> xr.Dataset:
+    """Open a NetCDF file whose variables are read when they are used, once it is checked.
+
+    Parameters
+    ----------
+    path, options
+        As of :func:`differland.opening.open_dataset`.
+
+    Raises
+    ------
+    InputError
+        The file is absent, is no NetCDF file, breaks off, takes values from other files, or is
+        not what was written (see :func:`verify`).
+    """
+    if not Path(path).is_file():
+        raise InputError(path, "file", "a NetCDF file", "no such file")
+    return open_dataset(path, sealed=verify(path), **options)
+
+
 def read_netcdf(
     path: Path | str, decode_times: bool = True, names: Iterable[str] | None = None
 ) -> xr.Dataset:
@@ -372,22 +398,15 @@ def read_netcdf(
     Raises
     ------
     InputError
-        The file is absent, is no NetCDF file, breaks off before its end, or is not what was
-        written (see :func:`verify`).
+        As of :func:`open_verified`, or its values cannot be read.
     """
-    import xarray as xr
-
-    if not Path(path).is_file():
-        raise InputError(path, "file", "a NetCDF file", "no such file")
-    check_whole(path)
-    verify(path)
     try:
-        with xr.open_dataset(
-            path, engine="netcdf4", decode_times=decode_times, decode_timedelta=False
-        ) as dataset:
+        with open_verified(path, decode_times=decode_times) as dataset:
             if names is None:
                 return dataset.load()
             return dataset[[name for name in names if name in dataset]].load()
+    except InputError:
+        raise
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         size = Path(path).stat().st_size
         raise InputError(

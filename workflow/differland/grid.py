@@ -120,6 +120,10 @@ def latitude_widths(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return 2 * np.cos(middle) * np.sin(np.deg2rad(second - first) / 2)
 
 
+FINEST = 0.001
+"""Smallest cell of a regular grid, degrees: a field of it has 65 thousand million values."""
+
+
 def regular_grid(resolution: float) -> Grid:
     """Global grid, north-up from 90 N and 180 W.
 
@@ -133,6 +137,8 @@ def regular_grid(resolution: float) -> Grid:
     InputError
         Cells of this size do not fill the globe.
     """
+    if 0 < resolution < FINEST:
+        raise InputError("grid", "resolution", f"degrees, {FINEST:g} or more", f"{resolution:g}")
     rows = round(180 / resolution) if np.isfinite(resolution) and resolution > 0 else 0
     if rows < 1 or abs(rows * resolution - 180) > CLOSING_TOLERANCE * resolution:
         raise InputError("grid", "resolution", "degrees that divide 180", f"{resolution:g}")

@@ -15,10 +15,10 @@ import numpy as np
 from tqdm import tqdm
 
 import differland
-from differland.classic import check_whole
 from differland.errors import InputError
 from differland.files import atomic_path
 from differland.grid import Grid
+from differland.opening import open_netcdf
 from differland.regrid import MAXIMUM_VALUES, Quantity, Regridder
 
 logger = logging.getLogger(__name__)
@@ -172,16 +172,7 @@ def regrid_file(
     """
     if not 0 <= minimum_coverage <= 1:
         raise InputError("regrid", "minimum coverage", "0 to 1", f"{minimum_coverage:g}")
-    if not Path(source).is_file():
-        raise InputError(source, "file", "a NetCDF file", "no such file")
-    check_whole(source)
-    try:
-        dataset = netCDF4.Dataset(source)
-    except OSError as error:
-        size = Path(source).stat().st_size
-        found = f"{size} bytes that cannot be read ({error})"
-        raise InputError(source, "file", "a complete NetCDF file", found) from error
-    with dataset:
+    with open_netcdf(source) as dataset:
         axes = find_horizontal_axes(dataset, source)
         for name in dataset.groups:
             logger.warning("%s is left out: it is a group of variables of its own", name)

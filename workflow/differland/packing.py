@@ -24,6 +24,7 @@ from differland.minibatches import LossSettings, Minibatches, ModelSettings
 from differland.model.forcing import forcing_of_driver
 from differland.model.weather import SHARED, Weather, weather_of
 from differland.observables import ANNUAL_SUFFIX, BULK_TARGETS, observable_of
+from differland.opening import open_hdf5
 from differland.patches import PADDING
 from differland.tables import FORCING, PREDICTORS
 
@@ -278,7 +279,7 @@ def read_training_data(path: Path | str) -> TrainingData:
         raise InputError(path, "file", "an HDF5 file", "no such file")
     verify(path)
     try:
-        with h5py.File(path) as file:
+        with open_hdf5(path) as file:
             arrays = {name: _mapped(path, array) for name, array in _arrays(file).items()}
             return TrainingData(
                 path=path,

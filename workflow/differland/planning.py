@@ -14,13 +14,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import netCDF4
 import numpy as np
 
 from differland.datasets.sources import native_bytes
 from differland.errors import DryRunError
 from differland.files import write_text
 from differland.grid import PATCH_GRID, patch_number
+from differland.opening import open_netcdf
 from differland.shipped import RESOURCES
 from differland.tables import PREDICTOR_GROUPS
 
@@ -255,7 +255,7 @@ def _read_land() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _cells_of_planet(path: Path, window: Mapping[str, float], boxes: bool) -> np.ndarray | None:
     """Cells within a window in each patch of a synthetic planet; None if it cannot be read."""
     try:
-        with netCDF4.Dataset(path) as file:
+        with open_netcdf(path) as file:
             latitude, longitude = (np.ma.filled(file[name][:], np.nan) for name in ("lat", "lon"))
     except (OSError, LookupError):
         return None
@@ -267,7 +267,7 @@ def _cells_of_planet(path: Path, window: Mapping[str, float], boxes: bool) -> np
 def _size_of_file(path: Path, settings: Mapping[str, Any]) -> StudySize | None:
     """Size of a driver; None if there is none yet, or none that can be read."""
     try:
-        with netCDF4.Dataset(path) as file:
+        with open_netcdf(path) as file:
             counts = np.bincount(file["patch"][:])
             months = file.dimensions["time"].size
     except (OSError, LookupError, ValueError):

@@ -17,10 +17,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from differland.classic import check_whole
+from differland.datasets.fields import check_last_number
 from differland.driver import MONTHS_PER_YEAR, PATCH_DIMENSION, WEIGHT, months_of
 from differland.errors import InputError
 from differland.grid import STUDY_GRID, patch_number
+from differland.opening import open_dataset
 from differland.tables import (
     FORCING,
     OBSERVATIONS,
@@ -382,19 +383,7 @@ def _check_range(
 @contextmanager
 def _opened(path: Path) -> Iterator[xr.Dataset]:
     """Open a file without reading its variables."""
-    if not path.is_file():
-        raise InputError(path, "file", "a published NetCDF file", "no such file")
-    check_whole(path)
-    try:
-        source = xr.open_dataset(path, engine="netcdf4", cache=False, decode_timedelta=False)
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
-        raise InputError(
-            path,
-            "file",
-            "a published NetCDF file",
-            f"{path.stat().st_size} bytes that cannot be read ({type(error).__name__}: {error})",
-        ) from error
-    with source:
+    with open_dataset(path, cache=False) as source:
         yield source
 
 
@@ -612,7 +601,10 @@ def _add_co2(
         raise InputError(path, "file", "a table of monthly CO2", "no such file")
     try:
         table = pd.read_csv(path, comment="#", skipinitialspace=True)
-    except ValueError as error:
+        check_last_number(path, path.read_text(encoding="utf-8"))
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:
         raise InputError(path, "file", "a table of monthly CO2", str(error)) from error
     if name not in table:
         found = f"columns {', '.join(map(str, table.columns))}"

@@ -18,7 +18,7 @@ import xarray as xr
 
 from differland.driver import MONTHS_PER_YEAR, PATCH_DIMENSION
 from differland.errors import InputError
-from differland.files import verify
+from differland.files import open_verified
 from differland.shipped import RESOURCES
 from differland.tables import (
     FORCING,
@@ -96,12 +96,7 @@ def open_driver(path: Path | str) -> Iterator[xr.Dataset]:
     InputError
         There is no such file, it is no NetCDF file, or not what was written.
     """
-    verify(path)
-    try:
-        dataset = xr.open_dataset(path, engine="netcdf4", cache=False, decode_timedelta=False)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise InputError(path, "file", "a driver file", str(error)) from error
-    with dataset:
+    with open_verified(path, cache=False) as dataset:
         yield dataset
 
 

@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +84,10 @@ class WrittenInteger(int):
 
 
 def finite_validator(schema: Any) -> Any:
-    """Make a validator of JSON schemas for which numbers are finite, and whole numbers no 5.0."""
+    """Make a validator of JSON schemas for which numbers are finite, and whole numbers no 5.0.
+
+    A pattern that ends with ``$`` matches up to the end of a text, not to a line break before it.
+    """
     return _FINITE(schema)
 
 
@@ -129,8 +134,17 @@ def _is_number(_: object, value: object) -> bool:
     return _is_integer(_, value) or (isinstance(value, float) and math.isfinite(value))
 
 
+def _check_pattern(
+    _: object, pattern: str, text: object, __: object
+) -> Iterator[jsonschema.ValidationError]:
+    whole = f"{pattern.removesuffix('$')}\\Z" if pattern.endswith("$") else pattern
+    if isinstance(text, str) and not re.search(whole, text):
+        yield jsonschema.ValidationError(f"{text!r} does not match {pattern!r}")
+
+
 _FINITE = jsonschema.validators.extend(
     jsonschema.Draft202012Validator,
+    validators={"pattern": _check_pattern},
     type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
         {"integer": _is_integer, "number": _is_number}
     ),

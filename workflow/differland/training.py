@@ -243,7 +243,9 @@ def scaling_of(
     of_cells = data.minibatches.predictors[split.train]
     matrix = of_cells[data.minibatches.valid[split.train] > 0].astype(float)
     deviation = matrix.std(axis=0)
-    varies = (active > 0) & (deviation > 1e-12 * np.abs(matrix).max(axis=0, initial=0.0))
+    # What regridding in single precision adds to a constant is no variation.
+    rounding = 1e-6 * np.abs(matrix).max(axis=0, initial=0.0)
+    varies = (active > 0) & (deviation > rounding)
     return PredictorScaling(
         mean=np.where(active > 0, matrix.mean(axis=0), 0.0),
         standard_deviation=np.where(varies, deviation, 1.0),

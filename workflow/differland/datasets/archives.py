@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import shutil
+import stat
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator
@@ -24,6 +25,13 @@ NAMED = 50
 
 BROKEN = (zipfile.BadZipFile, OSError, EOFError, zlib.error, NotImplementedError, RuntimeError)
 """What goes wrong in an archive that is damaged, encrypted or packed in an unknown way."""
+
+DEEPEST = 4
+"""Archives that may lie one in the other: some are made to hold themselves."""
+
+LARGEST_RATIO, HARMLESS = 200, 10_000_000
+"""Times that the files of an archive may be as large as it is, where they have more bytes than
+these. Tables and fields are packed to a tenth, or a fiftieth where most of them is missing."""
 
 LITTER = ("__MACOSX", "Thumbs.db", "desktop.ini")
 """Names that other systems leave in folders and archives, beside those that begin with a dot."""
@@ -46,8 +54,8 @@ class Member:
 
     @property
     def name(self) -> str:
-        """Last part of its name; Windows may have separated the parts by backslashes."""
-        return PurePosixPath(self.names[-1].replace("\\", "/")).name
+        """Last part of its name."""
+        return PurePosixPath(_with_slashes(self.names[-1])).name
 
     def __str__(self) -> str:
         return "/".join((str(self.archive), *self.names))
@@ -62,7 +70,7 @@ class Member:
         Raises
         ------
         InputError
-            An archive is damaged.
+            An archive is damaged, or unpacks to far more than itself.
         """
         try:
             with _open_archive(self.archive, self.names[:-1]) as opened:
@@ -76,7 +84,7 @@ class Member:
         Raises
         ------
         InputError
-            An archive is damaged.
+            An archive is damaged, or unpacks to far more than itself.
         """
         try:
             with self.open() as stream:
@@ -185,12 +193,14 @@ def glob_files(folder: Path, pattern: str) -> list[Path]:
 def list_files(folder: Path) -> Iterator[Source]:
     """Files of a folder and its subfolders, and those in their archives, in the order of names.
 
-    Hidden files are left out; those that are packed alone (``.gz``) have their unpacked names.
+    Hidden files are left out, and what is no file in an archive, such as a link; those that are
+    packed alone (``.gz``) have their unpacked names.
 
     Raises
     ------
     InputError
-        The folder is absent, or an archive cannot be opened.
+        The folder is absent, or an archive cannot be opened, unpacks to far more than itself, or
+        lies in too many others.
     """
     if not folder.is_dir():
         raise InputError(folder, "folder", "a folder of files", "no such folder")
@@ -229,10 +239,12 @@ def unpack(archive: Path, folder: Path, endings: Collection[str]) -> list[Path]:
     Raises
     ------
     InputError
-        The archive is damaged, has no such file, or one whose name leads out of the folder.
+        The archive is damaged, has no such file, one whose name leads out of the folder, or one
+        that is a link or a device; or it unpacks to far more than itself, or to more than the
+        folder's disk has room for.
     """
     try:
-        with zipfile.ZipFile(archive) as opened:
+        with _open_archive(archive, ()) as opened:
             names = [name for name in sorted(opened.namelist()) if not name.endswith("/")]
             chosen = [
                 name
@@ -242,6 +254,8 @@ def unpack(archive: Path, folder: Path, endings: Collection[str]) -> list[Path]:
             if not chosen:
                 expected = f"files *{', *'.join(endings)} in the archive"
                 raise InputError(archive, "file", expected, ", ".join(names) or "none")
+            _check_files(opened, chosen, archive)
+            _check_room(opened, chosen, archive, folder)
             for name in chosen:
                 if not (folder / name).is_file():
                     with atomic_path(folder / name) as temporary, temporary.open("wb") as output:
@@ -251,9 +265,69 @@ def unpack(archive: Path, folder: Path, endings: Collection[str]) -> list[Path]:
     return [folder / name for name in chosen]
 
 
+def check_spreadsheet(content: bytes, place: object) -> None:
+    """Refuse a spreadsheet that is damaged or unpacks to far more than itself.
+
+    It is an archive; those of old, which are none, are left to the library.
+
+    Raises
+    ------
+    InputError
+        Names the `place`.
+    """
+    if content.startswith(b"PK"):
+        try:
+            with zipfile.ZipFile(io.BytesIO(content)) as opened:
+                _check_unpacked(opened, place)
+        except BROKEN as error:
+            raise InputError(place, "file", "a complete spreadsheet", str(error)) from error
+
+
+def _check_unpacked(archive: zipfile.ZipFile, place: object) -> None:
+    """Refuse an archive whose files are far larger than itself, as no data are."""
+    stream = archive.fp
+    if stream is None:
+        raise ValueError("expected an archive that is open")
+    packed = stream.seek(0, io.SEEK_END)
+    unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > max(HARMLESS, LARGEST_RATIO * packed):
+        expected = f"an archive that unpacks to at most {LARGEST_RATIO} times its size"
+        found = f"{unpacked:,} bytes in {packed:,}, {unpacked / packed:.0f} times"
+        raise InputError(place, "unpacked size", expected, found)
+
+
+def _check_files(archive: zipfile.ZipFile, names: Collection[str], place: object) -> None:
+    for name in names:
+        if not _is_plain_file(archive.getinfo(name)):
+            kind = stat.filemode(archive.getinfo(name).external_attr >> 16)
+            raise InputError(place, name, "a plain file", f"a link or device ({kind})")
+
+
+def _is_plain_file(member: zipfile.ZipInfo) -> bool:
+    """Whether a member is a file, by what Unix says of it; other systems say nothing there."""
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    return kind in (0, stat.S_IFREG)
+
+
+def _check_room(
+    archive: zipfile.ZipFile, names: Collection[str], place: object, folder: Path
+) -> None:
+    needed = sum(archive.getinfo(name).file_size for name in names if not (folder / name).is_file())
+    there = next(path for path in (folder, *folder.parents) if path.is_dir())
+    free = shutil.disk_usage(there).free
+    if needed > free:
+        expected = f"files that the disk of {folder} has room for, {free:,} bytes"
+        raise InputError(place, "unpacked size", expected, f"{needed:,} bytes")
+
+
+def _with_slashes(name: str) -> str:
+    """Name of a member; some tools of Windows part folders by backslashes."""
+    return name.replace("\\", "/")
+
+
 def _plain(name: str, archive: object) -> str:
     """Give the name of a member back if it lies below the folder that it is unpacked into."""
-    path = PurePosixPath(name.replace("\\", "/"))
+    path = PurePosixPath(_with_slashes(name))
     if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
         raise InputError(archive, "file", "names within the archive's own folder", name)
     return name
@@ -264,14 +338,19 @@ def _unpacked(file: Path | Member) -> Source:
 
 
 def _list_members(archive: Path, within: tuple[str, ...]) -> Iterator[Member]:
+    place = "/".join((str(archive), *within))
+    check_depth(len(within), place)
     try:
         with _open_archive(archive, within) as opened:
-            names = sorted(name for name in opened.namelist() if not name.endswith("/"))
+            names = sorted(
+                member.filename
+                for member in opened.infolist()
+                if not member.is_dir() and _is_plain_file(member)
+            )
     except (*BROKEN, KeyError) as error:
-        place = "/".join((str(archive), *within))
         raise InputError(place, "file", "a complete archive", str(error)) from error
     for name in names:
-        if is_litter(name):
+        if is_litter(_with_slashes(name)):
             continue
         if name.lower().endswith(".zip"):
             yield from _list_members(archive, (*within, name))
@@ -279,10 +358,30 @@ def _list_members(archive: Path, within: tuple[str, ...]) -> Iterator[Member]:
             yield Member(archive, (*within, name))
 
 
+def check_depth(within: int, place: object) -> None:
+    """Refuse an archive that lies within too many others.
+
+    Raises
+    ------
+    InputError
+        Names the `place`.
+    """
+    if within >= DEEPEST:
+        expected = f"at most {DEEPEST} archives, one in the other"
+        raise InputError(place, "archive", expected, "one more")
+
+
 def _open_archive(archive: Path, within: tuple[str, ...]) -> zipfile.ZipFile:
-    if not within:
-        return zipfile.ZipFile(archive)
-    return zipfile.ZipFile(io.BytesIO(_read_inner(archive, within, archive.stat().st_mtime_ns)))
+    source: Path | io.BytesIO = archive
+    if within:
+        source = io.BytesIO(_read_inner(archive, within, archive.stat().st_mtime_ns))
+    opened = zipfile.ZipFile(source)
+    try:
+        _check_unpacked(opened, "/".join((str(archive), *within)))
+    except InputError:
+        opened.close()
+        raise
+    return opened
 
 
 @lru_cache(maxsize=1)

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import rasterio
+
+# Errors of GDAL's that rasterio does not translate where it warps have no other common name.
+from rasterio._err import CPLE_BaseError
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
@@ -18,18 +20,19 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from differland.datasets.fields import Field, check_range, check_shape, check_units
+from differland.datasets.geotiff import open_geotiff
 from differland.datasets.native import (
     NativeVariable,
     check_year,
     find_variable,
     match_name,
     months_of_year,
-    open_netcdf,
     time_dimension,
 )
 from differland.datasets.temporal import read_monthly
 from differland.errors import InputError
 from differland.grid import Grid
+from differland.opening import open_netcdf
 
 FIRST_YEAR, LAST_YEAR = 2000, 2019
 
@@ -253,27 +256,25 @@ def herbaceous_biomass(
 @contextmanager
 def _open_raster(file: Path, resolution: float) -> Iterator[DatasetReader]:
     """Open a raster in latitude and longitude, warped if need be."""
-    if not file.is_file():
-        raise InputError(file, "file", "a GeoTIFF", "no such file")
-    try:
-        raster = rasterio.open(file)
-    except RasterioError as error:
-        raise InputError(file, "file", "a complete GeoTIFF", str(error)) from error
-    with raster:
+    with open_geotiff(file) as raster:
         if raster.crs is None:
             raise InputError(file, "coordinate reference system", "one", "none")
         if raster.crs.is_geographic:
             yield raster
             return
         rows = round(180 / resolution)
-        with WarpedVRT(
-            raster,
-            crs="EPSG:4326",
-            transform=from_origin(-180, 90, 180 / rows, 180 / rows),
-            width=2 * rows,
-            height=rows,
-            resampling=Resampling.average,
-        ) as warped:
+        try:
+            warped = WarpedVRT(
+                raster,
+                crs="EPSG:4326",
+                transform=from_origin(-180, 90, 180 / rows, 180 / rows),
+                width=2 * rows,
+                height=rows,
+                resampling=Resampling.average,
+            )
+        except (RasterioError, CPLE_BaseError) as error:
+            raise InputError(file, "file", "a complete GeoTIFF", str(error)) from error
+        with warped:
             yield warped
 
 

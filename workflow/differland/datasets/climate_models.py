@@ -21,12 +21,12 @@ from differland.datasets.native import (
     find_variable,
     match_name,
     month_length,
-    open_netcdf,
     read_calendar,
     time_dimension,
 )
 from differland.datasets.temporal import read_monthly
 from differland.errors import InputError
+from differland.opening import open_netcdf
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from differland.datasets.fields import check_range
+from differland.datasets.fields import check_last_number, check_range
 from differland.errors import InputError
 
 MISSING = -99.99
@@ -56,8 +56,12 @@ def read_co2(
         raise InputError(file, "file", "a table of monthly CO2", "no such file")
     try:
         table = _read_table(file)
+    except InputError:
+        raise
     except ValueError as error:
         raise InputError(file, "file", "comma-separated values", str(error)) from error
+    if table.empty:
+        raise InputError(file, "file", "a row for each month", "none")
     for name in ("year", "month", column):
         if name not in table:
             found = f"only {', '.join(map(str, table.columns))}"
@@ -114,4 +118,5 @@ def _read_table(file: Path) -> pd.DataFrame:
         if names is not None:
             options["names"] = names
     table = pd.read_csv(io.StringIO("\n".join(rows)), **options)
+    check_last_number(file, text)
     return table.rename(columns=lambda name: str(name).strip().lower())

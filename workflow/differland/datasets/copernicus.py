@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from differland.datasets.fields import Field, check_range, check_units
-from differland.datasets.native import NativeVariable, find_variable, match_name, open_netcdf
+from differland.datasets.native import NativeVariable, find_variable, match_name
 from differland.datasets.temporal import check_meaning, check_span
 from differland.errors import InputError
+from differland.opening import open_netcdf
 
 FILE_NAME = re.compile(
     r"^c_gls_LAI(?P<resolution>300)?(?:-RT\d)?_(?P<date>\d{8})\d{4}_[A-Z0-9]+_"

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-import rasterio
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from differland.datasets.archives import glob_files, is_litter
 from differland.datasets.fields import Field, check_range, check_shape
+from differland.datasets.geotiff import open_geotiff
 from differland.errors import InputError
 from differland.grid import STUDY_GRID, Grid, regular_grid
 
@@ -223,11 +223,7 @@ def _check_header(header: Path, shape: tuple[int, int]) -> None:
 
 def _open_geotiff(tile: Tile) -> tuple[int, Callable[[slice], np.ndarray]]:
     file = tile.file
-    try:
-        raster = rasterio.open(file)
-    except RasterioError as error:
-        found = f"{file.stat().st_size} bytes that cannot be read ({error})"
-        raise InputError(file, "file", "a complete GeoTIFF", found) from error
+    raster = open_geotiff(file)
     size = raster.height // tile.height
     shape = (tile.height * size, tile.width * size)
     check_shape(

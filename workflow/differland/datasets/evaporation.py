@@ -15,11 +15,11 @@ from differland.datasets.native import (
     find_variable,
     match_name,
     months_of_year,
-    open_netcdf,
     time_dimension,
 )
 from differland.datasets.temporal import read_monthly
 from differland.errors import InputError
+from differland.opening import open_netcdf
 from differland.units import are_same
 
 FILE_NAME = re.compile(r"(?<![A-Za-z0-9])E_(\d{4})_GLEAM_v4.*_MO\.nc$")

@@ -1,5 +1,6 @@
 """What every reader gives: fields on their native grid, in our units, read band by band."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,3 +151,31 @@ def check_months(fields: Iterable[Field], product: str, months: pd.PeriodIndex) 
         if len(same) > 1 and all(field.weight == 1.0 for field in same):
             files = ", ".join(str(field.file) for field in same)
             raise InputError(product, "time", f"one field of {month}", f"{len(same)}: {files}")
+
+
+def check_last_number(file: object, text: str) -> None:
+    """Refuse a table of numbers that breaks off within the last one.
+
+    Parameters
+    ----------
+    file
+        For messages.
+    text
+        Of the table. Where its last line does not end, its last number must not be the beginning
+        of a mark of missing values, nor have fewer decimals than that of any other line.
+
+    Raises
+    ------
+    InputError
+        Tells the number.
+    """
+    if text.endswith("\n"):
+        return
+    ends = [re.split(r"[\s,;]+", line.strip())[-1] for line in text.splitlines() if line.strip()]
+    *numbers, last = [end for end in ends if re.fullmatch(r"-?\d*\.?\d*", end)] or [""]
+    marks = [number for number in numbers if re.fullmatch(r"-99+(\.\d*)?", number)]
+    decimals = [len(number.partition(".")[2]) for number in numbers if number not in marks]
+    begun = any(mark.startswith(last) and mark != last for mark in marks)
+    if begun or len(last.partition(".")[2]) < min(decimals, default=0):
+        found = f"{last} at the end of the last line, which breaks off"
+        raise InputError(file, "file", "a complete table", found)

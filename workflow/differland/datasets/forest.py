@@ -13,9 +13,11 @@ from rasterio.windows import Window
 
 from differland.datasets.archives import glob_files, is_litter
 from differland.datasets.fields import Field, check_range, check_shape, check_units
-from differland.datasets.native import find_variable, open_netcdf
+from differland.datasets.geotiff import open_geotiff
+from differland.datasets.native import find_variable
 from differland.errors import InputError
 from differland.grid import STUDY_GRID, Grid
+from differland.opening import open_netcdf
 from differland.regrid import Regridder
 
 AGE_FILE_NAME = re.compile(r".*BGI_?ForestAge_?MPI_?BGC_?1\.0\.0\.nc")
@@ -211,7 +213,7 @@ def read_canopy_height_map(
     def read_pixels(rows: slice) -> Iterator[_Piece]:
         low, high = sorted((target.latitude_edges[rows.start], target.latitude_edges[rows.stop]))
         for file in files:
-            with _open(file) as raster:
+            with open_geotiff(file) as raster:
                 latitude, longitude = _centres(raster)
                 inside = np.flatnonzero((latitude >= low) & (latitude < high))
                 step = max(BLOCK_PIXELS // (8 * raster.width), 1)
@@ -253,7 +255,7 @@ class _Tile(NamedTuple):
         columns = TILE_SIZE * KILOMETRES_PER_DEGREE
         heights = np.empty((rows.stop - rows.start, columns))
         step = max(BLOCK_PIXELS // (self.pixels**2 * columns), 1)
-        with _open(self.file) as raster:
+        with open_geotiff(self.file) as raster:
             for start in range(rows.start, rows.stop, step):
                 count = min(step, rows.stop - start)
                 block = _read_rows(raster, start * self.pixels, count * self.pixels, self.file)
@@ -360,7 +362,7 @@ def _find_tiles(folder: Path, target: Grid) -> list[_Tile]:
 def _check_tile(file: Path, south: int, west: int) -> int:
     """Check the layout of a tile, and count its pixels along a cell of 1 km."""
     cells = TILE_SIZE * KILOMETRES_PER_DEGREE
-    with _open(file) as raster:
+    with open_geotiff(file) as raster:
         pixels = raster.height // cells
         fits = pixels > 0 and raster.shape == (pixels * cells, pixels * cells)
         expected = f"a multiple of {cells} pixels (36000 at 10 m) in height and width"
@@ -383,7 +385,7 @@ def _check_tile(file: Path, south: int, west: int) -> int:
 
 
 def _check_map(file: Path, target: Grid) -> None:
-    with _open(file) as raster:
+    with open_geotiff(file) as raster:
         if raster.count != 1:
             raise InputError(file, "canopy height", "one band", f"{raster.count}")
         if raster.crs is None or not raster.crs.is_geographic:
@@ -407,16 +409,6 @@ def _centres(raster: rasterio.DatasetReader) -> tuple[np.ndarray, np.ndarray]:
         transform.f + transform.e * (np.arange(raster.height) + 0.5),
         transform.c + transform.a * (np.arange(raster.width) + 0.5),
     )
-
-
-def _open(file: Path) -> rasterio.DatasetReader:
-    if not file.is_file():
-        raise InputError(file, "file", "a GeoTIFF", "no such file")
-    try:
-        return rasterio.open(file)
-    except RasterioError as error:
-        found = f"{file.stat().st_size} bytes that cannot be read ({error})"
-        raise InputError(file, "file", "a complete GeoTIFF", found) from error
 
 
 def _read_rows(raster: rasterio.DatasetReader, start: int, count: int, file: Path) -> np.ndarray:

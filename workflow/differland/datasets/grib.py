@@ -12,6 +12,12 @@ import numpy as np
 
 from differland.errors import InputError
 
+END = b"7777"
+"""What each message ends with; some stores fill up the last block of a file with zeros."""
+
+LAST_BLOCK = 2**16
+"""Bytes at the end of a file in which its last message ends."""
+
 MISSING = 9.999e20
 """Value that decoded fields are given where there is none."""
 
@@ -38,11 +44,23 @@ def grib_to_netcdf(file: Path, folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         eccodes = _import_eccodes(file)
+        _check_end(file)
         unfinished = folder.with_name(f".{folder.name}.{os.getpid()}")
         unfinished.mkdir(parents=True, exist_ok=True)
         _convert(eccodes, file, unfinished)
         unfinished.rename(folder)
     return sorted(folder.glob("*.nc"))
+
+
+def _check_end(file: Path) -> None:
+    """Refuse a file that breaks off in the first bytes of a message, which eccodes passes over."""
+    with file.open("rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, size - LAST_BLOCK))
+        last = stream.read()
+    if not last.rstrip(b"\0").endswith(END):
+        found = f"{size} bytes, the last of which end none"
+        raise InputError(file, "file", "complete GRIB messages", found)
 
 
 def _import_eccodes(file: Path) -> ModuleType:

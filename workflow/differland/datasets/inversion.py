@@ -18,12 +18,12 @@ from differland.datasets.native import (
     find_variable,
     has_dates,
     match_name,
-    open_netcdf,
 )
 from differland.datasets.temporal import check_meaning, read_monthly
 from differland.errors import InputError
 from differland.grid import PATCH_GRID, Grid
 from differland.gridded import AXES
+from differland.opening import open_netcdf
 
 Release = Literal["V3", "2020"]
 

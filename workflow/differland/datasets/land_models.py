@@ -27,7 +27,6 @@ from differland.datasets.native import (
     find_variable,
     match_name,
     month_length,
-    open_netcdf,
     read_calendar,
     read_months,
     times_of,
@@ -35,6 +34,7 @@ from differland.datasets.native import (
 from differland.datasets.temporal import LENGTHS, Role, check_lengths, check_meaning, step_lengths
 from differland.errors import InputError
 from differland.grid import STUDY_GRID, Grid, cell_numbers
+from differland.opening import open_netcdf
 from differland.regrid import Regridder
 from differland.units import are_same
 

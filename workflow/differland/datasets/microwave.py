@@ -21,12 +21,12 @@ from differland.datasets.native import (
     NativeVariable,
     has_dates,
     match_name,
-    open_netcdf,
     read_months,
 )
 from differland.datasets.temporal import check_apart, check_lengths, check_meaning
 from differland.errors import InputError
 from differland.grid import Grid
+from differland.opening import open_netcdf
 
 PROJECTION, GEOGRAPHIC = "EPSG:6933", "EPSG:4326"
 """EASE-Grid 2.0 global (cylindrical equal-area, true at 30 degrees), and its geodetic latitudes."""

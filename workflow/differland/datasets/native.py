@@ -13,11 +13,11 @@ import netCDF4
 import numpy as np
 import pandas as pd
 
-from differland.classic import check_whole
 from differland.datasets.archives import Source
 from differland.errors import InputError
 from differland.grid import Grid
 from differland.gridded import AXES, CYCLIC_TOLERANCE, mask_rounded
+from differland.opening import open_netcdf
 
 logger = logging.getLogger(__name__)
 
@@ -243,33 +243,6 @@ class NativeVariable:
         if any(size != 1 for size in self.sizes.values()):
             raise InputError(self.file, self.name, "one layer", f"dimensions {self.sizes}")
         return self
-
-
-def open_netcdf(file: Source) -> netCDF4.Dataset:
-    """Open a file.
-
-    Parameters
-    ----------
-    file
-        One in an archive is read into memory whole.
-
-    Raises
-    ------
-    InputError
-        It is absent, no NetCDF file, or breaks off, or its archive does.
-    """
-    if not file.is_file():
-        raise InputError(file, "file", "a NetCDF file", "no such file")
-    content = None if isinstance(file, Path) else file.read_bytes()
-    size = file.stat().st_size if isinstance(file, Path) else len(content or b"")
-    try:
-        # Without cycles of references a file is closed as soon as nobody holds it.
-        dataset = netCDF4.Dataset(str(file), memory=content, keepweakref=True)
-    except (OSError, RuntimeError) as error:
-        found = f"{size} bytes that cannot be read ({error})"
-        raise InputError(file, "file", "a complete NetCDF file", found) from error
-    check_whole(file, content)
-    return dataset
 
 
 def find_variable(dataset: netCDF4.Dataset, name: str, file: Path) -> NativeVariable:

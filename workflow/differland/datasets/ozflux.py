@@ -13,8 +13,9 @@ import pandas as pd
 
 from differland.datasets.archives import Source
 from differland.datasets.fields import check_units
-from differland.datasets.native import open_netcdf, read_dates
+from differland.datasets.native import read_dates
 from differland.errors import InputError
+from differland.opening import open_netcdf
 from differland.units import are_same
 
 SUMMARY_NAME = re.compile(r"^.+?_(?:L6_summary|summary_L6)(?:_\d+)*\.nc$", re.IGNORECASE)

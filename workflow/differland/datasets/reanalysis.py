@@ -14,13 +14,12 @@ import netCDF4
 import numpy as np
 import pandas as pd
 
-from differland.datasets.archives import unpack
+from differland.datasets.archives import check_depth, unpack
 from differland.datasets.fields import Field, check_range, check_units
 from differland.datasets.grib import grib_to_netcdf
 from differland.datasets.native import (
     NativeVariable,
     find_variable,
-    open_netcdf,
     read_dates,
     read_time_bounds,
     time_dimension,
@@ -36,6 +35,7 @@ from differland.datasets.temporal import (
     tells_statistic,
 )
 from differland.errors import InputError
+from differland.opening import open_netcdf
 
 ZERO_CELSIUS = 273.15
 
@@ -453,7 +453,7 @@ def _read_times(dataset: netCDF4.Dataset, name: str, file: Path, role: Role) -> 
         raise InputError(file, name, "dates such as 20240601", str(error)) from error
 
 
-def _members(file: Path, scratch: Path | None) -> list[Path]:
+def _members(file: Path, scratch: Path | None, within: int = 0) -> list[Path]:
     """NetCDF files of an archive or of GRIB, or the file itself; told by its first bytes."""
     if not file.is_file():
         raise InputError(file, "file", "a NetCDF file or an archive of them", "no such file")
@@ -466,4 +466,9 @@ def _members(file: Path, scratch: Path | None) -> list[Path]:
     folder = scratch / f"{file.name}.{file.stat().st_mtime_ns}"
     if start == b"GRIB":
         return grib_to_netcdf(file, folder)
-    return [part for member in unpack(file, folder, MEMBERS) for part in _members(member, folder)]
+    check_depth(within, file)
+    return [
+        part
+        for member in unpack(file, folder, MEMBERS)
+        for part in _members(member, folder, within + 1)
+    ]

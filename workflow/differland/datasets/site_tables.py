@@ -16,7 +16,14 @@ import numpy as np
 import pandas as pd
 
 from differland.datasets import ozflux
-from differland.datasets.archives import BROKEN, NAMED, Source, list_files, log_unread
+from differland.datasets.archives import (
+    BROKEN,
+    NAMED,
+    Source,
+    check_spreadsheet,
+    list_files,
+    log_unread,
+)
 from differland.errors import InputError
 from differland.shipped import RESOURCES
 
@@ -297,10 +304,15 @@ def _read_table(source: Source) -> pd.DataFrame:
     try:
         content = source.read_bytes()
         if Path(source.name).suffix.lower() in (".xlsx", ".xls"):
+            check_spreadsheet(content, source)
             return pd.read_excel(io.BytesIO(content))
         text = _decoded(content)
         if not text.strip():
             raise InputError(source, "file", "a table of sites", "an empty file")
+        if text[-1].isdigit():
+            logger.warning(
+                "%s: the last line has no line break: its last number may be cut", source
+            )
         lines = text.splitlines()
         separator = max(",;\t", key=lines[0].count)
         if "VARIABLE" in lines[0] and "DATAVALUE" in lines[0]:

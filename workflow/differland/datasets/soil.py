@@ -12,8 +12,9 @@ import numpy as np
 
 from differland.datasets.archives import glob_files, is_litter
 from differland.datasets.fields import Field, check_range, check_units
-from differland.datasets.native import find_variable, open_netcdf
+from differland.datasets.native import find_variable
 from differland.errors import InputError
+from differland.opening import open_netcdf
 
 MissingSubsoil = Literal["topsoil", "missing"]
 BulkDensity = Literal["BULK_DEN", "REF_BULK"]

@@ -11,15 +11,21 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from differland.datasets import ozflux
-from differland.datasets.archives import BROKEN, NAMED, Source, list_files, log_unread
-from differland.datasets.fields import check_range
+from differland.datasets.archives import (
+    BROKEN,
+    NAMED,
+    Source,
+    list_files,
+    log_unread,
+)
+from differland.datasets.fields import check_last_number, check_range
 from differland.datasets.land_cover import read_classes
 from differland.datasets.site_tables import IGBP_CODES, SITE_CODE, is_site_table
 from differland.datasets.site_tables import find_site_tables as find_site_tables
@@ -556,8 +562,14 @@ def _read_table(
             there = [name for name in columns if name in header]
             # The last column shows whether the last row is complete.
             used = list(dict.fromkeys([time, *there, header[-1]]))
+            rows: IO[str] = stream
+            if header[-1] in there:
+                # Of numbers that nobody uses it does not matter how many digits are there.
+                text = stream.read()
+                check_last_number(source, text)
+                rows = io.StringIO(text)
             table = pd.read_csv(
-                stream,
+                rows,
                 names=header,
                 usecols=used,
                 dtype={time: str},

@@ -18,7 +18,6 @@ from differland.datasets.native import (
     has_dates,
     match_name,
     months_of_year,
-    open_netcdf,
     read_dates,
     time_dimension,
 )
@@ -29,6 +28,7 @@ from differland.datasets.temporal import (
     read_monthly,
 )
 from differland.errors import InputError
+from differland.opening import open_netcdf
 
 LCSPP_FILE_NAME = re.compile(r"(\d{4})(0[1-9]|1[0-2])([ab])\.nc$")
 LAI_FILE_NAME = re.compile(r"(?<![A-Za-z0-9])lai_(8-day|monthly)_(?:[0-9.]+|[0-9]+s)_(\d{4})\.nc$")

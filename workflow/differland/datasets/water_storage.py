@@ -8,15 +8,10 @@ import numpy as np
 import pandas as pd
 
 from differland.datasets.fields import Field, check_range, check_units
-from differland.datasets.native import (
-    NativeVariable,
-    find_variable,
-    open_netcdf,
-    read_dates,
-    time_dimension,
-)
+from differland.datasets.native import NativeVariable, find_variable, read_dates, time_dimension
 from differland.datasets.temporal import check_lengths, check_meaning
 from differland.errors import InputError
+from differland.opening import open_netcdf
 
 VARIABLE = "lwe_thickness"
 LAND_MASK = "land_mask"

@@ -171,7 +171,7 @@ def _draw_sources(axes: Axes, here: xr.Dataset, variable: str, dimension: str) -
             values.sel(source=name),
             linestyle=lines.get(name, "-"),
             color=KIND_COLOURS[kind],
-            label=name,
+            label=style.plain(name),
             **dots,
         )
     mean, spread = values.sel(source=MODEL).to_numpy(), here[f"{variable}_spread"].to_numpy()
@@ -275,10 +275,10 @@ def draw_agreement(table: pd.DataFrame) -> Figure:
                 axes.set_xlim(min(low - 0.08, -0.02), 1.03)
             axes.xaxis.set_major_locator(MaxNLocator(3))
     for axes in panels[:, 0]:
-        axes.set_yticks(where, sources)
+        axes.set_yticks(where, [style.plain(source) for source in sources])
         axes.set_ylim(len(sources) - 0.4, -0.6)
         _emphasise(axes)
-    reference = rows["reference"].iloc[0]
+    reference = style.plain(rows["reference"].iloc[0])
     span = f"{rows['first_year'].min()}-{rows['last_year'].max()}"
     figure.suptitle(f"Against {reference}, {span}, all cells", fontsize=9, x=0.01, ha="left")
     return figure
@@ -365,7 +365,7 @@ def _draw_matrix(axes: Axes, values: pd.DataFrame, colours: str, norm: Normalize
                 fontsize=6,
                 color="white" if dark else "black",
             )
-    axes.set_yticks(range(len(values)), values.index, fontsize=7)
+    axes.set_yticks(range(len(values)), [style.plain(name) for name in values.index], fontsize=7)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     _emphasise(axes)

@@ -45,7 +45,7 @@ def draw_variable(driver: xr.Dataset, name: str, remark: str = "") -> Figure:
         No variable of any driver has that name.
     """
     _, base, facts = known_variable(name)
-    product = "" if name == base else f", {name}"
+    product = "" if name == base else f", {style.plain(name)}"
     title = f"{style.capitalise(facts.long_name)}{product}"
     label = f"{style.capitalise(style.symbol(base))} ({style.format_units(facts.units)})"
     if name not in driver or not bool(np.isfinite(driver[name]).any()):
@@ -56,7 +56,7 @@ def draw_variable(driver: xr.Dataset, name: str, remark: str = "") -> Figure:
         style.say(axes, "no value in the driver" if name in driver else "not in the driver")
         return figure
     variable = driver[name]
-    lines = textwrap.wrap(remark, 105)
+    lines = textwrap.wrap(style.plain(remark), 105)
     over_time = "time" in variable.dims
     if variable.dims == ("time",):
         figure = Figure(figsize=(style.WIDTH, SERIES_HEIGHT + 0.15 * len(lines)))

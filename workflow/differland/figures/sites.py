@@ -1,5 +1,6 @@
 """Flux towers: a page per site (Figs. S19 and S20), their means (Fig. S21) and map (Fig. S33)."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -64,6 +65,19 @@ def choose_sites(
         source = driver.encoding.get("source", "driver.nc")
         raise InputError(source, "site", f"a site named {', '.join(unknown)}", "none that is used")
     return [name for name in known if name in sites]
+
+
+def page_name(site: str) -> str:
+    """Name of the file of a site's page, without its ending.
+
+    Letters, digits, blanks and ``_.-()`` stay as they are, but for a dot or hyphen at the start;
+    other characters are written as in addresses, so that no name leads out of the folder.
+    """
+
+    def code(found: re.Match[str]) -> str:
+        return "".join(f"%{byte:02X}" for byte in found[0].encode())
+
+    return re.sub(r"[^\w .()-]|^[.-]", code, site)
 
 
 @style.styled
@@ -239,7 +253,9 @@ def draw_site_map(sites: pd.DataFrame) -> Figure:
                 edgecolors="0.15", linewidths=0.4, transform=maps.GEODETIC, zorder=3,
             )  # fmt: skip
         if len(here):
-            classes = ", ".join(sorted(set(here["igbp"]))) if kind else "class not told"
+            classes = (
+                style.plain(", ".join(sorted(set(here["igbp"])))) if kind else "class not told"
+            )
             handles.append(_marker("o", colour, f"{classes} ({len(here)})"))
     unused = placed[~placed["used"]]
     axes.scatter(
@@ -308,7 +324,7 @@ def _describe(
     if towers is not None:
         row = towers.sites[towers.sites["site"] == site].iloc[0]
         latitude, longitude = row["latitude"], row["longitude"]
-        facts = f"   {row['igbp']}, {row['network']}"
+        facts = f"   {style.plain(row['igbp'])}, {style.plain(row['network'])}"
         if row["sites_in_cell"] > 1:
             facts += f", one of {row['sites_in_cell']} in its cell"
     split = "applied"
@@ -316,7 +332,7 @@ def _describe(
         split = "test" if bool(simulation["test"][cell]) else "train"
     kind = style.SPLITS[split]
     return (
-        f"{site}   {abs(latitude):.2f}°{'N' if latitude >= 0 else 'S'}"
+        f"{style.plain(site)}   {abs(latitude):.2f}°{'N' if latitude >= 0 else 'S'}"
         f" {abs(longitude):.2f}°{'E' if longitude >= 0 else 'W'}   {kind} site{facts}"
     )
 

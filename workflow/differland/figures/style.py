@@ -308,6 +308,11 @@ def number(value: float, form: str) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
+def plain(text: object) -> str:
+    """Text of a user's file or configuration for a figure: in one line, and no mathematics."""
+    return " ".join(str(text).split()).replace("$", r"\$")
+
+
 def capitalise(text: str) -> str:
     """First letter in upper case, the rest as it is (unlike `str.capitalize`)."""
     return text[:1].upper() + text[1:]

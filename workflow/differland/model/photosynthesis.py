@@ -33,6 +33,9 @@ WATER_POTENTIAL_EXPONENT = 0.789798
 
 MAXIMUM_DECLINATION = 23.4
 """Tilt of the Earth's axis, degrees."""
+POLE = 89.9999
+"""Degrees beyond which days are as long as here: in single precision the tangent of 90 degrees
+has the wrong sign, which would put the polar night into summer."""
 
 Numbers = TypeVar("Numbers", Array, np.ndarray)
 """Weather is worked out of NumPy's arrays before training, and of JAX's in tests."""
@@ -51,6 +54,7 @@ def day_length(
         Day of the year.
     """
     declination = -MAXIMUM_DECLINATION * jnp.cos(jnp.deg2rad(360 * (doy + 10) / 365))
+    latitude = jnp.clip(latitude, -POLE, POLE)
     sunset = jnp.tan(jnp.deg2rad(latitude)) * jnp.tan(jnp.deg2rad(declination))
     return 24 * jnp.arccos(-jnp.clip(sunset, -1, 1)) / jnp.pi
 

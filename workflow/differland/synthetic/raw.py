@@ -160,7 +160,8 @@ class RawPlanetSettings:
             "first_year": (self.first_year >= 1980, "1980 or later"),
             "cells_per_patch": (1 <= self.cells_per_patch <= 160, "1 to 160"),
             "sites": (0 <= self.sites <= self.cells_per_patch * rows * columns / 4, "few"),
-            "noise": (self.noise >= 0, "0 or more"),
+            "seed": (self.seed >= 0, "0 or more"),
+            "noise": (0 <= self.noise <= 100, "0 to 100"),
         }
         found = {"height": self.north - self.south, "width": self.east - self.west} | vars(self)
         for name, (fits, text) in expected.items():
