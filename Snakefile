@@ -18,6 +18,8 @@ configfile: str(DEFAULTS)
 include: "workflow/rules/configuration.smk"
 include: "workflow/rules/names.smk"
 include: "workflow/rules/common.smk"
+include: "workflow/rules/code.smk"
+include: "workflow/rules/every_rule.smk"
 
 
 # Its text is of this configuration; another workflow, which has this one as a module, may have another.
@@ -63,7 +65,6 @@ include: "workflow/rules/recovery.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/plan.smk"
 include: "workflow/rules/progress.smk"
-include: "workflow/rules/code.smk"
 
 
 rule analysis:

@@ -20,16 +20,8 @@ rule apply_ensemble:
     output:
         metrics="<results>/applied/{name}/{setup}/metrics.csv",
         simulation="<results>/applied/{name}/{setup}/simulation.nc",
-    log:
-        "<logs>/apply_ensemble/{name}/{setup}.log",
-    benchmark:
-        "<benchmarks>/apply_ensemble/{name}/{setup}.tsv"
     conda:
         "../../envs/model.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("apply_ensemble"),
-        runtime=runtime("apply_ensemble"),
     params:
         members=members_root,
         observed_variables=OBSERVED,

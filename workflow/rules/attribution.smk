@@ -32,16 +32,6 @@ rule attribute_predictors:
     output:
         shap="<results>/analysis/{setup}/attribution.nc",
         table="<results>/analysis/{setup}/attribution.csv",
-    log:
-        "<logs>/attribute_predictors/{setup}.log",
-    benchmark:
-        "<benchmarks>/attribute_predictors/{setup}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("attribute_predictors"),
-        runtime=runtime("attribute_predictors"),
     params:
         members=members_root,
         settings=config["analysis"]["attribution"],
@@ -64,16 +54,6 @@ rule group_importance:
                 "content": "table of predictor groups",
             },
         ),
-    log:
-        "<logs>/group_importance/{setup}.log",
-    benchmark:
-        "<benchmarks>/group_importance/{setup}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("group_importance"),
-        runtime=runtime("group_importance"),
     message:
         "Adding up the importance of the predictor groups of {wildcards.setup}"
     script:
@@ -93,16 +73,6 @@ rule trace_dependence:
                 "content": "table of trait-environment curves",
             },
         ),
-    log:
-        "<logs>/trace_dependence.log",
-    benchmark:
-        "<benchmarks>/trace_dependence.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("trace_dependence"),
-        runtime=runtime("trace_dependence"),
     params:
         setups=TRACED,
         aware=REFERENCE,
@@ -132,16 +102,6 @@ rule plot_attribution:
             f"<results>/figures/{{setup}}/attribution/{population}.pdf"
             for population in POPULATIONS
         ],
-    log:
-        "<logs>/plot_attribution/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_attribution/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_attribution"),
-        runtime=runtime("plot_attribution"),
     params:
         populations=POPULATIONS,
     message:
@@ -164,16 +124,6 @@ rule plot_group_importance:
             },
         ),
         pdf="<results>/figures/{setup}/group_importance.pdf",
-    log:
-        "<logs>/plot_group_importance/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_group_importance/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_group_importance"),
-        runtime=runtime("plot_group_importance"),
     message:
         "Drawing which predictor groups shape the traits of {wildcards.setup}"
     script:
@@ -194,16 +144,6 @@ rule plot_dependence:
             },
         ),
         pdf="<results>/figures/dependence.pdf",
-    log:
-        "<logs>/plot_dependence.log",
-    benchmark:
-        "<benchmarks>/plot_dependence.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_dependence"),
-        runtime=runtime("plot_dependence"),
     params:
         predictors={
             setup: configuration.predictors_of(config, setup) for setup in TRACED

@@ -38,18 +38,10 @@ rule regrid_land_model:
         driver="<results>/driver/driver.nc",
     output:
         exchange="<results>/gridded/trendy/{land_model}.nc",
-    log:
-        "<logs>/regrid_land_model/{land_model}.log",
-    benchmark:
-        "<benchmarks>/regrid_land_model/{land_model}.tsv"
     wildcard_constraints:
         land_model=any_of(LAND_MODELS),
     conda:
         "../../envs/regrid.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("regrid_land_model"),
-        runtime=runtime("regrid_land_model"),
     params:
         options=lambda wildcards: TRENDY["models"][wildcards.land_model],
         last_year=TRENDY["last_year"],
@@ -67,16 +59,6 @@ rule find_common_cells:
         patches="<results>/driver/patches.nc",
     output:
         cells="<results>/analysis/carbon_cycle_cells.nc",
-    log:
-        "<logs>/find_common_cells.log",
-    benchmark:
-        "<benchmarks>/find_common_cells.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("find_common_cells"),
-        runtime=runtime("find_common_cells"),
     params:
         inversions=INVERSIONS,
         land_models=LAND_MODELS,
@@ -94,16 +76,8 @@ rule sum_members:
         cells="<results>/analysis/carbon_cycle_cells.nc",
     output:
         totals="<results>/analysis/carbon_cycle_members.nc",
-    log:
-        "<logs>/sum_members.log",
-    benchmark:
-        "<benchmarks>/sum_members.tsv"
     conda:
         "../../envs/model.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("sum_members"),
-        runtime=runtime("sum_members"),
     params:
         members=members_root,
     message:
@@ -132,16 +106,6 @@ rule compare_carbon_cycle:
             category="07 Carbon cycle",
             labels={"table": "means and trends"},
         ),
-    log:
-        "<logs>/compare_carbon_cycle.log",
-    benchmark:
-        "<benchmarks>/compare_carbon_cycle.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("compare_carbon_cycle"),
-        runtime=runtime("compare_carbon_cycle"),
     params:
         inversions=INVERSIONS,
         land_models=LAND_MODELS,
@@ -190,16 +154,6 @@ rule plot_carbon_cycle:
             ),
         ],
         pdf=[f"<results>/figures/carbon_cycle/{name}.pdf" for name in CARBON_FIGURES],
-    log:
-        "<logs>/plot_carbon_cycle.log",
-    benchmark:
-        "<benchmarks>/plot_carbon_cycle.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_carbon_cycle"),
-        runtime=runtime("plot_carbon_cycle"),
     params:
         names=CARBON_FIGURES,
     message:
@@ -219,16 +173,6 @@ rule plot_regions:
             labels={"figure": "regions"},
         ),
         pdf="<results>/figures/carbon_cycle/regions.pdf",
-    log:
-        "<logs>/plot_regions.log",
-    benchmark:
-        "<benchmarks>/plot_regions.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_regions"),
-        runtime=runtime("plot_regions"),
     message:
         "Drawing the regions of the carbon budget"
     script:

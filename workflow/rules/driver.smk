@@ -19,16 +19,8 @@ rule import_published_driver:
         co2=published("co2_mm_gl_01_23.csv"),
     output:
         driver=PUBLISHED,
-    log:
-        "<logs>/import_published_driver.log",
-    benchmark:
-        "<benchmarks>/import_published_driver.tsv"
     conda:
         "../../envs/model.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("import_published_driver"),
-        runtime=runtime("import_published_driver"),
     params:
         predictors=[name for names in config["predictors"].values() for name in names],
         vpd_units=config["driver"]["vpd_units"],
@@ -46,17 +38,9 @@ rule prepare_driver:
         driver=source_of,
     output:
         driver="<results>/{place}/driver.nc",
-    log:
-        "<logs>/prepare_driver/{place}.log",
-    benchmark:
-        "<benchmarks>/prepare_driver/{place}.tsv"
     priority: 100
     conda:
         "../../envs/model.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("prepare_driver"),
-        runtime=runtime("prepare_driver"),
     message:
         "Checking the driver {input.driver}"
     script:
@@ -68,17 +52,9 @@ rule draw_patches:
         driver="<results>/driver/driver.nc",
     output:
         patches="<results>/driver/patches.nc",
-    log:
-        "<logs>/draw_patches.log",
-    benchmark:
-        "<benchmarks>/draw_patches.tsv"
     priority: 100
     conda:
         "../../envs/model.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("draw_patches"),
-        runtime=runtime("draw_patches"),
     params:
         settings={
             key: value

@@ -35,16 +35,6 @@ rule compare_experiments:
                 "content": "table: skill of experiments",
             },
         ),
-    log:
-        "<logs>/compare_experiments.log",
-    benchmark:
-        "<benchmarks>/compare_experiments.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("compare_experiments"),
-        runtime=runtime("compare_experiments"),
     params:
         setups=EXPERIMENTED + EXPERIMENTS,
         bootstrap=config["analysis"]["bootstrap"],
@@ -66,16 +56,6 @@ rule profile_experiments:
         ),
     output:
         table="<results>/analysis/experiment_profiles.csv",
-    log:
-        "<logs>/profile_experiments.log",
-    benchmark:
-        "<benchmarks>/profile_experiments.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("profile_experiments"),
-        runtime=runtime("profile_experiments"),
     params:
         setups=EXPERIMENTED + EXPERIMENTS,
         spin_up_months=config["evaluation"]["spin_up_months"],
@@ -98,16 +78,6 @@ rule plot_experiments:
             },
         ),
         pdf="<results>/figures/experiments/skill.pdf",
-    log:
-        "<logs>/plot_experiments.log",
-    benchmark:
-        "<benchmarks>/plot_experiments.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_experiments"),
-        runtime=runtime("plot_experiments"),
     message:
         "Drawing the skill of experiments"
     script:
@@ -127,16 +97,6 @@ rule plot_experiment_profiles:
             },
         ),
         pdf="<results>/figures/experiments/{setup}/profiles.pdf",
-    log:
-        "<logs>/plot_experiment_profiles/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_experiment_profiles/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_experiment_profiles"),
-        runtime=runtime("plot_experiment_profiles"),
     message:
         "Drawing profiles along latitude of experiments with {wildcards.setup}"
     script:

@@ -28,16 +28,6 @@ rule assess_identifiability:
     output:
         table="<results>/analysis/{setup}/identifiability.csv",
         cells="<results>/analysis/{setup}/identifiability.nc",
-    log:
-        "<logs>/assess_identifiability/{setup}.log",
-    benchmark:
-        "<benchmarks>/assess_identifiability/{setup}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("assess_identifiability"),
-        runtime=runtime("assess_identifiability"),
     params:
         threshold=config["analysis"]["identifiability_threshold"],
     message:
@@ -60,16 +50,6 @@ rule plot_identifiability:
             },
         ),
         pdf="<results>/figures/{setup}/identifiability.pdf",
-    log:
-        "<logs>/plot_identifiability/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_identifiability/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_identifiability"),
-        runtime=runtime("plot_identifiability"),
     message:
         "Drawing the identifiability of the parameters of {wildcards.setup}"
     script:
@@ -93,16 +73,6 @@ rule plot_parameter_maps:
             for trait in TRAITS
         ],
         pdf=[f"<results>/figures/{{setup}}/maps/{trait}.pdf" for trait in TRAITS],
-    log:
-        "<logs>/plot_parameter_maps/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_parameter_maps/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_parameter_maps"),
-        runtime=runtime("plot_parameter_maps"),
     params:
         traits=TRAITS,
     message:
@@ -117,16 +87,6 @@ rule derive_parameter_covariance:
         driver="<results>/driver/driver.nc",
     output:
         covariance="<results>/maps/{setup}/parameter_covariance.nc",
-    log:
-        "<logs>/derive_parameter_covariance/{setup}.log",
-    benchmark:
-        "<benchmarks>/derive_parameter_covariance/{setup}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("derive_parameter_covariance"),
-        runtime=runtime("derive_parameter_covariance"),
     params:
         plant_types=POPULATIONS[1:],
         threshold=config["analysis"]["attribution"]["plant_type_threshold"],
@@ -152,16 +112,6 @@ rule plot_parameter_correlation:
             },
         ),
         pdf="<results>/figures/{setup}/parameter_correlation.pdf",
-    log:
-        "<logs>/plot_parameter_correlation/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_parameter_correlation/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_parameter_correlation"),
-        runtime=runtime("plot_parameter_correlation"),
     message:
         "Drawing the correlation of the parameters of {wildcards.setup}"
     script:
@@ -173,16 +123,6 @@ rule grid_parameters:
         parameters="<results>/maps/{setup}/parameters.nc",
     output:
         fields="<results>/maps/{setup}/parameters_grid.nc",
-    log:
-        "<logs>/grid_parameters/{setup}.log",
-    benchmark:
-        "<benchmarks>/grid_parameters/{setup}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("grid_parameters"),
-        runtime=runtime("grid_parameters"),
     message:
         "Putting the parameters of {wildcards.setup} onto the grid"
     script:

@@ -41,16 +41,6 @@ rule partition_variance:
                 "content": "table: groups over the cells",
             },
         ),
-    log:
-        "<logs>/partition_variance.log",
-    benchmark:
-        "<benchmarks>/partition_variance.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("partition_variance"),
-        runtime=runtime("partition_variance"),
     params:
         setups=PARTITIONED,
         groups=config["analysis"]["groups"],
@@ -73,16 +63,6 @@ rule plot_partition:
             },
         ),
         pdf="<results>/figures/partition.pdf",
-    log:
-        "<logs>/plot_partition.log",
-    benchmark:
-        "<benchmarks>/plot_partition.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_partition"),
-        runtime=runtime("plot_partition"),
     message:
         "Drawing the shares of explained variance"
     script:
@@ -105,16 +85,6 @@ rule plot_partition_maps:
             for target in TARGETS
         ],
         pdf=[f"<results>/figures/partition_map/{target}.pdf" for target in TARGETS],
-    log:
-        "<logs>/plot_partition_maps.log",
-    benchmark:
-        "<benchmarks>/plot_partition_maps.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_partition_maps"),
-        runtime=runtime("plot_partition_maps"),
     params:
         targets=TARGETS,
     message:
@@ -139,16 +109,6 @@ rule plot_contribution_maps:
             for target in TARGETS
         ],
         pdf=[f"<results>/figures/contribution_map/{target}.pdf" for target in TARGETS],
-    log:
-        "<logs>/plot_contribution_maps.log",
-    benchmark:
-        "<benchmarks>/plot_contribution_maps.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_contribution_maps"),
-        runtime=runtime("plot_contribution_maps"),
     params:
         targets=TARGETS,
     message:
@@ -171,16 +131,6 @@ rule correlate_heterogeneity:
             },
         ),
         bins="<results>/analysis/heterogeneity_bins.csv",
-    log:
-        "<logs>/correlate_heterogeneity.log",
-    benchmark:
-        "<benchmarks>/correlate_heterogeneity.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("correlate_heterogeneity"),
-        runtime=runtime("correlate_heterogeneity"),
     params:
         plant_types=config["predictors"]["PFT"],
         bootstrap=config["analysis"]["bootstrap"],
@@ -204,16 +154,6 @@ rule plot_heterogeneity:
             },
         ),
         pdf="<results>/figures/heterogeneity.pdf",
-    log:
-        "<logs>/plot_heterogeneity.log",
-    benchmark:
-        "<benchmarks>/plot_heterogeneity.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_heterogeneity"),
-        runtime=runtime("plot_heterogeneity"),
     message:
         "Drawing the importance of plant types against the heterogeneity of the land cover"
     script:

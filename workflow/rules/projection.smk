@@ -21,18 +21,10 @@ rule regrid_climates:
         unpack(climate_files),
     output:
         climates="<results>/projection/{model}.nc",
-    log:
-        "<logs>/regrid_climates/{model}.log",
-    benchmark:
-        "<benchmarks>/regrid_climates/{model}.tsv"
     wildcard_constraints:
         model=any_of(PROJECTION["models"]),
     conda:
         "../../envs/regrid.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("regrid_climates"),
-        runtime=runtime("regrid_climates"),
     params:
         periods=CLIMATE_PERIODS,
         window=window(),
@@ -68,16 +60,6 @@ rule project_traits:
                 "content": "climate models",
             },
         ),
-    log:
-        "<logs>/project_traits.log",
-    benchmark:
-        "<benchmarks>/project_traits.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("project_traits"),
-        runtime=runtime("project_traits"),
     params:
         members=lambda wildcards, input: str(
             Path(input.ensembles[0]).parents[2] / "members"
@@ -113,16 +95,6 @@ rule plot_projection:
             },
         ),
         pdf="<results>/figures/projection.pdf",
-    log:
-        "<logs>/plot_projection.log",
-    benchmark:
-        "<benchmarks>/plot_projection.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_projection"),
-        runtime=runtime("plot_projection"),
     message:
         "Drawing maps of traits under the projected climate"
     script:

@@ -33,16 +33,8 @@ rule check_quality:
                 "content": "statistics and remarks",
             },
         ),
-    log:
-        "<logs>/check_quality.log",
-    benchmark:
-        "<benchmarks>/check_quality.tsv"
     conda:
         "../../envs/model.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("check_quality"),
-        runtime=runtime("check_quality"),
     params:
         variables=PLOTTED,
     message:
@@ -69,16 +61,6 @@ rule plot_quality:
             for variable in PLOTTED
         ],
         pdf=[f"<results>/figures/driver/{variable}.pdf" for variable in PLOTTED],
-    log:
-        "<logs>/plot_quality.log",
-    benchmark:
-        "<benchmarks>/plot_quality.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_quality"),
-        runtime=runtime("plot_quality"),
     params:
         variables=PLOTTED,
     message:

@@ -45,16 +45,10 @@ rule regrid_static:
         ),
     output:
         gridded="<results>/gridded/{product}.nc",
-    log:
-        "<logs>/regrid_static/{product}.log",
-    benchmark:
-        "<benchmarks>/regrid_static/{product}.tsv"
     conda:
         "../../envs/regrid.yaml"
-    threads: 1
     resources:
-        mem_mb=memory(f"regrid_static{REGRIDDING}"),
-        runtime=runtime(f"regrid_static{REGRIDDING}"),
+        **needs(f"regrid_static{REGRIDDING}"),
     params:
         folder=lambda wildcards: str(sources.product_folder(wildcards.product, RAW)),
         settings=product_settings,
@@ -85,16 +79,10 @@ rule regrid_year:
         ),
     output:
         gridded="<results>/gridded/{product}/{year}.nc",
-    log:
-        "<logs>/regrid_year/{product}/{year}.log",
-    benchmark:
-        "<benchmarks>/regrid_year/{product}/{year}.tsv"
     conda:
         "../../envs/regrid.yaml"
-    threads: 1
     resources:
-        mem_mb=memory(f"regrid_year{REGRIDDING}"),
-        runtime=runtime(f"regrid_year{REGRIDDING}"),
+        **needs(f"regrid_year{REGRIDDING}"),
     params:
         settings=product_settings,
         window=window(),
@@ -122,16 +110,8 @@ rule calibrate_burned_area:
             category="11 Driver",
             labels={"table": "burned area of MODIS calibrated to GFED5"},
         ),
-    log:
-        "<logs>/calibrate_burned_area.log",
-    benchmark:
-        "<benchmarks>/calibrate_burned_area.tsv"
     conda:
         "../../envs/regrid.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("calibrate_burned_area"),
-        runtime=runtime("calibrate_burned_area"),
     params:
         settings=RAW["products"][sources.BURNED_AREA_EXTENSION],
     message:
@@ -146,16 +126,8 @@ rule read_towers:
     output:
         fluxes="<results>/gridded/towers.csv",
         sites="<results>/gridded/sites.csv",
-    log:
-        "<logs>/read_towers.log",
-    benchmark:
-        "<benchmarks>/read_towers.tsv"
     conda:
         "../../envs/regrid.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("read_towers"),
-        runtime=runtime("read_towers"),
     params:
         folder=(
             str(sources.product_folder("flux_towers", RAW)) if WITH_TOWERS else None
@@ -182,16 +154,8 @@ rule assemble_driver:
         sites="<results>/gridded/sites.csv" if WITH_TOWERS else [],
     output:
         driver=ASSEMBLED,
-    log:
-        "<logs>/assemble_driver.log",
-    benchmark:
-        "<benchmarks>/assemble_driver.tsv"
     conda:
         "../../envs/regrid.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("assemble_driver"),
-        runtime=runtime("assemble_driver"),
     params:
         static={product: f"{RESULTS}/gridded/{product}.nc" for product in STATIC},
         yearly={
@@ -213,16 +177,8 @@ rule tabulate_datasets:
             category="11 Driver",
             labels={"table": "raw datasets"},
         ),
-    log:
-        "<logs>/tabulate_datasets.log",
-    benchmark:
-        "<benchmarks>/tabulate_datasets.tsv"
     conda:
         "../../envs/regrid.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("tabulate_datasets"),
-        runtime=runtime("tabulate_datasets"),
     params:
         products=RAW["products"],
         years=YEARLY,

@@ -43,16 +43,6 @@ rule compare_parameters:
             },
         ),
         cells="<results>/analysis/{setup}/recovery.nc",
-    log:
-        "<logs>/compare_parameters/{setup}.log",
-    benchmark:
-        "<benchmarks>/compare_parameters/{setup}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("compare_parameters"),
-        runtime=runtime("compare_parameters"),
     message:
         "Comparing the parameters of {wildcards.setup} with the truth"
     script:
@@ -76,16 +66,6 @@ rule compare_importance:
                 "content": "table: importance of predictors",
             },
         ),
-    log:
-        "<logs>/compare_importance/{setup}.log",
-    benchmark:
-        "<benchmarks>/compare_importance/{setup}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("compare_importance"),
-        runtime=runtime("compare_importance"),
     params:
         settings=config["analysis"]["attribution"],
     message:
@@ -110,16 +90,6 @@ rule compare_components:
         ),
         true="<results>/analysis/{setup}/true_components.nc",
         found="<results>/analysis/{setup}/varying_components.nc",
-    log:
-        "<logs>/compare_components/{setup}.log",
-    benchmark:
-        "<benchmarks>/compare_components/{setup}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("compare_components"),
-        runtime=runtime("compare_components"),
     params:
         number=config["analysis"]["components"],
     message:
@@ -144,16 +114,6 @@ rule plot_recovered_components:
             },
         ),
         pdf="<results>/figures/{setup}/recovered_components.pdf",
-    log:
-        "<logs>/plot_recovered_components/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_recovered_components/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_recovered_components"),
-        runtime=runtime("plot_recovered_components"),
     message:
         "Drawing true and recovered trait axes of {wildcards.setup}"
     script:
@@ -174,16 +134,6 @@ rule plot_recovery:
             },
         ),
         pdf="<results>/figures/{setup}/recovery.pdf",
-    log:
-        "<logs>/plot_recovery/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_recovery/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_recovery"),
-        runtime=runtime("plot_recovery"),
     message:
         "Drawing how well {wildcards.setup} recovered each parameter"
     script:
@@ -205,16 +155,6 @@ rule plot_recovered_traits:
             },
         ),
         pdf="<results>/figures/{setup}/recovered_traits.pdf",
-    log:
-        "<logs>/plot_recovered_traits/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_recovered_traits/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_recovered_traits"),
-        runtime=runtime("plot_recovered_traits"),
     message:
         "Drawing true and recovered traits of {wildcards.setup}"
     script:
@@ -241,16 +181,6 @@ rule plot_recovered_maps:
             f"<results>/figures/{{setup}}/recovered_maps/{trait}.pdf"
             for trait in TRAITS
         ],
-    log:
-        "<logs>/plot_recovered_maps/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_recovered_maps/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_recovered_maps"),
-        runtime=runtime("plot_recovered_maps"),
     params:
         traits=TRAITS,
     message:
@@ -273,16 +203,6 @@ rule plot_importance:
             },
         ),
         pdf="<results>/figures/{setup}/importance.pdf",
-    log:
-        "<logs>/plot_importance/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_importance/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_importance"),
-        runtime=runtime("plot_importance"),
     message:
         "Drawing true and estimated importance of predictors for {wildcards.setup}"
     script:

@@ -121,16 +121,8 @@ rule present_tables:
             category="01 Summary",
             labels={"page": "tables"},
         ),
-    log:
-        "<logs>/present_tables.log",
-    benchmark:
-        "<benchmarks>/present_tables.tsv"
     conda:
         "../../envs/report.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("present_tables"),
-        runtime=runtime("present_tables"),
     params:
         names=list(TABLES.values()),
     message:
@@ -155,16 +147,8 @@ rule summarise_study:
             category="01 Summary",
             labels={"page": "summary"},
         ),
-    log:
-        "<logs>/summarise_study.log",
-    benchmark:
-        "<benchmarks>/summarise_study.tsv"
     conda:
         "../../envs/report.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("summarise_study"),
-        runtime=runtime("summarise_study"),
     params:
         tables=list(TABLES),
         captions=list(SUMMARISED.values()),

@@ -73,16 +73,6 @@ rule plot_losses:
             },
         ),
         pdf="<results>/figures/{setup}/losses.pdf",
-    log:
-        "<logs>/plot_losses/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_losses/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_losses"),
-        runtime=runtime("plot_losses"),
     message:
         "Drawing the loss curves of {wildcards.setup}"
     script:
@@ -113,16 +103,6 @@ rule plot_fits:
             f"<results>/figures/{{stage}}/{{setup}}/fit/{target}.pdf"
             for target in TARGETS
         ],
-    log:
-        "<logs>/plot_fits/{stage}/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_fits/{stage}/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_fits"),
-        runtime=runtime("plot_fits"),
     params:
         spin_up_months=config["evaluation"]["spin_up_months"],
         observed_variables=OBSERVED,
@@ -151,16 +131,6 @@ rule plot_sites:
                 "stage": "{stage}",
             },
         ),
-    log:
-        "<logs>/plot_sites/{stage}/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_sites/{stage}/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_sites"),
-        runtime=runtime("plot_sites"),
     params:
         sites=config["figures"]["sites"],
         spin_up_months=config["evaluation"]["spin_up_months"],
@@ -191,16 +161,6 @@ rule compare_setups:
                 "content": "table: errors over those of a baseline",
             },
         ),
-    log:
-        "<logs>/compare_setups.log",
-    benchmark:
-        "<benchmarks>/compare_setups.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("compare_setups"),
-        runtime=runtime("compare_setups"),
     params:
         setups=COMPARED,
         bootstrap=config["analysis"]["bootstrap"],
@@ -223,16 +183,6 @@ rule plot_normalised_errors:
             },
         ),
         pdf="<results>/figures/normalised_errors.pdf",
-    log:
-        "<logs>/plot_normalised_errors.log",
-    benchmark:
-        "<benchmarks>/plot_normalised_errors.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_normalised_errors"),
-        runtime=runtime("plot_normalised_errors"),
     params:
         baseline=COMPARED[0],
     message:
@@ -255,16 +205,6 @@ rule tabulate_skills:
                 "content": "table: skill, mean ± spread",
             },
         ),
-    log:
-        "<logs>/tabulate_skills.log",
-    benchmark:
-        "<benchmarks>/tabulate_skills.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("tabulate_skills"),
-        runtime=runtime("tabulate_skills"),
     message:
         "Writing the skill of all setups as mean and spread"
     script:
@@ -287,16 +227,6 @@ rule plot_skill:
             },
         ),
         pdf="<results>/figures/{stage}/{setup}/skill.pdf",
-    log:
-        "<logs>/plot_skill/{stage}/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_skill/{stage}/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_skill"),
-        runtime=runtime("plot_skill"),
     message:
         "Drawing R2 of {wildcards.setup}, stage {wildcards.stage}"
     script:
@@ -325,16 +255,6 @@ rule plot_skill_maps:
             f"<results>/figures/{{stage}}/{{setup}}/skill_map/{target}.pdf"
             for target in TARGETS_IN_TIME
         ],
-    log:
-        "<logs>/plot_skill_maps/{stage}/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_skill_maps/{stage}/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_skill_maps"),
-        runtime=runtime("plot_skill_maps"),
     params:
         targets=TARGETS_IN_TIME,
     message:
@@ -363,16 +283,6 @@ rule compare_sites:
                 "stage": "{stage}",
             },
         ),
-    log:
-        "<logs>/compare_sites/{stage}/{setup}.log",
-    benchmark:
-        "<benchmarks>/compare_sites/{stage}/{setup}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("compare_sites"),
-        runtime=runtime("compare_sites"),
     params:
         variables=TOWER_VARIABLES,
         settings={
@@ -403,16 +313,6 @@ rule plot_gradients:
             },
         ),
         pdf="<results>/figures/{stage}/{setup}/site_gradients.pdf",
-    log:
-        "<logs>/plot_gradients/{stage}/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_gradients/{stage}/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_gradients"),
-        runtime=runtime("plot_gradients"),
     message:
         "Drawing the means of flux towers with {wildcards.setup}, stage {wildcards.stage}"
     script:
@@ -438,16 +338,6 @@ rule compare_biomass:
                 "stage": "{stage}",
             },
         ),
-    log:
-        "<logs>/compare_biomass/{stage}/{setup}.log",
-    benchmark:
-        "<benchmarks>/compare_biomass/{stage}/{setup}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("compare_biomass"),
-        runtime=runtime("compare_biomass"),
     params:
         variable=OBSERVED.get("biomass"),
         spin_up_months=config["evaluation"]["spin_up_months"],
@@ -487,16 +377,6 @@ rule plot_biomass:
             },
         ),
         years_pdf="<results>/figures/{stage}/{setup}/biomass_years.pdf",
-    log:
-        "<logs>/plot_biomass/{stage}/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_biomass/{stage}/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_biomass"),
-        runtime=runtime("plot_biomass"),
     message:
         "Drawing the biomass of {wildcards.setup}, stage {wildcards.stage}"
     script:

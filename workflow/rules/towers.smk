@@ -38,16 +38,8 @@ rule tabulate_sites:
                 "content": "table of sites",
             },
         ),
-    log:
-        "<logs>/tabulate_sites.log",
-    benchmark:
-        "<benchmarks>/tabulate_sites.tsv"
     conda:
         "../../envs/regrid.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("tabulate_sites"),
-        runtime=runtime("tabulate_sites"),
     params:
         window=RAW["window"],
         towers=TOWERS,
@@ -76,16 +68,6 @@ rule plot_site_map:
             },
         ),
         pdf="<results>/figures/site_map.pdf",
-    log:
-        "<logs>/plot_site_map.log",
-    benchmark:
-        "<benchmarks>/plot_site_map.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_site_map"),
-        runtime=runtime("plot_site_map"),
     message:
         "Drawing where the flux towers are"
     script:

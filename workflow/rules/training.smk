@@ -34,10 +34,6 @@ rule pack_training_data:
     priority: 100
     conda:
         "../../envs/model.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("pack_training_data"),
-        runtime=runtime("pack_training_data"),
     params:
         model_version=MODEL_VERSION,
         model=lambda wildcards: PACKED[wildcards.experiment]["model"],
@@ -86,8 +82,7 @@ for name, block in zip(TRAINING, BLOCKS):
             else "../../envs/model.yaml"
         threads: config["training"]["threads"]
         resources:
-            mem_mb=memory(TRAINED_ON, len(block)),
-            runtime=runtime(TRAINED_ON, len(block)),
+            **needs(TRAINED_ON, len(block)),
         params:
             checkpoints=f"{RESULTS}/checkpoints",
             model_version=MODEL_VERSION,
@@ -116,10 +111,8 @@ for name, block in zip(SETUP_RULES["select_ensemble"], SETUP_BLOCKS):
             f"<benchmarks>/select_ensemble/{job}.tsv"
         conda:
             "../../envs/model.yaml"
-        threads: 1
         resources:
-            mem_mb=memory("select_ensemble"),
-            runtime=runtime("select_ensemble", setups=len(block)),
+            **needs("select_ensemble", setups=len(block)),
         params:
             size=config["ensemble"]["select"],
             minimum=configuration.fewest_members(config),

@@ -23,16 +23,6 @@ rule derive_components:
         parameters="<results>/maps/{setup}/parameters.nc",
     output:
         components="<results>/analysis/{setup}/components.nc",
-    log:
-        "<logs>/derive_components/{setup}.log",
-    benchmark:
-        "<benchmarks>/derive_components/{setup}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("derive_components"),
-        runtime=runtime("derive_components"),
     params:
         number=config["analysis"]["components"],
     message:
@@ -55,16 +45,6 @@ rule plot_components:
             },
         ),
         pdf="<results>/figures/{setup}/components.pdf",
-    log:
-        "<logs>/plot_components/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_components/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_components"),
-        runtime=runtime("plot_components"),
     message:
         "Drawing the loadings of the trait components of {wildcards.setup}"
     script:
@@ -85,16 +65,6 @@ rule plot_loadings:
             },
         ),
         pdf="<results>/figures/{setup}/loadings.pdf",
-    log:
-        "<logs>/plot_loadings/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_loadings/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_loadings"),
-        runtime=runtime("plot_loadings"),
     message:
         "Drawing the traits in the space of their components, {wildcards.setup}"
     script:
@@ -115,16 +85,6 @@ rule plot_component_maps:
             },
         ),
         pdf="<results>/figures/{setup}/component_maps.pdf",
-    log:
-        "<logs>/plot_component_maps/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_component_maps/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_component_maps"),
-        runtime=runtime("plot_component_maps"),
     message:
         "Drawing maps of the trait components of {wildcards.setup}"
     script:
@@ -137,16 +97,6 @@ rule assess_component_agreement:
         parameters=expand("<results>/maps/{setup}/parameters.nc", setup=COMPARED),
     output:
         table="<results>/analysis/component_agreement.csv",
-    log:
-        "<logs>/assess_component_agreement.log",
-    benchmark:
-        "<benchmarks>/assess_component_agreement.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("assess_component_agreement"),
-        runtime=runtime("assess_component_agreement"),
     params:
         setups=COMPARED,
     message:
@@ -168,16 +118,6 @@ rule plot_component_agreement:
             },
         ),
         pdf="<results>/figures/component_agreement.pdf",
-    log:
-        "<logs>/plot_component_agreement.log",
-    benchmark:
-        "<benchmarks>/plot_component_agreement.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_component_agreement"),
-        runtime=runtime("plot_component_agreement"),
     message:
         "Drawing how far setups and members agree on the axes of traits"
     script:
