@@ -38,8 +38,11 @@ def make_complete_rule(name=None, **place):
 
     def decorate(written):
         # Another workflow, which has this one as a module, has rules of its own.
-        if written.script and written.output and workflow.modifier is OURS:
-            complete(written.name or name, written)
+        if workflow.modifier is OURS:
+            if written.norun:
+                workflow.message("Target {rule}")(written)
+            elif written.output:
+                complete(written.name or name, written)
         return make_rule(name, **place)(written)
 
     return decorate
