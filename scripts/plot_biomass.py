@@ -25,6 +25,6 @@ if __name__ == "__main__":
             cells=snakemake.input.cells,
             years=snakemake.input.years,
             table=snakemake.input.table,
-            pngs=[snakemake.output.maps_png, snakemake.output.years_png],
-            pdfs=[snakemake.output.maps_pdf, snakemake.output.years_pdf],
+            pngs=snakemake.output.png,
+            pdfs=snakemake.output.pdf,
         )

@@ -23,40 +23,72 @@ TOWER_VARIABLES = [
     for weight in ["", "_weight"]
 ]
 
+BIOMASS_FIGURES = {
+    "biomass_maps": "maps of mean and trend",
+    "biomass_years": "sum over the years",
+}
+OF_REFERENCE = f"<results>/figures/develop/{REFERENCE}"
+
+for key, setup in {
+    "plant_type_setup": PLANT_TYPE,
+    "environment_setup": ENVIRONMENT,
+}.items():
+    part(
+        "Fit and skill",
+        when=setup in COMPARED,
+        absent=(
+            f"comparison with {setup} (Fig. 2a, 4, S2, S27, S28)",
+            f"setups has no {setup} (analysis.{key})",
+        ),
+    )
+
 
 rule skill:
     input:
-        "<results>/tables/metrics.csv",
-        "<results>/tables/skills.csv",
-        [
-            "<results>/tables/skill_differences.csv",
-            "<results>/figures/normalised_errors.png",
-        ]
-        if len(COMPARED) > 1
-        else [],
-        expand("<results>/figures/{setup}/losses.png", setup=config["setups"]),
-        expand("<results>/figures/develop/{setup}/skill.png", setup=COMPARED),
-        expand(
-            "<results>/figures/develop/{setup}/fit/{target}.png",
-            setup=REFERENCE,
-            target=TARGETS,
-        ),
-        expand(
-            "<results>/figures/develop/{setup}/skill_map/{target}.png",
-            setup=REFERENCE,
-            target=TARGETS_IN_TIME,
-        ),
-        expand(
-            "<results>/figures/develop/{setup}/{figure}.png",
-            setup=REFERENCE,
-            figure=[
-                *(["site_gradients"] if TARGETS_AT_TOWERS else []),
-                *(["biomass_maps", "biomass_years"] if "biomass" in TARGETS else []),
+        part(
+            "Fit and skill",
+            tables=["<results>/tables/skills.csv"],
+            files=[
+                "<results>/tables/metrics.csv",
+                *expand(
+                    "<results>/figures/{setup}/losses.png", setup=config["setups"]
+                ),
+                *expand("<results>/figures/develop/{setup}/skill.png", setup=COMPARED),
+                *expand(f"{OF_REFERENCE}/fit/{{target}}.png", target=TARGETS),
+                *expand(
+                    f"{OF_REFERENCE}/skill_map/{{target}}.png", target=TARGETS_IN_TIME
+                ),
+                f"<results>/figures/final/{REFERENCE}/sites",
             ],
         ),
-        expand("<results>/figures/final/{setup}/sites", setup=REFERENCE),
-    message:
-        "Target {rule}"
+        part(
+            "Fit and skill",
+            when=len(COMPARED) > 1,
+            tables=[
+                "<results>/tables/skill_differences.csv",
+                "<results>/tables/normalised_errors.csv",
+            ],
+            summarised={
+                "<results>/figures/normalised_errors.png": "Mean absolute error on held-out patches, relative to plant types alone (Fig. 2a)."
+            },
+        ),
+        part(
+            "Fit and skill",
+            when=TARGETS_AT_TOWERS,
+            absent=("skill at flux towers", NO_TOWERS),
+            tables=[f"<results>/analysis/develop/{REFERENCE}/site_skills.csv"],
+            files=[f"{OF_REFERENCE}/site_gradients.png"],
+        ),
+        part(
+            "Fit and skill",
+            when="biomass" in TARGETS,
+            absent=(
+                "mean and trend of biomass",
+                "the study has no observed biomass (loss.biomass.observation)",
+            ),
+            tables=[f"<results>/analysis/develop/{REFERENCE}/biomass.csv"],
+            files=expand(f"{OF_REFERENCE}/{{figure}}.png", figure=BIOMASS_FIGURES),
+        ),
 
 
 rule plot_losses:
@@ -64,15 +96,7 @@ rule plot_losses:
         losses=[members(stage, "{setup}", ["losses.csv"]) for stage in STAGES],
         ensembles=expand("<results>/ensembles/{stage}/{{setup}}.json", stage=STAGES),
     output:
-        png=report(
-            "<results>/figures/{setup}/losses.png",
-            caption="../report/losses.rst",
-            category="12 Training",
-            labels={
-                "setup": "{setup}",
-            },
-        ),
-        pdf="<results>/figures/{setup}/losses.pdf",
+        **figure("<results>/figures/{setup}/losses", "Training", setup="{setup}"),
     message:
         "Drawing the loss curves of {wildcards.setup}"
     script:
@@ -85,24 +109,14 @@ rule plot_fits:
         patches="<results>/driver/patches.nc",
         simulation="<results>/evaluation/{stage}/{setup}/simulation.nc",
     output:
-        png=[
-            report(
-                f"<results>/figures/{{stage}}/{{setup}}/fit/{target}.png",
-                caption="../report/fit.rst",
-                category="02 Fit and skill",
-                subcategory="{setup}",
-                labels={
-                    "content": "modelled against observed",
-                    "quantity": target,
-                    "stage": "{stage}",
-                },
-            )
-            for target in TARGETS
-        ],
-        pdf=[
-            f"<results>/figures/{{stage}}/{{setup}}/fit/{target}.pdf"
-            for target in TARGETS
-        ],
+        **figures(
+            "<results>/figures/{stage}/{setup}/fit",
+            TARGETS,
+            "Fit and skill",
+            caption="fit",
+            content="modelled against observed",
+            quantity="{name}",
+        ),
     params:
         spin_up_months=config["evaluation"]["spin_up_months"],
         observed_variables=OBSERVED,
@@ -119,17 +133,13 @@ rule plot_sites:
         sites="<results>/tables/sites.csv" if SITE_FLUXES else [],
         fluxes=SITE_FLUXES,
     output:
-        pages=report(
+        pages=reported(
             directory("<results>/figures/{stage}/{setup}/sites"),
+            "Fit and skill",
+            caption="site",
             patterns=["{site}.png"],
-            caption="../report/site.rst",
-            category="02 Fit and skill",
-            subcategory="{setup}",
-            labels={
-                "content": "flux tower",
-                "quantity": "{site}",
-                "stage": "{stage}",
-            },
+            content="flux tower",
+            quantity="{site}",
         ),
     params:
         sites=config["figures"]["sites"],
@@ -145,21 +155,16 @@ rule compare_setups:
     input:
         sums=expand("<results>/evaluation/develop/{setup}/patches.nc", setup=COMPARED),
     output:
-        differences=report(
+        differences=reported(
             "<results>/tables/skill_differences.csv",
-            caption="../report/skill_differences.rst",
-            category="02 Fit and skill",
-            labels={
-                "content": "table: differences between setups",
-            },
+            "Fit and skill",
+            content="table: differences between setups",
         ),
-        errors=report(
+        errors=reported(
             "<results>/tables/normalised_errors.csv",
-            caption="../report/normalised_errors_table.rst",
-            category="02 Fit and skill",
-            labels={
-                "content": "table: errors over those of a baseline",
-            },
+            "Fit and skill",
+            caption="normalised_errors_table",
+            content="table: errors over those of a baseline",
         ),
     params:
         setups=COMPARED,
@@ -174,15 +179,11 @@ rule plot_normalised_errors:
     input:
         errors="<results>/tables/normalised_errors.csv",
     output:
-        png=report(
-            "<results>/figures/normalised_errors.png",
-            caption="../report/normalised_errors.rst",
-            category="02 Fit and skill",
-            labels={
-                "content": "errors of setups",
-            },
+        **figure(
+            "<results>/figures/normalised_errors",
+            "Fit and skill",
+            content="errors of setups",
         ),
-        pdf="<results>/figures/normalised_errors.pdf",
     params:
         baseline=COMPARED[0],
     message:
@@ -197,13 +198,10 @@ rule tabulate_skills:
             "<results>/evaluation/develop/{setup}/metrics.csv", setup=config["setups"]
         ),
     output:
-        table=report(
+        table=reported(
             "<results>/tables/skills.csv",
-            caption="../report/skills.rst",
-            category="02 Fit and skill",
-            labels={
-                "content": "table: skill, mean ± spread",
-            },
+            "Fit and skill",
+            content="table: skill, mean ± spread",
         ),
     message:
         "Writing the skill of all setups as mean and spread"
@@ -215,18 +213,12 @@ rule plot_skill:
     input:
         metrics="<results>/evaluation/{stage}/{setup}/metrics.csv",
     output:
-        png=report(
-            "<results>/figures/{stage}/{setup}/skill.png",
-            caption="../report/skill.rst",
-            category="02 Fit and skill",
-            subcategory="{setup}",
-            labels={
-                "content": "R2 of all targets",
-                "quantity": "all",
-                "stage": "{stage}",
-            },
+        **figure(
+            "<results>/figures/{stage}/{setup}/skill",
+            "Fit and skill",
+            content="R2 of all targets",
+            quantity="all",
         ),
-        pdf="<results>/figures/{stage}/{setup}/skill.pdf",
     message:
         "Drawing R2 of {wildcards.setup}, stage {wildcards.stage}"
     script:
@@ -237,24 +229,14 @@ rule plot_skill_maps:
     input:
         cells="<results>/evaluation/{stage}/{setup}/cells.nc",
     output:
-        png=[
-            report(
-                f"<results>/figures/{{stage}}/{{setup}}/skill_map/{target}.png",
-                caption="../report/skill_map.rst",
-                category="02 Fit and skill",
-                subcategory="{setup}",
-                labels={
-                    "content": "map of skill in time",
-                    "quantity": target,
-                    "stage": "{stage}",
-                },
-            )
-            for target in TARGETS_IN_TIME
-        ],
-        pdf=[
-            f"<results>/figures/{{stage}}/{{setup}}/skill_map/{target}.pdf"
-            for target in TARGETS_IN_TIME
-        ],
+        **figures(
+            "<results>/figures/{stage}/{setup}/skill_map",
+            TARGETS_IN_TIME,
+            "Fit and skill",
+            caption="skill_map",
+            content="map of skill in time",
+            quantity="{name}",
+        ),
     params:
         targets=TARGETS_IN_TIME,
     message:
@@ -272,16 +254,11 @@ rule compare_sites:
         fluxes=SITE_FLUXES,
     output:
         means="<results>/analysis/{stage}/{setup}/site_means.csv",
-        skills=report(
+        skills=reported(
             "<results>/analysis/{stage}/{setup}/site_skills.csv",
-            caption="../report/site_skills.rst",
-            category="02 Fit and skill",
-            subcategory="{setup}",
-            labels={
-                "content": "table: skill at flux towers",
-                "quantity": "GPP, RECO, ET",
-                "stage": "{stage}",
-            },
+            "Fit and skill",
+            content="table: skill at flux towers",
+            quantity="GPP, RECO, ET",
         ),
     params:
         variables=TOWER_VARIABLES,
@@ -301,18 +278,12 @@ rule plot_gradients:
         means="<results>/analysis/{stage}/{setup}/site_means.csv",
         skills="<results>/analysis/{stage}/{setup}/site_skills.csv",
     output:
-        png=report(
-            "<results>/figures/{stage}/{setup}/site_gradients.png",
-            caption="../report/site_gradients.rst",
-            category="02 Fit and skill",
-            subcategory="{setup}",
-            labels={
-                "content": "means of flux towers",
-                "quantity": "GPP, RECO, ET",
-                "stage": "{stage}",
-            },
+        **figure(
+            "<results>/figures/{stage}/{setup}/site_gradients",
+            "Fit and skill",
+            content="means of flux towers",
+            quantity="GPP, RECO, ET",
         ),
-        pdf="<results>/figures/{stage}/{setup}/site_gradients.pdf",
     message:
         "Drawing the means of flux towers with {wildcards.setup}, stage {wildcards.stage}"
     script:
@@ -327,16 +298,11 @@ rule compare_biomass:
     output:
         cells="<results>/analysis/{stage}/{setup}/biomass.nc",
         years="<results>/analysis/{stage}/{setup}/biomass_years.csv",
-        table=report(
+        table=reported(
             "<results>/analysis/{stage}/{setup}/biomass.csv",
-            caption="../report/biomass.rst",
-            category="02 Fit and skill",
-            subcategory="{setup}",
-            labels={
-                "content": "table: mean and trend",
-                "quantity": "biomass",
-                "stage": "{stage}",
-            },
+            "Fit and skill",
+            content="table: mean and trend",
+            quantity="biomass",
         ),
     params:
         variable=OBSERVED.get("biomass"),
@@ -353,30 +319,15 @@ rule plot_biomass:
         years="<results>/analysis/{stage}/{setup}/biomass_years.csv",
         table="<results>/analysis/{stage}/{setup}/biomass.csv",
     output:
-        maps_png=report(
-            "<results>/figures/{stage}/{setup}/biomass_maps.png",
-            caption="../report/biomass_maps.rst",
-            category="02 Fit and skill",
-            subcategory="{setup}",
-            labels={
-                "content": "maps of mean and trend",
-                "quantity": "biomass",
-                "stage": "{stage}",
-            },
+        **figures(
+            "<results>/figures/{stage}/{setup}",
+            BIOMASS_FIGURES,
+            "Fit and skill",
+            caption="{name}",
+            called=BIOMASS_FIGURES.get,
+            content="{name}",
+            quantity="biomass",
         ),
-        maps_pdf="<results>/figures/{stage}/{setup}/biomass_maps.pdf",
-        years_png=report(
-            "<results>/figures/{stage}/{setup}/biomass_years.png",
-            caption="../report/biomass_years.rst",
-            category="02 Fit and skill",
-            subcategory="{setup}",
-            labels={
-                "content": "sum over the years",
-                "quantity": "biomass",
-                "stage": "{stage}",
-            },
-        ),
-        years_pdf="<results>/figures/{stage}/{setup}/biomass_years.pdf",
     message:
         "Drawing the biomass of {wildcards.setup}, stage {wildcards.stage}"
     script:
