@@ -3,18 +3,36 @@
 
 rule partition:
     input:
-        [
-            "<results>/figures/partition.png",
-            *expand("<results>/figures/partition_map/{target}.png", target=TARGETS),
-            *expand("<results>/figures/contribution_map/{target}.png", target=TARGETS),
-        ]
-        if PARTITIONED
-        else [],
-        "<results>/figures/heterogeneity.png"
-        if "PFT" in config["analysis"]["groups"]
-        else [],
-    message:
-        "Target {rule}"
+        part(
+            "Predictor groups",
+            when=PARTITIONED,
+            absent=(
+                "partition of explained variance (Fig. 2)",
+                "analysis.groups is empty",
+            ),
+            tables=[
+                "<results>/analysis/partition.csv",
+                "<results>/analysis/partition_summary.csv",
+            ],
+            summarised={
+                "<results>/figures/partition.png": "Variance that each group of predictors explains (Fig. 2)."
+            },
+            files=expand(
+                "<results>/figures/{map}/{target}.png",
+                map=["partition_map", "contribution_map"],
+                target=TARGETS,
+            ),
+        ),
+        part(
+            "Predictor groups",
+            when="PFT" in config["analysis"]["groups"],
+            absent=(
+                "plant types and the heterogeneity of land cover (Fig. 2)",
+                "analysis.groups has no PFT",
+            ),
+            tables=["<results>/analysis/heterogeneity.csv"],
+            files=["<results>/figures/heterogeneity.png"],
+        ),
 
 
 rule partition_variance:
@@ -24,22 +42,17 @@ rule partition_variance:
         ),
         cells=expand("<results>/evaluation/develop/{setup}/cells.nc", setup=PARTITIONED),
     output:
-        table=report(
+        table=reported(
             "<results>/analysis/partition.csv",
-            caption="../report/partition_table.rst",
-            category="03 Predictor groups",
-            labels={
-                "content": "table: contributions of the groups",
-            },
+            "Predictor groups",
+            caption="partition_table",
+            content="table: contributions of the groups",
         ),
         cells="<results>/analysis/partition_cells.nc",
-        summary=report(
+        summary=reported(
             "<results>/analysis/partition_summary.csv",
-            caption="../report/partition_summary.rst",
-            category="03 Predictor groups",
-            labels={
-                "content": "table: groups over the cells",
-            },
+            "Predictor groups",
+            content="table: groups over the cells",
         ),
     params:
         setups=PARTITIONED,
@@ -54,15 +67,11 @@ rule plot_partition:
     input:
         table="<results>/analysis/partition.csv",
     output:
-        png=report(
-            "<results>/figures/partition.png",
-            caption="../report/partition.rst",
-            category="03 Predictor groups",
-            labels={
-                "content": "contributions of the groups",
-            },
+        **figure(
+            "<results>/figures/partition",
+            "Predictor groups",
+            content="contributions of the groups",
         ),
-        pdf="<results>/figures/partition.pdf",
     message:
         "Drawing the shares of explained variance"
     script:
@@ -73,18 +82,13 @@ rule plot_partition_maps:
     input:
         cells="<results>/analysis/partition_cells.nc",
     output:
-        png=[
-            report(
-                f"<results>/figures/partition_map/{target}.png",
-                caption="../report/partition_map.rst",
-                category="03 Predictor groups",
-                labels={
-                    "content": f"dominant group, {target}",
-                },
-            )
-            for target in TARGETS
-        ],
-        pdf=[f"<results>/figures/partition_map/{target}.pdf" for target in TARGETS],
+        **figures(
+            "<results>/figures/partition_map",
+            TARGETS,
+            "Predictor groups",
+            caption="partition_map",
+            content="dominant group, {name}",
+        ),
     params:
         targets=TARGETS,
     message:
@@ -97,18 +101,13 @@ rule plot_contribution_maps:
     input:
         cells="<results>/analysis/partition_cells.nc",
     output:
-        png=[
-            report(
-                f"<results>/figures/contribution_map/{target}.png",
-                caption="../report/contribution_map.rst",
-                category="03 Predictor groups",
-                labels={
-                    "content": f"contribution of each group, {target}",
-                },
-            )
-            for target in TARGETS
-        ],
-        pdf=[f"<results>/figures/contribution_map/{target}.pdf" for target in TARGETS],
+        **figures(
+            "<results>/figures/contribution_map",
+            TARGETS,
+            "Predictor groups",
+            caption="contribution_map",
+            content="contribution of each group, {name}",
+        ),
     params:
         targets=TARGETS,
     message:
@@ -122,13 +121,11 @@ rule correlate_heterogeneity:
         cells="<results>/analysis/partition_cells.nc",
         driver="<results>/driver/driver.nc",
     output:
-        table=report(
+        table=reported(
             "<results>/analysis/heterogeneity.csv",
-            caption="../report/heterogeneity_table.rst",
-            category="03 Predictor groups",
-            labels={
-                "content": "table: plant types and heterogeneity",
-            },
+            "Predictor groups",
+            caption="heterogeneity_table",
+            content="table: plant types and heterogeneity",
         ),
         bins="<results>/analysis/heterogeneity_bins.csv",
     params:
@@ -145,15 +142,11 @@ rule plot_heterogeneity:
         table="<results>/analysis/heterogeneity.csv",
         bins="<results>/analysis/heterogeneity_bins.csv",
     output:
-        png=report(
-            "<results>/figures/heterogeneity.png",
-            caption="../report/heterogeneity.rst",
-            category="03 Predictor groups",
-            labels={
-                "content": "plant types and heterogeneity",
-            },
+        **figure(
+            "<results>/figures/heterogeneity",
+            "Predictor groups",
+            content="plant types and heterogeneity",
         ),
-        pdf="<results>/figures/heterogeneity.pdf",
     message:
         "Drawing the importance of plant types against the heterogeneity of the land cover"
     script:
