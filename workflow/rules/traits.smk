@@ -3,19 +3,30 @@
 
 rule traits:
     input:
-        expand(
-            "<results>/figures/{setup}/{figure}.png",
-            setup=COMPARED,
-            figure=[
-                "components",
-                "component_maps",
-                # Three axes make a space.
-                *(["loadings"] if config["analysis"]["components"] >= 3 else []),
+        part(
+            "Trait axes",
+            tables=["<results>/analysis/component_agreement.csv"],
+            summarised={
+                f"<results>/figures/{REFERENCE}/component_maps.png": "Axes along which traits vary together (Fig. 3b-d)."
+            },
+            files=[
+                *expand(
+                    "<results>/figures/{setup}/{figure}.png",
+                    setup=COMPARED,
+                    figure=["components", "component_maps"],
+                ),
+                "<results>/figures/component_agreement.png",
             ],
         ),
-        "<results>/figures/component_agreement.png",
-    message:
-        "Target {rule}"
+        part(
+            "Trait axes",
+            when=config["analysis"]["components"] >= 3,
+            absent=(
+                "traits in the space of three axes (Fig. 3a)",
+                "analysis.components is below 3",
+            ),
+            files=expand("<results>/figures/{setup}/loadings.png", setup=COMPARED),
+        ),
 
 
 rule derive_components:
@@ -35,16 +46,11 @@ rule plot_components:
     input:
         components="<results>/analysis/{setup}/components.nc",
     output:
-        png=report(
-            "<results>/figures/{setup}/components.png",
-            caption="../report/components.rst",
-            category="04 Trait axes",
-            subcategory="{setup}",
-            labels={
-                "figure": "component loadings",
-            },
+        **figure(
+            "<results>/figures/{setup}/components",
+            "Trait axes",
+            figure="component loadings",
         ),
-        pdf="<results>/figures/{setup}/components.pdf",
     message:
         "Drawing the loadings of the trait components of {wildcards.setup}"
     script:
@@ -55,16 +61,11 @@ rule plot_loadings:
     input:
         components="<results>/analysis/{setup}/components.nc",
     output:
-        png=report(
-            "<results>/figures/{setup}/loadings.png",
-            caption="../report/loadings.rst",
-            category="04 Trait axes",
-            subcategory="{setup}",
-            labels={
-                "figure": "loadings in space",
-            },
+        **figure(
+            "<results>/figures/{setup}/loadings",
+            "Trait axes",
+            figure="loadings in space",
         ),
-        pdf="<results>/figures/{setup}/loadings.pdf",
     message:
         "Drawing the traits in the space of their components, {wildcards.setup}"
     script:
@@ -75,16 +76,11 @@ rule plot_component_maps:
     input:
         components="<results>/analysis/{setup}/components.nc",
     output:
-        png=report(
-            "<results>/figures/{setup}/component_maps.png",
-            caption="../report/component_maps.rst",
-            category="04 Trait axes",
-            subcategory="{setup}",
-            labels={
-                "figure": "component maps",
-            },
+        **figure(
+            "<results>/figures/{setup}/component_maps",
+            "Trait axes",
+            figure="component maps",
         ),
-        pdf="<results>/figures/{setup}/component_maps.pdf",
     message:
         "Drawing maps of the trait components of {wildcards.setup}"
     script:
@@ -109,15 +105,11 @@ rule plot_component_agreement:
     input:
         table="<results>/analysis/component_agreement.csv",
     output:
-        png=report(
-            "<results>/figures/component_agreement.png",
-            caption="../report/component_agreement.rst",
-            category="04 Trait axes",
-            labels={
-                "figure": "agreement of setups and members",
-            },
+        **figure(
+            "<results>/figures/component_agreement",
+            "Trait axes",
+            figure="agreement of setups and members",
         ),
-        pdf="<results>/figures/component_agreement.pdf",
     message:
         "Drawing how far setups and members agree on the axes of traits"
     script:
