@@ -11,15 +11,24 @@ TRACED = list(
 
 rule attribution:
     input:
-        expand(
-            "<results>/figures/{setup}/attribution/{population}.png",
-            setup=COMPARED,
-            population=POPULATIONS,
+        part(
+            "Attribution",
+            tables=[f"<results>/analysis/{REFERENCE}/attribution.csv"],
+            summarised={
+                f"<results>/figures/{REFERENCE}/attribution/all.png": "Predictors that shape these axes (Fig. 3e-g)."
+            },
+            files=[
+                *expand(
+                    "<results>/figures/{setup}/attribution/{population}.png",
+                    setup=COMPARED,
+                    population=POPULATIONS,
+                ),
+                *expand(
+                    "<results>/figures/{setup}/group_importance.png", setup=OF_GROUPS
+                ),
+                "<results>/figures/dependence.png",
+            ],
         ),
-        expand("<results>/figures/{setup}/group_importance.png", setup=OF_GROUPS),
-        "<results>/figures/dependence.png",
-    message:
-        "Target {rule}"
 
 
 rule attribute_predictors:
@@ -45,14 +54,11 @@ rule group_importance:
     input:
         shap="<results>/analysis/{setup}/attribution.nc",
     output:
-        table=report(
+        table=reported(
             "<results>/analysis/{setup}/group_importance.csv",
-            caption="../report/group_importance_table.rst",
-            category="05 Attribution",
-            subcategory="{setup}",
-            labels={
-                "content": "table of predictor groups",
-            },
+            "Attribution",
+            caption="group_importance_table",
+            content="table of predictor groups",
         ),
     message:
         "Adding up the importance of the predictor groups of {wildcards.setup}"
@@ -64,14 +70,12 @@ rule trace_dependence:
     input:
         shap=expand("<results>/analysis/{setup}/attribution.nc", setup=TRACED),
     output:
-        table=report(
+        table=reported(
             "<results>/analysis/dependence.csv",
-            caption="../report/dependence_table.rst",
-            category="05 Attribution",
+            "Attribution",
+            caption="dependence_table",
             subcategory="Plant types and environment",
-            labels={
-                "content": "table of trait-environment curves",
-            },
+            content="table of trait-environment curves",
         ),
     params:
         setups=TRACED,
@@ -86,22 +90,14 @@ rule plot_attribution:
     input:
         table="<results>/analysis/{setup}/attribution.csv",
     output:
-        png=[
-            report(
-                f"<results>/figures/{{setup}}/attribution/{population}.png",
-                caption="../report/attribution.rst",
-                category="05 Attribution",
-                subcategory="{setup}",
-                labels={
-                    "content": f"predictors, {population.replace('_', ' ')}",
-                },
-            )
-            for population in POPULATIONS
-        ],
-        pdf=[
-            f"<results>/figures/{{setup}}/attribution/{population}.pdf"
-            for population in POPULATIONS
-        ],
+        **figures(
+            "<results>/figures/{setup}/attribution",
+            POPULATIONS,
+            "Attribution",
+            caption="attribution",
+            called=in_words,
+            content="predictors, {name}",
+        ),
     params:
         populations=POPULATIONS,
     message:
@@ -114,16 +110,11 @@ rule plot_group_importance:
     input:
         table="<results>/analysis/{setup}/group_importance.csv",
     output:
-        png=report(
-            "<results>/figures/{setup}/group_importance.png",
-            caption="../report/group_importance.rst",
-            category="05 Attribution",
-            subcategory="{setup}",
-            labels={
-                "content": "predictor groups",
-            },
+        **figure(
+            "<results>/figures/{setup}/group_importance",
+            "Attribution",
+            content="predictor groups",
         ),
-        pdf="<results>/figures/{setup}/group_importance.pdf",
     message:
         "Drawing which predictor groups shape the traits of {wildcards.setup}"
     script:
@@ -134,16 +125,12 @@ rule plot_dependence:
     input:
         table="<results>/analysis/dependence.csv",
     output:
-        png=report(
-            "<results>/figures/dependence.png",
-            caption="../report/dependence.rst",
-            category="05 Attribution",
+        **figure(
+            "<results>/figures/dependence",
+            "Attribution",
             subcategory="Plant types and environment",
-            labels={
-                "content": "trait-environment curves",
-            },
+            content="trait-environment curves",
         ),
-        pdf="<results>/figures/dependence.pdf",
     params:
         predictors={
             setup: configuration.predictors_of(config, setup) for setup in TRACED
