@@ -11,9 +11,23 @@ CHANGED = [
 
 rule projection:
     input:
-        "<results>/figures/projection.png" if PROJECTION["models"] and CHANGED else [],
-    message:
-        "Target {rule}"
+        part(
+            "Projection",
+            when=PROJECTION["models"] and CHANGED,
+            absent=(
+                "projected traits (Fig. S2)",
+                (
+                    "no compared setup has temperature and precipitation"
+                    if PROJECTION["models"]
+                    else "projection.models is empty"
+                ),
+            ),
+            tables=[
+                "<results>/analysis/projection.csv",
+                "<results>/analysis/climate_models.csv",
+            ],
+            files=["<results>/figures/projection.png"],
+        ),
 
 
 rule regrid_climates:
@@ -44,26 +58,19 @@ rule project_traits:
         climates=expand("<results>/projection/{model}.nc", model=PROJECTION["models"]),
     output:
         projection="<results>/analysis/projection.nc",
-        table=report(
+        table=reported(
             "<results>/analysis/projection.csv",
-            caption="../report/projection_table.rst",
-            category="06 Projection",
-            labels={
-                "content": "means of regions",
-            },
+            "Projection",
+            caption="projection_table",
+            content="means of regions",
         ),
-        models=report(
+        models=reported(
             "<results>/analysis/climate_models.csv",
-            caption="../report/climate_models.rst",
-            category="06 Projection",
-            labels={
-                "content": "climate models",
-            },
+            "Projection",
+            content="climate models",
         ),
     params:
-        members=lambda wildcards, input: str(
-            Path(input.ensembles[0]).parents[2] / "members"
-        ),
+        members=members_root,
         setups=CHANGED,
         settings={
             "climate": {
@@ -86,15 +93,7 @@ rule plot_projection:
     input:
         projection="<results>/analysis/projection.nc",
     output:
-        png=report(
-            "<results>/figures/projection.png",
-            caption="../report/projection.rst",
-            category="06 Projection",
-            labels={
-                "content": "maps of change",
-            },
-        ),
-        pdf="<results>/figures/projection.pdf",
+        **figure("<results>/figures/projection", "Projection", content="maps of change"),
     message:
         "Drawing maps of traits under the projected climate"
     script:
