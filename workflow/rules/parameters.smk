@@ -3,23 +3,26 @@
 
 rule parameters:
     input:
-        expand("<results>/figures/{setup}/identifiability.png", setup=COMPARED),
-        expand(
-            "<results>/figures/{setup}/{figure}.png",
-            setup=REFERENCE,
-            figure=["parameter_correlation", *(f"maps/{trait}" for trait in TRAITS)],
-        ),
-        # A driver that is a file may hold flux towers, which lie on no grid.
-        expand(
-            "<results>/maps/{setup}/{file}.nc",
-            setup=REFERENCE,
-            file=[
-                "parameter_covariance",
-                *(["parameters_grid"] if config["driver"]["source"] != "file" else []),
+        part(
+            "Parameters",
+            tables=[f"<results>/analysis/{REFERENCE}/identifiability.csv"],
+            files=[
+                *expand(
+                    "<results>/figures/{setup}/identifiability.png", setup=COMPARED
+                ),
+                f"<results>/figures/{REFERENCE}/parameter_correlation.png",
+                *expand(
+                    f"<results>/figures/{REFERENCE}/maps/{{trait}}.png", trait=TRAITS
+                ),
+                f"<results>/maps/{REFERENCE}/parameter_covariance.nc",
             ],
         ),
-    message:
-        "Target {rule}"
+        # A driver that is a file may hold flux towers, which lie on no grid.
+        part(
+            "Parameters",
+            when=config["driver"]["source"] != "file",
+            files=[f"<results>/maps/{REFERENCE}/parameters_grid.nc"],
+        ),
 
 
 rule assess_identifiability:
@@ -40,16 +43,11 @@ rule plot_identifiability:
     input:
         table="<results>/analysis/{setup}/identifiability.csv",
     output:
-        png=report(
-            "<results>/figures/{setup}/identifiability.png",
-            caption="../report/identifiability.rst",
-            category="08 Parameters",
-            subcategory="{setup}",
-            labels={
-                "figure": "identifiability",
-            },
+        **figure(
+            "<results>/figures/{setup}/identifiability",
+            "Parameters",
+            figure="identifiability",
         ),
-        pdf="<results>/figures/{setup}/identifiability.pdf",
     message:
         "Drawing the identifiability of the parameters of {wildcards.setup}"
     script:
@@ -60,19 +58,14 @@ rule plot_parameter_maps:
     input:
         parameters="<results>/maps/{setup}/parameters.nc",
     output:
-        png=[
-            report(
-                f"<results>/figures/{{setup}}/maps/{trait}.png",
-                caption="../report/map.rst",
-                category="08 Parameters",
-                subcategory="{setup}",
-                labels={
-                    "figure": f"map of {trait}",
-                },
-            )
-            for trait in TRAITS
-        ],
-        pdf=[f"<results>/figures/{{setup}}/maps/{trait}.pdf" for trait in TRAITS],
+        **figures(
+            "<results>/figures/{setup}/maps",
+            TRAITS,
+            "Parameters",
+            caption="map",
+            figure="map of {name}",
+            called=in_words,
+        ),
     params:
         traits=TRAITS,
     message:
@@ -102,16 +95,11 @@ rule plot_parameter_correlation:
         covariance="<results>/maps/{setup}/parameter_covariance.nc",
         identifiability="<results>/analysis/{setup}/identifiability.csv",
     output:
-        png=report(
-            "<results>/figures/{setup}/parameter_correlation.png",
-            caption="../report/parameter_correlation.rst",
-            category="08 Parameters",
-            subcategory="{setup}",
-            labels={
-                "figure": "correlation of parameters",
-            },
+        **figure(
+            "<results>/figures/{setup}/parameter_correlation",
+            "Parameters",
+            figure="correlation of parameters",
         ),
-        pdf="<results>/figures/{setup}/parameter_correlation.pdf",
     message:
         "Drawing the correlation of the parameters of {wildcards.setup}"
     script:
