@@ -13,23 +13,53 @@ INVERSIONS = {
     for variable, name in {ASSIMILATED: ASSIMILATED, **CARBON["inversions"]}.items()
     if ASSIMILATED and may_have(variable)
 }
-CARBON_FIGURES = [
-    "seasonal_cycle",
-    "anomalies",
-    "trajectories",
-    "agreement",
-    "regional_agreement",
-]
+NO_INVERSIONS = (
+    "carbon_cycle.compare is false"
+    if not CARBON["compare"]
+    else (
+        "loss.nbe.observation is null"
+        if not ASSIMILATED
+        else f"the driver has no inversion ({', '.join({ASSIMILATED: 0, **CARBON['inversions']})})"
+    )
+)
+CARBON_FIGURES = {
+    "seasonal_cycle": "seasonal cycle",
+    "anomalies": "annual anomalies",
+    "trajectories": "annual totals and trends",
+    "agreement": "agreement of all sources, global",
+    "regional_agreement": "agreement of all sources, regions",
+}
 
 
 rule carbon_cycle:
     input:
-        expand("<results>/figures/carbon_cycle/{figure}.png", figure=CARBON_FIGURES)
-        + ["<results>/figures/carbon_cycle/regions.png"]
-        if INVERSIONS
-        else [],
-    message:
-        "Target {rule}"
+        part(
+            "Carbon cycle",
+            when=INVERSIONS,
+            absent=(
+                "net biosphere exchange against inversions and land models (Fig. S8-S12, Table S6)",
+                NO_INVERSIONS,
+            ),
+            tables=[
+                "<results>/tables/carbon_cycle.csv",
+                "<results>/tables/carbon_cycle_trends.csv",
+            ],
+            summarised={
+                "<results>/figures/carbon_cycle/anomalies.png": "Annual anomalies of net biosphere exchange (Fig. S11)."
+            },
+            files=expand(
+                "<results>/figures/carbon_cycle/{figure}.png",
+                figure=[*CARBON_FIGURES, "regions"],
+            ),
+        ),
+        part(
+            "Carbon cycle",
+            when=LAND_MODELS,
+            absent=(
+                "land models in the carbon cycle (Table S6)",
+                "carbon_cycle.trendy.models is empty",
+            ),
+        ),
 
 
 rule regrid_land_model:
@@ -94,17 +124,16 @@ rule compare_carbon_cycle:
         members="<results>/analysis/carbon_cycle_members.nc",
     output:
         series="<results>/analysis/carbon_cycle.nc",
-        agreement=report(
+        agreement=reported(
             "<results>/tables/carbon_cycle.csv",
-            caption="../report/carbon_cycle_table.rst",
-            category="07 Carbon cycle",
-            labels={"table": "agreement with inversions"},
+            "Carbon cycle",
+            caption="carbon_cycle_table",
+            table="agreement with inversions",
         ),
-        trends=report(
+        trends=reported(
             "<results>/tables/carbon_cycle_trends.csv",
-            caption="../report/carbon_cycle_trends.rst",
-            category="07 Carbon cycle",
-            labels={"table": "means and trends"},
+            "Carbon cycle",
+            table="means and trends",
         ),
     params:
         inversions=INVERSIONS,
@@ -121,41 +150,16 @@ rule plot_carbon_cycle:
         series="<results>/analysis/carbon_cycle.nc",
         agreement="<results>/tables/carbon_cycle.csv",
     output:
-        png=[
-            report(
-                "<results>/figures/carbon_cycle/seasonal_cycle.png",
-                caption="../report/carbon_seasonal_cycle.rst",
-                category="07 Carbon cycle",
-                labels={"figure": "seasonal cycle"},
-            ),
-            report(
-                "<results>/figures/carbon_cycle/anomalies.png",
-                caption="../report/carbon_anomalies.rst",
-                category="07 Carbon cycle",
-                labels={"figure": "annual anomalies"},
-            ),
-            report(
-                "<results>/figures/carbon_cycle/trajectories.png",
-                caption="../report/carbon_trajectories.rst",
-                category="07 Carbon cycle",
-                labels={"figure": "annual totals and trends"},
-            ),
-            report(
-                "<results>/figures/carbon_cycle/agreement.png",
-                caption="../report/carbon_agreement.rst",
-                category="07 Carbon cycle",
-                labels={"figure": "agreement of all sources, global"},
-            ),
-            report(
-                "<results>/figures/carbon_cycle/regional_agreement.png",
-                caption="../report/carbon_regional_agreement.rst",
-                category="07 Carbon cycle",
-                labels={"figure": "agreement of all sources, regions"},
-            ),
-        ],
-        pdf=[f"<results>/figures/carbon_cycle/{name}.pdf" for name in CARBON_FIGURES],
+        **figures(
+            "<results>/figures/carbon_cycle",
+            CARBON_FIGURES,
+            "Carbon cycle",
+            caption="carbon_{name}",
+            called=CARBON_FIGURES.get,
+            figure="{name}",
+        ),
     params:
-        names=CARBON_FIGURES,
+        names=list(CARBON_FIGURES),
     message:
         "Drawing the carbon exchange of regions"
     script:
@@ -166,13 +170,12 @@ rule plot_regions:
     input:
         cells="<results>/analysis/carbon_cycle_cells.nc",
     output:
-        png=report(
-            "<results>/figures/carbon_cycle/regions.png",
-            caption="../report/carbon_regions.rst",
-            category="07 Carbon cycle",
-            labels={"figure": "regions"},
+        **figure(
+            "<results>/figures/carbon_cycle/regions",
+            "Carbon cycle",
+            caption="carbon_regions",
+            figure="regions",
         ),
-        pdf="<results>/figures/carbon_cycle/regions.pdf",
     message:
         "Drawing the regions of the carbon budget"
     script:
