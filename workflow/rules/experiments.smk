@@ -6,17 +6,19 @@ EXPERIMENTED = list(dict.fromkeys(name.partition("@")[0] for name in EXPERIMENTS
 
 rule experiments:
     input:
-        (
-            ["<results>/figures/experiments/skill.png"]
-            + expand(
-                "<results>/figures/experiments/{setup}/profiles.png",
-                setup=EXPERIMENTED,
-            )
-        )
-        if EXPERIMENTS
-        else [],
-    message:
-        "Target {rule}"
+        part(
+            "Experiments",
+            when=EXPERIMENTS,
+            absent=("sensitivity experiments (Text S4, S5)", "experiments is empty"),
+            tables=["<results>/tables/experiments.csv"],
+            files=[
+                "<results>/figures/experiments/skill.png",
+                *expand(
+                    "<results>/figures/experiments/{setup}/profiles.png",
+                    setup=EXPERIMENTED,
+                ),
+            ],
+        ),
 
 
 rule compare_experiments:
@@ -27,13 +29,11 @@ rule compare_experiments:
             setup=EXPERIMENTED + EXPERIMENTS,
         ),
     output:
-        table=report(
+        table=reported(
             "<results>/tables/experiments.csv",
-            caption="../report/experiments_table.rst",
-            category="09 Experiments",
-            labels={
-                "content": "table: skill of experiments",
-            },
+            "Experiments",
+            caption="experiments_table",
+            content="table: skill of experiments",
         ),
     params:
         setups=EXPERIMENTED + EXPERIMENTS,
@@ -69,15 +69,12 @@ rule plot_experiments:
     input:
         table="<results>/tables/experiments.csv",
     output:
-        png=report(
-            "<results>/figures/experiments/skill.png",
-            caption="../report/experiments.rst",
-            category="09 Experiments",
-            labels={
-                "content": "skill of experiments",
-            },
+        **figure(
+            "<results>/figures/experiments/skill",
+            "Experiments",
+            caption="experiments",
+            content="skill of experiments",
         ),
-        pdf="<results>/figures/experiments/skill.pdf",
     message:
         "Drawing the skill of experiments"
     script:
@@ -88,15 +85,12 @@ rule plot_experiment_profiles:
     input:
         table="<results>/analysis/experiment_profiles.csv",
     output:
-        png=report(
-            "<results>/figures/experiments/{setup}/profiles.png",
-            caption="../report/experiment_profiles.rst",
-            category="09 Experiments",
-            labels={
-                "content": "profiles along latitude, {setup}",
-            },
+        **figure(
+            "<results>/figures/experiments/{setup}/profiles",
+            "Experiments",
+            caption="experiment_profiles",
+            content="profiles along latitude, {setup}",
         ),
-        pdf="<results>/figures/experiments/{setup}/profiles.pdf",
     message:
         "Drawing profiles along latitude of experiments with {wildcards.setup}"
     script:
