@@ -3,28 +3,29 @@
 
 rule recovery:
     input:
-        expand(
-            "<results>/analysis/{setup}/{file}",
-            setup=REFERENCE,
-            file=["recovery.csv", "importance.csv", "component_recovery.csv"],
-        )
-        if config["truth"]
-        else [],
-        expand(
-            "<results>/figures/{setup}/{figure}.png",
-            setup=REFERENCE,
-            figure=[
-                "recovery",
-                "recovered_traits",
-                "importance",
-                "recovered_components",
-                *(f"recovered_maps/{trait}" for trait in TRAITS),
+        part(
+            "Truth",
+            when=config["truth"],
+            tables=expand(
+                f"<results>/analysis/{REFERENCE}/{{table}}.csv",
+                table=["recovery", "importance", "component_recovery"],
+            ),
+            files=[
+                *expand(
+                    f"<results>/figures/{REFERENCE}/{{figure}}.png",
+                    figure=[
+                        "recovery",
+                        "recovered_traits",
+                        "importance",
+                        "recovered_components",
+                    ],
+                ),
+                *expand(
+                    f"<results>/figures/{REFERENCE}/recovered_maps/{{trait}}.png",
+                    trait=TRAITS,
+                ),
             ],
-        )
-        if config["truth"]
-        else [],
-    message:
-        "Target {rule}"
+        ),
 
 
 rule compare_parameters:
@@ -33,14 +34,11 @@ rule compare_parameters:
         identifiability="<results>/analysis/{setup}/identifiability.csv",
         truth=truth,
     output:
-        table=report(
+        table=reported(
             "<results>/analysis/{setup}/recovery.csv",
-            caption="../report/recovery_table.rst",
-            category="10 Truth",
-            subcategory="{setup}",
-            labels={
-                "content": "table: recovery of parameters",
-            },
+            "Truth",
+            caption="recovery_table",
+            content="table: recovery of parameters",
         ),
         cells="<results>/analysis/{setup}/recovery.nc",
     message:
@@ -57,14 +55,11 @@ rule compare_importance:
         components="<results>/analysis/{setup}/components.nc",
         truth=truth,
     output:
-        table=report(
+        table=reported(
             "<results>/analysis/{setup}/importance.csv",
-            caption="../report/importance_table.rst",
-            category="10 Truth",
-            subcategory="{setup}",
-            labels={
-                "content": "table: importance of predictors",
-            },
+            "Truth",
+            caption="importance_table",
+            content="table: importance of predictors",
         ),
     params:
         settings=config["analysis"]["attribution"],
@@ -79,14 +74,11 @@ rule compare_components:
         parameters="<results>/maps/{setup}/parameters.nc",
         cells="<results>/analysis/{setup}/recovery.nc",
     output:
-        table=report(
+        table=reported(
             "<results>/analysis/{setup}/component_recovery.csv",
-            caption="../report/component_recovery_table.rst",
-            category="10 Truth",
-            subcategory="{setup}",
-            labels={
-                "content": "table: recovery of trait axes",
-            },
+            "Truth",
+            caption="component_recovery_table",
+            content="table: recovery of trait axes",
         ),
         true="<results>/analysis/{setup}/true_components.nc",
         found="<results>/analysis/{setup}/varying_components.nc",
@@ -104,16 +96,11 @@ rule plot_recovered_components:
         true="<results>/analysis/{setup}/true_components.nc",
         found="<results>/analysis/{setup}/varying_components.nc",
     output:
-        png=report(
-            "<results>/figures/{setup}/recovered_components.png",
-            caption="../report/recovered_components.rst",
-            category="10 Truth",
-            subcategory="{setup}",
-            labels={
-                "content": "trait axes",
-            },
+        **figure(
+            "<results>/figures/{setup}/recovered_components",
+            "Truth",
+            content="trait axes",
         ),
-        pdf="<results>/figures/{setup}/recovered_components.pdf",
     message:
         "Drawing true and recovered trait axes of {wildcards.setup}"
     script:
@@ -124,16 +111,11 @@ rule plot_recovery:
     input:
         table="<results>/analysis/{setup}/recovery.csv",
     output:
-        png=report(
-            "<results>/figures/{setup}/recovery.png",
-            caption="../report/recovery.rst",
-            category="10 Truth",
-            subcategory="{setup}",
-            labels={
-                "content": "correlation of all parameters",
-            },
+        **figure(
+            "<results>/figures/{setup}/recovery",
+            "Truth",
+            content="correlation of all parameters",
         ),
-        pdf="<results>/figures/{setup}/recovery.pdf",
     message:
         "Drawing how well {wildcards.setup} recovered each parameter"
     script:
@@ -145,16 +127,11 @@ rule plot_recovered_traits:
         table="<results>/analysis/{setup}/recovery.csv",
         cells="<results>/analysis/{setup}/recovery.nc",
     output:
-        png=report(
-            "<results>/figures/{setup}/recovered_traits.png",
-            caption="../report/recovered_traits.rst",
-            category="10 Truth",
-            subcategory="{setup}",
-            labels={
-                "content": "traits, cell by cell",
-            },
+        **figure(
+            "<results>/figures/{setup}/recovered_traits",
+            "Truth",
+            content="traits, cell by cell",
         ),
-        pdf="<results>/figures/{setup}/recovered_traits.pdf",
     message:
         "Drawing true and recovered traits of {wildcards.setup}"
     script:
@@ -165,22 +142,14 @@ rule plot_recovered_maps:
     input:
         cells="<results>/analysis/{setup}/recovery.nc",
     output:
-        png=[
-            report(
-                f"<results>/figures/{{setup}}/recovered_maps/{trait}.png",
-                caption="../report/recovered_map.rst",
-                category="10 Truth",
-                subcategory="{setup}",
-                labels={
-                    "content": f"map of {trait}",
-                },
-            )
-            for trait in TRAITS
-        ],
-        pdf=[
-            f"<results>/figures/{{setup}}/recovered_maps/{trait}.pdf"
-            for trait in TRAITS
-        ],
+        **figures(
+            "<results>/figures/{setup}/recovered_maps",
+            TRAITS,
+            "Truth",
+            caption="recovered_map",
+            content="map of {name}",
+            called=in_words,
+        ),
     params:
         traits=TRAITS,
     message:
@@ -193,16 +162,11 @@ rule plot_importance:
     input:
         table="<results>/analysis/{setup}/importance.csv",
     output:
-        png=report(
-            "<results>/figures/{setup}/importance.png",
-            caption="../report/importance.rst",
-            category="10 Truth",
-            subcategory="{setup}",
-            labels={
-                "content": "importance of predictors",
-            },
+        **figure(
+            "<results>/figures/{setup}/importance",
+            "Truth",
+            content="importance of predictors",
         ),
-        pdf="<results>/figures/{setup}/importance.pdf",
     message:
         "Drawing true and estimated importance of predictors for {wildcards.setup}"
     script:
