@@ -5,9 +5,11 @@ rule driver:
     input:
         expand("<results>/{place}/driver.nc", place=PLACES),
         "<results>/driver/patches.nc",
-        "<results>/tables/datasets.csv" if config["driver"]["source"] == "raw" else [],
-    message:
-        "Target {rule}"
+        part(
+            "Driver",
+            when=config["driver"]["source"] == "raw",
+            tables=["<results>/tables/datasets.csv"],
+        ),
 
 
 rule import_published_driver:
