@@ -30,8 +30,6 @@ REGRIDDING = (
 rule gridded:
     input:
         GRIDDED,
-    message:
-        "Target {rule}"
 
 
 rule regrid_static:
@@ -104,11 +102,11 @@ rule calibrate_burned_area:
             )
         ),
     output:
-        table=report(
+        table=reported(
             "<results>/gridded/burned_area_calibration.csv",
-            caption="../report/calibration.rst",
-            category="11 Driver",
-            labels={"table": "burned area of MODIS calibrated to GFED5"},
+            "Driver",
+            caption="calibration",
+            table="burned area of MODIS calibrated to GFED5",
         ),
     conda:
         "../../envs/regrid.yaml"
@@ -171,12 +169,7 @@ rule assemble_driver:
 
 rule tabulate_datasets:
     output:
-        table=report(
-            "<results>/tables/datasets.csv",
-            caption="../report/datasets.rst",
-            category="11 Driver",
-            labels={"table": "raw datasets"},
-        ),
+        table=reported("<results>/tables/datasets.csv", "Driver", table="raw datasets"),
     conda:
         "../../envs/regrid.yaml"
     params:
