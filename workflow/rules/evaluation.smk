@@ -10,8 +10,6 @@ rule evaluation:
         ],
         expand("<results>/maps/{setup}/parameters.nc", setup=config["setups"]),
         "<results>/tables/metrics.csv",
-    message:
-        "Target {rule}"
 
 
 for name, block in zip(SETUP_RULES["evaluate_ensemble"], SETUP_BLOCKS):
@@ -98,11 +96,10 @@ rule tabulate_metrics:
             ),
         ],
     output:
-        metrics=report(
+        metrics=reported(
             "<results>/tables/metrics.csv",
-            caption="../report/metrics.rst",
-            category="02 Fit and skill",
-            labels={"content": "table: all metrics"},
+            "Fit and skill",
+            content="table: all metrics",
         ),
     conda:
         "../../envs/model.yaml"
