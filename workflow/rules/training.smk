@@ -7,8 +7,6 @@ rule ensembles:
         # asked for, or if what depends on it has to be made anyway.
         [members(stage, setup, MEMBER_FILES) for stage, setup in TRAINED],
         [f"<results>/ensembles/{stage}/{setup}.json" for stage, setup in TRAINED],
-    message:
-        "Target {rule}"
 
 
 # Experiments that simulate or observe something else have training data of their own.
