@@ -8,8 +8,6 @@ rule applied:
             name=config["apply"],
             setup=config["setups"],
         ),
-    message:
-        "Target {rule}"
 
 
 rule apply_ensemble:
