@@ -15,6 +15,7 @@ def summarise_study(
     tables: dict[str, str],
     figures: dict[str, str],
     compared: list[str],
+    absent: list[tuple[str, str]],
     page: str,
 ) -> None:
     """Write the page that a reader sees first."""
@@ -22,6 +23,7 @@ def summarise_study(
     study = reporting.Study(
         config=config,
         compared=compared,
+        absent=absent,
         records=list(map(Path, files["records"])),
         driver=xr.open_dataset(files["driver"]),
         patches=read_netcdf(files["patches"]),
@@ -40,5 +42,6 @@ if __name__ == "__main__":
             tables=dict(zip(snakemake.params.tables, snakemake.input.tables, strict=True)),
             figures=dict(zip(snakemake.params.captions, snakemake.input.figures, strict=True)),
             compared=snakemake.params.compared,
+            absent=snakemake.params.absent,
             page=snakemake.output.page,
         )

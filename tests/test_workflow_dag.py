@@ -136,19 +136,25 @@ def rule_of(rule):
     }}
 
 found = {{rule.name: rule_of(rule) for rule in workflow.rules if rule.script and rule.output}}
-Path("rules.json").write_text(json.dumps(found, default=str))
+absent = rules.summarise_study.params.absent
+Path("parsed.json").write_text(json.dumps([found, absent], default=str))
 """
 """A workflow that has this one and tells what Snakemake knows of its rules with a script."""
+
+
+def parsed(directory: Path, *arguments: str) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """Rules by name as Snakemake has them, and what the summary says that the study lacks."""
+    (directory / "Snakefile").write_text(PARSED, encoding="utf-8")
+    result = snakemake(directory, "--list-rules", *arguments, repository=directory)
+    assert result.returncode == 0, result.stdout + result.stderr
+    rules, absent = json.loads((directory / "parsed.json").read_text(encoding="utf-8"))
+    return rules, dict(absent)
 
 
 @pytest.fixture(scope="module")
 def rules(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """All rules that make files by a script, as Snakemake has them, by name."""
-    directory = tmp_path_factory.mktemp("parsed")
-    (directory / "Snakefile").write_text(PARSED, encoding="utf-8")
-    result = snakemake(directory, "--list-rules", repository=directory)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return json.loads((directory / "rules.json").read_text(encoding="utf-8"))
+    return parsed(tmp_path_factory.mktemp("parsed"))[0]
 
 
 def test_every_script_is_that_of_a_rule(rules: dict[str, dict[str, Any]]) -> None:
@@ -534,6 +540,18 @@ def test_a_region_without_five_products_has_neither_their_files_nor_their_figure
     assert set(fits) == {"lai", "et", "soc", "fire", "ewt"}
     left_out = {"find_common_cells", "tabulate_sites", "compare_sites", "compare_biomass"}
     assert not left_out & {row[2] for row in rows}
+
+
+def test_parts_that_a_study_lacks_are_told_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "region.yaml").write_text(REGION, encoding="utf-8")
+    _, absent = parsed(tmp_path, "--configfile", "region.yaml")
+    assert absent["projected traits (Fig. S2)"] == "projection.models is empty"
+    assert absent["sensitivity experiments (Text S4, S5)"] == "experiments is empty"
+    (carbon,) = (why for part, why in absent.items() if part.startswith("net biosphere exchange"))
+    assert carbon == "the driver has no inversion (nbe, nbe_cams)"
+    towers = "no term of the loss is observed at flux towers"
+    assert absent["sites of flux towers (Fig. S33, Table S4)"] == towers
+    assert not any("explained variance" in part for part in absent)
 
 
 def test_the_demo_has_every_rule_but_those_of_other_drivers(
