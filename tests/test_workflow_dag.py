@@ -1,5 +1,6 @@
 """The workflow as its user meets it: dry runs, single files, and what is run again."""
 
+import ast
 import json
 import re
 import resource
@@ -7,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -123,7 +125,9 @@ def file_of(item):
 
 def rule_of(rule):
     asked = rule.ruleinfo.resources[1]
+    named = [*rule.input.keys(), *rule.output.keys(), *rule.params.keys(), *rule.wildcard_names]
     return {{
+        "names": named,
         "output": [file_of(item) for item in rule.output],
         "log": [str(file) for file in rule.log],
         "benchmark": str(rule.benchmark),
@@ -171,6 +175,19 @@ def test_every_rule_is_complete(rules: dict[str, dict[str, Any]]) -> None:
         assert Path(rule["environment"]).resolve() in ENVIRONMENTS, name
         assert rule["asks_for"] == ["mem_mb", "runtime"], name
         assert rule["memory"] == [rule["needed"], 2 * rule["needed"]], name
+
+
+def test_scripts_get_what_their_arguments_name(rules: dict[str, dict[str, Any]]) -> None:
+    """What is neither given by the script nor a file that is yet to be looked for is there once."""
+    for script in SCRIPTS:
+        tree = ast.parse(script.read_text(encoding="utf-8"))
+        (function,) = (node for node in tree.body if isinstance(node, ast.FunctionDef))
+        (call,) = (node.value for node in tree.body[-1].body)
+        if script.stem in rules:
+            arguments = {argument.arg for argument in function.args.args}
+            arguments -= {keyword.arg for keyword in call.keywords} | {"co2"}
+            named = Counter(rules[script.stem]["names"])
+            assert {name for name in arguments if named[name] != 1} == set(), script
 
 
 def test_every_figure_is_in_the_report_with_a_caption(rules: dict[str, dict[str, Any]]) -> None:

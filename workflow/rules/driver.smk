@@ -37,14 +37,14 @@ rule import_published_driver:
 # Their own jobs check them again.
 rule prepare_driver:
     input:
-        driver=source_of,
+        source=source_of,
     output:
         driver="<results>/{place}/driver.nc",
     priority: 100
     conda:
         "../../envs/model.yaml"
     message:
-        "Checking the driver {input.driver}"
+        "Checking the driver {input.source}"
     script:
         "../../scripts/prepare_driver.py"
 

@@ -31,7 +31,7 @@ for name, block in zip(SETUP_RULES["evaluate_ensemble"], SETUP_BLOCKS):
                 for kind, file in {
                     "metrics": "metrics.csv",
                     "cells": "cells.nc",
-                    "patches": "patches.nc",
+                    "sums": "patches.nc",
                     "simulations": "simulation.nc",
                 }.items()
             },
@@ -96,7 +96,7 @@ rule tabulate_metrics:
             ),
         ],
     output:
-        metrics=reported(
+        table=reported(
             "<results>/tables/metrics.csv",
             "Fit and skill",
             content="table: all metrics",

@@ -48,7 +48,7 @@ rule partition_variance:
             caption="partition_table",
             content="table: contributions of the groups",
         ),
-        cells="<results>/analysis/partition_cells.nc",
+        contributions="<results>/analysis/partition_cells.nc",
         summary=reported(
             "<results>/analysis/partition_summary.csv",
             "Predictor groups",

@@ -62,7 +62,7 @@ def figure(path, category, **how):
 
 
 def figures(folder, names, category, caption, called=str, **labels):
-    """Files of several figures in a folder, in the order of their names.
+    """Files of several figures in a folder, `pngs` and `pdfs`, in the order of their names.
 
     In captions, `{name}` stands for a figure's name; in labels, for what it is called.
     """
@@ -78,7 +78,7 @@ def figures(folder, names, category, caption, called=str, **labels):
         )
         for name in names
     ]
-    return {kind: [files[kind] for files in each] for kind in ["png", "pdf"]}
+    return {f"{kind}s": [files[kind] for files in each] for kind in ["png", "pdf"]}
 
 
 def in_words(name):

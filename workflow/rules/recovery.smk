@@ -49,7 +49,7 @@ rule compare_parameters:
 
 rule compare_importance:
     input:
-        table="<results>/analysis/{setup}/attribution.csv",
+        estimated="<results>/analysis/{setup}/attribution.csv",
         driver="<results>/driver/driver.nc",
         patches="<results>/driver/patches.nc",
         components="<results>/analysis/{setup}/components.nc",

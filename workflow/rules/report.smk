@@ -16,7 +16,7 @@ rule reading:
 
 rule present_tables:
     input:
-        ALL_TABLES,
+        tables=ALL_TABLES,
     output:
         page=reported("<results>/report/tables.html", "Summary", page="tables"),
     conda:
@@ -43,7 +43,7 @@ rule summarise_study:
     conda:
         "../../envs/report.yaml"
     params:
-        tables=[Path(table).stem for table in ALL_TABLES],
+        names=[Path(table).stem for table in ALL_TABLES],
         captions=list(ALL_SUMMARISED.values()),
         compared=COMPARED,
         absent=[part for parts in ABSENT.values() for part in parts],

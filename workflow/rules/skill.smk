@@ -142,7 +142,7 @@ rule plot_sites:
             quantity="{site}",
         ),
     params:
-        sites=config["figures"]["sites"],
+        chosen=config["figures"]["sites"],
         spin_up_months=config["evaluation"]["spin_up_months"],
         observed_variables=OBSERVED,
     message:

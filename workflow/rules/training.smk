@@ -100,7 +100,7 @@ for name, block in zip(SETUP_RULES["select_ensemble"], SETUP_BLOCKS):
         name:
             name
         input:
-            [members("{stage}", setup) for setup in block],
+            members=[members("{stage}", setup) for setup in block],
         output:
             ensembles=[f"<results>/ensembles/{{stage}}/{setup}.json" for setup in block],
         log:
