@@ -57,6 +57,6 @@ rule plot_quality:
     params:
         variables=PLOTTED,
     message:
-        "Drawing the variables of the driver"
+        "Plotting the variables of the driver"
     script:
         "../../scripts/plot_quality.py"
