@@ -25,6 +25,6 @@ rule apply_ensemble:
         observed_variables=OBSERVED,
         spin_up_months=config["evaluation"]["spin_up_months"],
     message:
-        "Applying {wildcards.setup} to {wildcards.name}"
+        "Applying the ensemble of {wildcards.setup} to driver {wildcards.name}"
     script:
         "../../scripts/apply_ensemble.py"

@@ -45,7 +45,7 @@ rule attribute_predictors:
         members=members_root,
         settings=config["analysis"]["attribution"],
     message:
-        "Attributing the traits of {wildcards.setup} to predictors"
+        "Attributing the traits of {wildcards.setup} to predictors by Kernel SHAP"
     script:
         "../../scripts/attribute_predictors.py"
 
@@ -61,7 +61,7 @@ rule group_importance:
             content="table of predictor groups",
         ),
     message:
-        "Adding up the importance of the predictor groups of {wildcards.setup}"
+        "Summing the importance of the predictors of each group for {wildcards.setup}"
     script:
         "../../scripts/group_importance.py"
 
@@ -81,7 +81,7 @@ rule trace_dependence:
         setups=TRACED,
         aware=REFERENCE,
     message:
-        "Tracing traits along temperature, precipitation and canopy height"
+        "Deriving the dependence of traits on temperature, precipitation and canopy height"
     script:
         "../../scripts/trace_dependence.py"
 
@@ -101,7 +101,7 @@ rule plot_attribution:
     params:
         populations=POPULATIONS,
     message:
-        "Drawing which predictors shape the trait components of {wildcards.setup}"
+        "Plotting the importance of predictors for the trait axes of {wildcards.setup}"
     script:
         "../../scripts/plot_attribution.py"
 
@@ -116,7 +116,7 @@ rule plot_group_importance:
             content="predictor groups",
         ),
     message:
-        "Drawing which predictor groups shape the traits of {wildcards.setup}"
+        "Plotting the importance of predictor groups for the traits of {wildcards.setup}"
     script:
         "../../scripts/plot_group_importance.py"
 
@@ -137,6 +137,6 @@ rule plot_dependence:
         },
         aware=REFERENCE,
     message:
-        "Drawing how traits vary with temperature, precipitation and canopy height"
+        "Plotting the dependence of traits on temperature, precipitation and canopy height"
     script:
         "../../scripts/plot_dependence.py"

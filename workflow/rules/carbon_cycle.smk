@@ -77,7 +77,7 @@ rule regrid_land_model:
         last_year=TRENDY["last_year"],
         minimum_coverage=RAW["minimum_coverage"],
     message:
-        "Putting {wildcards.land_model} on the cells of the study"
+        "Regridding the net biosphere exchange of {wildcards.land_model} to the study's cells"
     script:
         "../../scripts/regrid_land_model.py"
 
@@ -93,7 +93,7 @@ rule find_common_cells:
         inversions=INVERSIONS,
         land_models=LAND_MODELS,
     message:
-        "Finding the cells that all inversions and land models have"
+        "Finding the cells that all inversions and land models cover"
     script:
         "../../scripts/find_common_cells.py"
 
@@ -111,7 +111,7 @@ rule sum_members:
     params:
         members=members_root,
     message:
-        "Adding up what regions exchange with the atmosphere in every member"
+        "Summing the net biosphere exchange of regions in every member"
     script:
         "../../scripts/sum_members.py"
 
@@ -140,7 +140,7 @@ rule compare_carbon_cycle:
         land_models=LAND_MODELS,
         spin_up_months=config["evaluation"]["spin_up_months"],
     message:
-        "Comparing the carbon exchange of regions with inversions and land models"
+        "Comparing the net biosphere exchange of regions with inversions and land models"
     script:
         "../../scripts/compare_carbon_cycle.py"
 
@@ -161,7 +161,7 @@ rule plot_carbon_cycle:
     params:
         names=list(CARBON_FIGURES),
     message:
-        "Drawing the carbon exchange of regions"
+        "Plotting the net biosphere exchange of regions"
     script:
         "../../scripts/plot_carbon_cycle.py"
 
@@ -177,6 +177,6 @@ rule plot_regions:
             figure="regions",
         ),
     message:
-        "Drawing the regions of the carbon budget"
+        "Mapping the regions of the carbon budget"
     script:
         "../../scripts/plot_regions.py"

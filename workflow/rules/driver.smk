@@ -64,6 +64,6 @@ rule draw_patches:
             if key != "development_fraction"
         },
     message:
-        "Drawing patches and the test set"
+        "Sampling the patches for training and the held-out test set"
     script:
         "../../scripts/draw_patches.py"

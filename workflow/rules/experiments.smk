@@ -43,7 +43,7 @@ rule compare_experiments:
             for name, experiment in config["experiments"].items()
         },
     message:
-        "Comparing experiments with the study"
+        "Comparing the skill of experiments with that of the study"
     script:
         "../../scripts/compare_experiments.py"
 
@@ -60,7 +60,7 @@ rule profile_experiments:
         setups=EXPERIMENTED + EXPERIMENTS,
         spin_up_months=config["evaluation"]["spin_up_months"],
     message:
-        "Averaging fluxes of the study and of its experiments along latitude"
+        "Averaging the fluxes of the study and its experiments by latitude"
     script:
         "../../scripts/profile_experiments.py"
 
@@ -76,7 +76,7 @@ rule plot_experiments:
             content="skill of experiments",
         ),
     message:
-        "Drawing the skill of experiments"
+        "Plotting the skill of experiments"
     script:
         "../../scripts/plot_experiments.py"
 
@@ -92,6 +92,6 @@ rule plot_experiment_profiles:
             content="profiles along latitude, {setup}",
         ),
     message:
-        "Drawing profiles along latitude of experiments with {wildcards.setup}"
+        "Plotting latitudinal profiles of experiments with {wildcards.setup}"
     script:
         "../../scripts/plot_experiment_profiles.py"

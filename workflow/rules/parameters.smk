@@ -49,7 +49,7 @@ rule plot_identifiability:
             figure="identifiability",
         ),
     message:
-        "Drawing the identifiability of the parameters of {wildcards.setup}"
+        "Plotting the identifiability of the parameters of {wildcards.setup}"
     script:
         "../../scripts/plot_identifiability.py"
 
@@ -69,7 +69,7 @@ rule plot_parameter_maps:
     params:
         traits=TRAITS,
     message:
-        "Drawing maps of the traits of {wildcards.setup}"
+        "Mapping the traits of {wildcards.setup}"
     script:
         "../../scripts/plot_parameter_maps.py"
 
@@ -101,7 +101,7 @@ rule plot_parameter_correlation:
             figure="correlation of parameters",
         ),
     message:
-        "Drawing the correlation of the parameters of {wildcards.setup}"
+        "Plotting the correlation of the parameters of {wildcards.setup}"
     script:
         "../../scripts/plot_parameter_correlation.py"
 
@@ -112,6 +112,6 @@ rule grid_parameters:
     output:
         fields="<results>/maps/{setup}/parameters_grid.nc",
     message:
-        "Putting the parameters of {wildcards.setup} onto the grid"
+        "Writing the parameters of {wildcards.setup} as fields on the grid"
     script:
         "../../scripts/grid_parameters.py"

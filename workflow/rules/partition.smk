@@ -73,7 +73,7 @@ rule plot_partition:
             content="contributions of the groups",
         ),
     message:
-        "Drawing the shares of explained variance"
+        "Plotting the variance that each predictor group explains"
     script:
         "../../scripts/plot_partition.py"
 
@@ -92,7 +92,7 @@ rule plot_partition_maps:
     params:
         targets=TARGETS,
     message:
-        "Drawing the dominant group of each cell"
+        "Mapping the dominant predictor group of each cell"
     script:
         "../../scripts/plot_partition_maps.py"
 
@@ -111,7 +111,7 @@ rule plot_contribution_maps:
     params:
         targets=TARGETS,
     message:
-        "Drawing the contribution of each group in each cell"
+        "Mapping the contribution of each predictor group"
     script:
         "../../scripts/plot_contribution_maps.py"
 
@@ -148,6 +148,6 @@ rule plot_heterogeneity:
             content="plant types and heterogeneity",
         ),
     message:
-        "Drawing the importance of plant types against the heterogeneity of the land cover"
+        "Plotting the importance of plant types against the heterogeneity of the land cover"
     script:
         "../../scripts/plot_heterogeneity.py"

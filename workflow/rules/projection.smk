@@ -44,7 +44,7 @@ rule regrid_climates:
         window=window(),
         weights=f"{RESULTS}/weights",
     message:
-        "Putting the climate of {wildcards.model} on the study's grid"
+        "Regridding the climate of {wildcards.model} to the study's grid"
     script:
         "../../scripts/regrid_climates.py"
 
@@ -84,7 +84,7 @@ rule project_traits:
             },
         },
     message:
-        "Projecting traits by space for time"
+        "Projecting traits by space-for-time substitution"
     script:
         "../../scripts/project_traits.py"
 
@@ -95,6 +95,6 @@ rule plot_projection:
     output:
         **figure("<results>/figures/projection", "Projection", content="maps of change"),
     message:
-        "Drawing maps of traits under the projected climate"
+        "Mapping traits under the projected climate"
     script:
         "../../scripts/plot_projection.py"

@@ -53,7 +53,7 @@ rule regrid_static:
         window=window(),
         weights=f"{RESULTS}/weights",
     message:
-        "Putting {wildcards.product} on the study's grid"
+        "Regridding {wildcards.product} to the study's grid"
     script:
         "../../scripts/regrid_static.py"
 
@@ -86,7 +86,7 @@ rule regrid_year:
         window=window(),
         weights=f"{RESULTS}/weights",
     message:
-        "Putting {wildcards.product} of {wildcards.year} on the study's grid"
+        "Regridding {wildcards.product} of {wildcards.year} to the study's grid"
     script:
         "../../scripts/regrid_year.py"
 
@@ -113,7 +113,7 @@ rule calibrate_burned_area:
     params:
         settings=RAW["products"][sources.BURNED_AREA_EXTENSION],
     message:
-        "Calibrating burned area of MODIS to that of GFED5"
+        "Calibrating the burned area of MODIS to that of GFED5"
     script:
         "../../scripts/calibrate_burned_area.py"
 
@@ -176,6 +176,6 @@ rule tabulate_datasets:
         products=RAW["products"],
         years=YEARLY,
     message:
-        "Listing the raw datasets"
+        "Tabulating the raw datasets"
     script:
         "../../scripts/tabulate_datasets.py"

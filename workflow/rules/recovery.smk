@@ -42,7 +42,7 @@ rule compare_parameters:
         ),
         cells="<results>/analysis/{setup}/recovery.nc",
     message:
-        "Comparing the parameters of {wildcards.setup} with the truth"
+        "Comparing the parameters of {wildcards.setup} with the true ones"
     script:
         "../../scripts/compare_parameters.py"
 
@@ -64,7 +64,7 @@ rule compare_importance:
     params:
         settings=config["analysis"]["attribution"],
     message:
-        "Attributing the true traits to predictors, and comparing {wildcards.setup} with it"
+        "Comparing the importance of predictors in {wildcards.setup} with the true one"
     script:
         "../../scripts/compare_importance.py"
 
@@ -102,7 +102,7 @@ rule plot_recovered_components:
             content="trait axes",
         ),
     message:
-        "Drawing true and recovered trait axes of {wildcards.setup}"
+        "Plotting true and recovered trait axes of {wildcards.setup}"
     script:
         "../../scripts/plot_recovered_components.py"
 
@@ -117,7 +117,7 @@ rule plot_recovery:
             content="correlation of all parameters",
         ),
     message:
-        "Drawing how well {wildcards.setup} recovered each parameter"
+        "Plotting how well {wildcards.setup} recovered each parameter"
     script:
         "../../scripts/plot_recovery.py"
 
@@ -133,7 +133,7 @@ rule plot_recovered_traits:
             content="traits, cell by cell",
         ),
     message:
-        "Drawing true and recovered traits of {wildcards.setup}"
+        "Plotting true and recovered traits of {wildcards.setup}"
     script:
         "../../scripts/plot_recovered_traits.py"
 
@@ -153,7 +153,7 @@ rule plot_recovered_maps:
     params:
         traits=TRAITS,
     message:
-        "Drawing maps of true and recovered traits of {wildcards.setup}"
+        "Mapping true and recovered traits of {wildcards.setup}"
     script:
         "../../scripts/plot_recovered_maps.py"
 
@@ -168,6 +168,6 @@ rule plot_importance:
             content="importance of predictors",
         ),
     message:
-        "Drawing true and estimated importance of predictors for {wildcards.setup}"
+        "Plotting true and estimated importance of predictors for {wildcards.setup}"
     script:
         "../../scripts/plot_importance.py"

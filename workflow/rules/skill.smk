@@ -98,7 +98,7 @@ rule plot_losses:
     output:
         **figure("<results>/figures/{setup}/losses", "Training", setup="{setup}"),
     message:
-        "Drawing the loss curves of {wildcards.setup}"
+        "Plotting the loss curves of {wildcards.setup}"
     script:
         "../../scripts/plot_losses.py"
 
@@ -121,7 +121,7 @@ rule plot_fits:
         spin_up_months=config["evaluation"]["spin_up_months"],
         observed_variables=OBSERVED,
     message:
-        "Drawing the fit of {wildcards.setup} to observations, stage {wildcards.stage}"
+        "Plotting modelled against observed values of {wildcards.setup}, stage {wildcards.stage}"
     script:
         "../../scripts/plot_fits.py"
 
@@ -146,7 +146,7 @@ rule plot_sites:
         spin_up_months=config["evaluation"]["spin_up_months"],
         observed_variables=OBSERVED,
     message:
-        "Drawing a page for each site with {wildcards.setup}, stage {wildcards.stage}"
+        "Plotting the time series of each flux tower for {wildcards.setup}, stage {wildcards.stage}"
     script:
         "../../scripts/plot_sites.py"
 
@@ -187,7 +187,7 @@ rule plot_normalised_errors:
     params:
         baseline=COMPARED[0],
     message:
-        "Drawing the errors of setups on test patches"
+        "Plotting the errors of setups on test patches"
     script:
         "../../scripts/plot_normalised_errors.py"
 
@@ -204,7 +204,7 @@ rule tabulate_skills:
             content="table: skill, mean ± spread",
         ),
     message:
-        "Writing the skill of all setups as mean and spread"
+        "Tabulating the skill of all setups, mean and spread over members"
     script:
         "../../scripts/tabulate_skills.py"
 
@@ -220,7 +220,7 @@ rule plot_skill:
             quantity="all",
         ),
     message:
-        "Drawing R2 of {wildcards.setup}, stage {wildcards.stage}"
+        "Plotting R2 of {wildcards.setup}, stage {wildcards.stage}"
     script:
         "../../scripts/plot_skill.py"
 
@@ -285,7 +285,7 @@ rule plot_gradients:
             quantity="GPP, RECO, ET",
         ),
     message:
-        "Drawing the means of flux towers with {wildcards.setup}, stage {wildcards.stage}"
+        "Plotting the site means of flux towers for {wildcards.setup}, stage {wildcards.stage}"
     script:
         "../../scripts/plot_gradients.py"
 
@@ -329,6 +329,6 @@ rule plot_biomass:
             quantity="biomass",
         ),
     message:
-        "Drawing the biomass of {wildcards.setup}, stage {wildcards.stage}"
+        "Plotting mean and trend of the biomass of {wildcards.setup}, stage {wildcards.stage}"
     script:
         "../../scripts/plot_biomass.py"

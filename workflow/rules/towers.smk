@@ -49,7 +49,7 @@ rule tabulate_sites:
             "variables": {target: OBSERVED[target] for target in TARGETS_AT_TOWERS},
         },
     message:
-        "Listing the sites of flux towers"
+        "Tabulating the sites of flux towers"
     script:
         "../../scripts/tabulate_sites.py"
 
@@ -65,6 +65,6 @@ rule plot_site_map:
             content="map of sites",
         ),
     message:
-        "Drawing where the flux towers are"
+        "Mapping the sites of flux towers"
     script:
         "../../scripts/plot_site_map.py"

@@ -52,7 +52,7 @@ rule plot_components:
             figure="component loadings",
         ),
     message:
-        "Drawing the loadings of the trait components of {wildcards.setup}"
+        "Plotting the loadings of the trait axes of {wildcards.setup}"
     script:
         "../../scripts/plot_components.py"
 
@@ -67,7 +67,7 @@ rule plot_loadings:
             figure="loadings in space",
         ),
     message:
-        "Drawing the traits in the space of their components, {wildcards.setup}"
+        "Plotting the traits of {wildcards.setup} in the space of three axes"
     script:
         "../../scripts/plot_loadings.py"
 
@@ -82,7 +82,7 @@ rule plot_component_maps:
             figure="component maps",
         ),
     message:
-        "Drawing maps of the trait components of {wildcards.setup}"
+        "Mapping the trait axes of {wildcards.setup}"
     script:
         "../../scripts/plot_component_maps.py"
 
@@ -96,7 +96,7 @@ rule assess_component_agreement:
     params:
         setups=COMPARED,
     message:
-        "Assessing how far setups and members agree on the axes of traits"
+        "Assessing how far setups and members agree on trait axes"
     script:
         "../../scripts/assess_component_agreement.py"
 
@@ -111,6 +111,6 @@ rule plot_component_agreement:
             figure="agreement of setups and members",
         ),
     message:
-        "Drawing how far setups and members agree on the axes of traits"
+        "Plotting how far setups and members agree on trait axes"
     script:
         "../../scripts/plot_component_agreement.py"
