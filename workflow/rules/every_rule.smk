@@ -1,6 +1,6 @@
 # What all rules with a script have, if they do not say otherwise. Each gets a log and a benchmark named by it and its wildcards,
-# an environment, what its jobs ask for, and the code that its results come from. Snakemake takes these as if they stood in the
-# rules, so that command lines, profiles and `use rule ... with` change them as ever.
+# an environment (of figures for what plots, else of analyses), what its jobs ask for, and the code that its results come from.
+# Snakemake takes these as if they stood in the rules, so that command lines, profiles and `use rule ... with` change them as ever.
 
 import re
 
@@ -40,7 +40,8 @@ def make_complete_rule(name=None, **place):
         # Another workflow, which has this one as a module, has rules of its own.
         if workflow.modifier is OURS:
             if written.norun:
-                workflow.message("Target {rule}")(written)
+                if not written.message:
+                    workflow.message("Target {rule}")(written)
             elif written.output:
                 complete(written.name or name, written)
         return make_rule(name, **place)(written)
