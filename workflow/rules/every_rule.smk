@@ -42,7 +42,7 @@ def make_complete_rule(name=None, **place):
             if written.norun:
                 if not written.message:
                     workflow.message("Target {rule}")(written)
-            elif written.output:
+            elif written.script and written.output:
                 complete(written.name or name, written)
         return make_rule(name, **place)(written)
 
