@@ -18,6 +18,9 @@ configfile: str(DEFAULTS)
 include: "workflow/rules/configuration.smk"
 include: "workflow/rules/names.smk"
 include: "workflow/rules/common.smk"
+include: "workflow/rules/code.smk"
+include: "workflow/rules/every_rule.smk"
+include: "workflow/rules/presentation.smk"
 
 
 # Its text is of this configuration; another workflow, which has this one as a module, may have another.
@@ -63,7 +66,6 @@ include: "workflow/rules/recovery.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/plan.smk"
 include: "workflow/rules/progress.smk"
-include: "workflow/rules/code.smk"
 
 
 rule analysis:
@@ -77,8 +79,6 @@ rule analysis:
         rules.carbon_cycle.input,
         rules.experiments.input,
         rules.recovery.input,
-    message:
-        "Target {rule}"
 
 
 rule all:
@@ -92,5 +92,3 @@ rule all:
         rules.applied.input,
         rules.analysis.input,
         rules.reading.input,
-    message:
-        "Target {rule}"

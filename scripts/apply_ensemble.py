@@ -1,7 +1,7 @@
 from differland.ensemble import read_ensemble
 from differland.evaluation import evaluate_ensemble
 from differland.files import read_netcdf, write_netcdf, write_text
-from differland.logs import record
+from differland_script import run
 
 
 def apply_ensemble(
@@ -26,13 +26,4 @@ def apply_ensemble(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        apply_ensemble(
-            ensemble=snakemake.input.ensemble,
-            members=snakemake.params.members,
-            driver=snakemake.input.driver,
-            observed_variables=snakemake.params.observed_variables,
-            spin_up_months=snakemake.params.spin_up_months,
-            metrics=snakemake.output.metrics,
-            simulation=snakemake.output.simulation,
-        )
+    run(apply_ensemble, snakemake)

@@ -1,7 +1,7 @@
 from differland.analysis.agreement import component_agreement
 from differland.files import read_netcdf, write_text
-from differland.logs import record
 from differland.tables import TRAITS
+from differland_script import run
 
 
 def assess_component_agreement(
@@ -16,10 +16,4 @@ def assess_component_agreement(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        assess_component_agreement(
-            components=snakemake.input.components,
-            parameters=snakemake.input.parameters,
-            setups=snakemake.params.setups,
-            table=snakemake.output.table,
-        )
+    run(assess_component_agreement, snakemake)

@@ -1,6 +1,6 @@
 from differland.analysis.identifiability import identifiability
 from differland.files import read_netcdf, write_netcdf, write_text
-from differland.logs import record
+from differland_script import run
 
 
 def assess_identifiability(parameters: str, threshold: float, table: str, cells: str) -> None:
@@ -11,10 +11,4 @@ def assess_identifiability(parameters: str, threshold: float, table: str, cells:
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        assess_identifiability(
-            parameters=snakemake.input.parameters,
-            threshold=snakemake.params.threshold,
-            table=snakemake.output.table,
-            cells=snakemake.output.cells,
-        )
+    run(assess_identifiability, snakemake)

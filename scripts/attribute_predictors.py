@@ -3,9 +3,9 @@ from typing import Any
 from differland.analysis.attribution import AttributionSettings, attribute
 from differland.ensemble import read_ensemble
 from differland.files import read_netcdf, write_netcdf, write_text
-from differland.logs import record
 from differland.patches import cells_of_split
 from differland.tables import PREDICTORS
+from differland_script import run
 
 
 def attribute_predictors(
@@ -32,14 +32,4 @@ def attribute_predictors(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        attribute_predictors(
-            ensemble=snakemake.input.ensemble,
-            members=snakemake.params.members,
-            driver=snakemake.input.driver,
-            patches=snakemake.input.patches,
-            components=snakemake.input.components,
-            settings=snakemake.params.settings,
-            shap=snakemake.output.shap,
-            table=snakemake.output.table,
-        )
+    run(attribute_predictors, snakemake)

@@ -3,7 +3,7 @@ from typing import Any
 
 from differland.datasets.products import calibrate_burned_area as fit
 from differland.files import write_text
-from differland.logs import record
+from differland_script import paths, run
 
 
 def calibrate_burned_area(
@@ -14,11 +14,4 @@ def calibrate_burned_area(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        calibrate_burned_area(
-            sources={
-                role: [Path(file) for file in files] for role, files in snakemake.input.items()
-            },
-            settings=snakemake.params.settings,
-            table=snakemake.output.table,
-        )
+    run(calibrate_burned_area, snakemake, sources=paths(snakemake.input))

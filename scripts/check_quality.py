@@ -1,7 +1,7 @@
 from differland.files import read_netcdf, write_text
-from differland.logs import record
 from differland.quality import check_quality as describe
 from differland.quality import open_driver
+from differland_script import run
 
 
 def check_quality(driver: str, patches: str, variables: list[str], table: str) -> None:
@@ -12,10 +12,4 @@ def check_quality(driver: str, patches: str, variables: list[str], table: str) -
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        check_quality(
-            driver=snakemake.input.driver,
-            patches=snakemake.input.patches,
-            variables=snakemake.params.variables,
-            table=snakemake.output.table,
-        )
+    run(check_quality, snakemake)

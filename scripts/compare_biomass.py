@@ -1,6 +1,6 @@
 from differland.analysis.biomass import compare_biomass as compare
 from differland.files import read_netcdf, write_netcdf, write_text
-from differland.logs import record
+from differland_script import run
 
 
 def compare_biomass(
@@ -27,14 +27,4 @@ def compare_biomass(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        compare_biomass(
-            driver=snakemake.input.driver,
-            patches=snakemake.input.patches,
-            simulation=snakemake.input.simulation,
-            variable=snakemake.params.variable,
-            spin_up_months=snakemake.params.spin_up_months,
-            cells=snakemake.output.cells,
-            years=snakemake.output.years,
-            table=snakemake.output.table,
-        )
+    run(compare_biomass, snakemake)

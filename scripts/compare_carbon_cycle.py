@@ -2,11 +2,13 @@ from pathlib import Path
 
 from differland.analysis.carbon_cycle import ExchangeFiles, compare
 from differland.files import read_netcdf, write_netcdf, write_text
-from differland.logs import record
+from differland_script import run
 
 
 def compare_carbon_cycle(
-    sources: ExchangeFiles,
+    driver: str,
+    inversions: dict[str, str],
+    land_models: dict[str, str],
     cells: str,
     members: str,
     spin_up_months: int,
@@ -15,6 +17,8 @@ def compare_carbon_cycle(
     trends: str,
 ) -> None:
     """Compare the carbon exchange of regions with inversions and land models."""
+    models = {name: Path(file) for name, file in land_models.items()}
+    sources = ExchangeFiles(Path(driver), inversions, models)
     found, skills, slopes = compare(
         sources, read_netcdf(cells), read_netcdf(members)["exchange"], spin_up_months
     )
@@ -24,17 +28,4 @@ def compare_carbon_cycle(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        compare_carbon_cycle(
-            sources=ExchangeFiles(
-                Path(snakemake.input.driver),
-                snakemake.params.inversions,
-                {name: Path(file) for name, file in snakemake.params.land_models.items()},
-            ),
-            cells=snakemake.input.cells,
-            members=snakemake.input.members,
-            spin_up_months=snakemake.params.spin_up_months,
-            series=snakemake.output.series,
-            agreement=snakemake.output.agreement,
-            trends=snakemake.output.trends,
-        )
+    run(compare_carbon_cycle, snakemake)

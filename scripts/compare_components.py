@@ -1,8 +1,8 @@
 from differland.analysis.agreement import of_varying_traits, true_components, truth_agreement
 from differland.analysis.traits import principal_components
 from differland.files import read_netcdf, write_netcdf, write_text
-from differland.logs import record
 from differland.tables import TRAITS
+from differland_script import run
 
 
 def compare_components(
@@ -17,12 +17,4 @@ def compare_components(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        compare_components(
-            parameters=snakemake.input.parameters,
-            cells=snakemake.input.cells,
-            number=snakemake.params.number,
-            table=snakemake.output.table,
-            true=snakemake.output.true,
-            found=snakemake.output.found,
-        )
+    run(compare_components, snakemake)

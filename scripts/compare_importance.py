@@ -5,9 +5,9 @@ import pandas as pd
 from differland.analysis import recovery
 from differland.analysis.attribution import AttributionSettings, attribute
 from differland.files import read_netcdf, write_text
-from differland.logs import record
 from differland.patches import cells_of_split
 from differland.synthetic.truth import TrueField
+from differland_script import run
 
 
 def compare_importance(
@@ -33,13 +33,4 @@ def compare_importance(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        compare_importance(
-            estimated=snakemake.input.table,
-            driver=snakemake.input.driver,
-            patches=snakemake.input.patches,
-            components=snakemake.input.components,
-            truth=snakemake.input.truth,
-            settings=snakemake.params.settings,
-            table=snakemake.output.table,
-        )
+    run(compare_importance, snakemake)

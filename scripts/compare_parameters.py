@@ -2,7 +2,7 @@ import pandas as pd
 
 from differland.analysis import recovery
 from differland.files import read_netcdf, write_netcdf, write_text
-from differland.logs import record
+from differland_script import run
 
 
 def compare_parameters(
@@ -16,11 +16,4 @@ def compare_parameters(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        compare_parameters(
-            parameters=snakemake.input.parameters,
-            identifiability=snakemake.input.identifiability,
-            truth=snakemake.input.truth,
-            table=snakemake.output.table,
-            cells=snakemake.output.cells,
-        )
+    run(compare_parameters, snakemake)

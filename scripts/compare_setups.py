@@ -1,7 +1,7 @@
 from differland.analysis.comparison import compare_setups as compare
 from differland.analysis.comparison import normalise_errors
 from differland.files import read_netcdf, write_text
-from differland.logs import record
+from differland_script import run
 
 
 def compare_setups(
@@ -18,11 +18,4 @@ def compare_setups(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        compare_setups(
-            sums=snakemake.input.sums,
-            setups=snakemake.params.setups,
-            bootstrap=snakemake.params.bootstrap,
-            differences=snakemake.output.differences,
-            errors=snakemake.output.errors,
-        )
+    run(compare_setups, snakemake)

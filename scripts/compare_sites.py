@@ -1,24 +1,26 @@
-from differland.analysis import sites
+from differland.analysis.sites import compare_sites as compare
+from differland.analysis.sites import read_towers
 from differland.files import read_netcdf, write_text
-from differland.logs import record
+from differland_script import run
 
 
 def compare_sites(
     driver: str,
     patches: str,
     simulation: str,
-    towers: sites.Towers | None,
+    sites: str,
+    fluxes: str,
     variables: list[str],
     settings: dict,
     means: str,
     skills: str,
 ) -> None:
-    """Compare the ensemble mean with the flux towers."""
-    tables = sites.compare_sites(
+    """Compare the ensemble mean with the flux towers, and with what they observed if files tell."""
+    tables = compare(
         read_netcdf(driver, names=["patch", *variables]),
         read_netcdf(patches),
         read_netcdf(simulation, names=["gpp", "reco", "et"]),
-        towers=towers,
+        towers=read_towers(sites, fluxes),
         **settings,
     )
     for table, path in zip(tables, (means, skills), strict=True):
@@ -26,16 +28,4 @@ def compare_sites(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        compare_sites(
-            driver=snakemake.input.driver,
-            patches=snakemake.input.patches,
-            simulation=snakemake.input.simulation,
-            towers=sites.read_towers(
-                snakemake.input.get("sites", ""), snakemake.input.get("fluxes")
-            ),
-            variables=snakemake.params.variables,
-            settings=snakemake.params.settings,
-            means=snakemake.output.means,
-            skills=snakemake.output.skills,
-        )
+    run(compare_sites, snakemake)

@@ -1,6 +1,6 @@
 from differland.analysis.heterogeneity import correlate_heterogeneity as correlate
 from differland.files import read_netcdf, write_text
-from differland.logs import record
+from differland_script import run
 
 
 def correlate_heterogeneity(
@@ -20,12 +20,4 @@ def correlate_heterogeneity(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        correlate_heterogeneity(
-            cells=snakemake.input.cells,
-            driver=snakemake.input.driver,
-            plant_types=snakemake.params.plant_types,
-            bootstrap=snakemake.params.bootstrap,
-            table=snakemake.output.table,
-            bins=snakemake.output.bins,
-        )
+    run(correlate_heterogeneity, snakemake)

@@ -1,6 +1,6 @@
 from differland.analysis.traits import principal_components
 from differland.files import read_netcdf, write_netcdf
-from differland.logs import record
+from differland_script import run
 
 
 def derive_components(parameters: str, number: int, components: str) -> None:
@@ -9,9 +9,4 @@ def derive_components(parameters: str, number: int, components: str) -> None:
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        derive_components(
-            parameters=snakemake.input.parameters,
-            number=snakemake.params.number,
-            components=snakemake.output.components,
-        )
+    run(derive_components, snakemake)

@@ -1,7 +1,7 @@
 from differland.analysis.covariance import parameter_covariance
 from differland.files import read_netcdf, write_netcdf
-from differland.logs import record
 from differland.tables import PARAMETERS
+from differland_script import run
 
 
 def derive_parameter_covariance(
@@ -23,12 +23,4 @@ def derive_parameter_covariance(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        derive_parameter_covariance(
-            parameters=snakemake.input.parameters,
-            driver=snakemake.input.driver,
-            plant_types=snakemake.params.plant_types,
-            threshold=snakemake.params.threshold,
-            minimum_cells=snakemake.params.minimum_cells,
-            covariance=snakemake.output.covariance,
-        )
+    run(derive_parameter_covariance, snakemake)

@@ -2,8 +2,8 @@ from pathlib import Path
 
 from differland.analysis.carbon_cycle import ExchangeFiles, common_cells
 from differland.files import read_netcdf, write_netcdf
-from differland.logs import record
 from differland.regions import assign_regions, outlines
+from differland_script import run
 
 
 def find_common_cells(
@@ -11,7 +11,7 @@ def find_common_cells(
     patches: str,
     inversions: dict[str, str],
     land_models: dict[str, str],
-    output: str,
+    cells: str,
 ) -> None:
     """Find the cells that all inversions and land models have, and the region of each."""
     sources = ExchangeFiles(
@@ -19,15 +19,8 @@ def find_common_cells(
     )
     places = sources.cells()
     region = assign_regions(places["lat"].to_numpy(), places["lon"].to_numpy())
-    write_netcdf(common_cells(sources, read_netcdf(patches), region, list(outlines())), output)
+    write_netcdf(common_cells(sources, read_netcdf(patches), region, list(outlines())), cells)
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        find_common_cells(
-            driver=snakemake.input.driver,
-            patches=snakemake.input.patches,
-            inversions=snakemake.params.inversions,
-            land_models=snakemake.params.land_models,
-            output=snakemake.output.cells,
-        )
+    run(find_common_cells, snakemake)

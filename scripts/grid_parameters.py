@@ -1,6 +1,6 @@
 from differland.analysis.fields import parameter_fields
 from differland.files import read_netcdf, write_netcdf_parts
-from differland.logs import record
+from differland_script import run
 
 
 def grid_parameters(parameters: str, fields: str) -> None:
@@ -9,8 +9,4 @@ def grid_parameters(parameters: str, fields: str) -> None:
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        grid_parameters(
-            parameters=snakemake.input.parameters,
-            fields=snakemake.output.fields,
-        )
+    run(grid_parameters, snakemake)

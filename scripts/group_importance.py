@@ -1,6 +1,6 @@
 from differland.analysis.attribution import importance_of_groups
 from differland.files import read_netcdf, write_text
-from differland.logs import record
+from differland_script import run
 
 
 def group_importance(shap: str, table: str) -> None:
@@ -9,5 +9,4 @@ def group_importance(shap: str, table: str) -> None:
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        group_importance(shap=snakemake.input.shap, table=snakemake.output.table)
+    run(group_importance, snakemake)

@@ -2,22 +2,22 @@ from pathlib import Path
 from typing import Literal
 
 from differland.files import write_netcdf_parts
-from differland.logs import record
 from differland.published import PublishedFiles, import_driver
+from differland_script import run
 
 
 def import_published_driver(
-    files: PublishedFiles, predictors: list[str], vpd_units: Literal["hPa", "kPa"], driver: str
+    files: dict[str, str], predictors: list[str], vpd_units: Literal["hPa", "kPa"], driver: str
 ) -> None:
     """Bring the published files into the form of a driver file."""
-    write_netcdf_parts(import_driver(files, predictors, vpd_units), driver)
+    published = PublishedFiles(**{key: Path(path) for key, path in files.items()})
+    write_netcdf_parts(import_driver(published, predictors, vpd_units), driver)
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        import_published_driver(
-            files=PublishedFiles(**{key: Path(path) for key, path in snakemake.input.items()}),
-            predictors=snakemake.params.predictors,
-            vpd_units=snakemake.params.vpd_units,
-            driver=snakemake.output.driver,
-        )
+    run(
+        import_published_driver,
+        snakemake,
+        files=dict(snakemake.input.items()),
+        driver=snakemake.output.driver,
+    )

@@ -1,6 +1,6 @@
 from differland.ensemble import read_ensemble
 from differland.files import read_netcdf, write_netcdf
-from differland.logs import record
+from differland_script import run
 
 
 def map_parameters(
@@ -15,11 +15,4 @@ def map_parameters(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        map_parameters(
-            ensembles=snakemake.input.ensembles,
-            members=snakemake.params.members,
-            driver=snakemake.input.driver,
-            patches=snakemake.input.patches,
-            parameters=snakemake.output.parameters,
-        )
+    run(map_parameters, snakemake)

@@ -3,17 +3,18 @@ from typing import Any
 
 from differland import packing
 from differland.files import read_netcdf
-from differland.logs import record
 from differland.setups import of_experiment
 from differland.training import Settings
+from differland_script import run
 
 
 def pack_training_data(
-    driver: str, patches: str, configuration: dict[str, Any], experiment: str, output: str
+    driver: str, patches: str, configuration: dict[str, Any], experiment: str, data: str
 ) -> None:
     """Lay out the driver patch by patch, as all training jobs of an experiment read it."""
     study = Settings.from_configuration(configuration)
-    own = Settings.from_configuration(of_experiment(configuration, experiment or None))
+    name = experiment.removeprefix("@") or None
+    own = Settings.from_configuration(of_experiment(configuration, name))
     # An experiment about observations that are not there would be one about nothing.
     changed = own.loss.observations.items() - study.loss.observations.items()
     packing.pack_training_data(
@@ -21,17 +22,10 @@ def pack_training_data(
         read_netcdf(patches),
         own.model,
         own.loss,
-        Path(output),
+        Path(data),
         required=[variable for _, variable in changed if variable],
     )
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        pack_training_data(
-            driver=snakemake.input.driver,
-            patches=snakemake.input.patches,
-            configuration=snakemake.config,
-            experiment=snakemake.wildcards.experiment.removeprefix("@"),
-            output=snakemake.output.data,
-        )
+    run(pack_training_data, snakemake, configuration=snakemake.config)

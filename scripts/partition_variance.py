@@ -2,7 +2,7 @@ import pandas as pd
 
 from differland.analysis.partition import partition, summarise_cells
 from differland.files import read_netcdf, write_netcdf, write_text
-from differland.logs import record
+from differland_script import run
 
 
 def partition_variance(
@@ -11,7 +11,7 @@ def partition_variance(
     setups: list[str],
     groups: list[str],
     table: str,
-    map_: str,
+    contributions: str,
     summary: str,
 ) -> None:
     """Partition explained variance among predictor groups, for all cells together and for each."""
@@ -21,18 +21,9 @@ def partition_variance(
         groups,
     )
     write_text(shares.to_csv(index=False), table)
-    write_netcdf(shares_of_cells, map_)
+    write_netcdf(shares_of_cells, contributions)
     write_text(summarise_cells(shares_of_cells).to_csv(index=False), summary)
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        partition_variance(
-            metrics=snakemake.input.metrics,
-            cells=snakemake.input.cells,
-            setups=snakemake.params.setups,
-            groups=snakemake.params.groups,
-            table=snakemake.output.table,
-            map_=snakemake.output.cells,
-            summary=snakemake.output.summary,
-        )
+    run(partition_variance, snakemake)

@@ -3,8 +3,8 @@ from pathlib import Path
 from typing import Any
 
 from differland import planning
-from differland.logs import record
 from differland.pace import at_pace, pace_of_study
+from differland_script import run
 
 
 def plan(
@@ -24,5 +24,4 @@ def plan(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        plan(configuration=snakemake.config, **snakemake.params)
+    run(plan, snakemake, configuration=snakemake.config)

@@ -1,7 +1,7 @@
 import pandas as pd
 
 from differland.figures import attribution, style
-from differland.logs import record
+from differland_script import run
 
 
 def plot_attribution(table: str, populations: list[str], pngs: list[str], pdfs: list[str]) -> None:
@@ -12,10 +12,4 @@ def plot_attribution(table: str, populations: list[str], pngs: list[str], pdfs: 
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        plot_attribution(
-            table=snakemake.input.table,
-            populations=snakemake.params.populations,
-            pngs=snakemake.output.png,
-            pdfs=snakemake.output.pdf,
-        )
+    run(plot_attribution, snakemake)

@@ -2,7 +2,7 @@ import pandas as pd
 
 from differland.figures import biomass, style
 from differland.files import read_netcdf
-from differland.logs import record
+from differland_script import run
 
 
 def plot_biomass(
@@ -20,11 +20,4 @@ def plot_biomass(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        plot_biomass(
-            cells=snakemake.input.cells,
-            years=snakemake.input.years,
-            table=snakemake.input.table,
-            pngs=[snakemake.output.maps_png, snakemake.output.years_png],
-            pdfs=[snakemake.output.maps_pdf, snakemake.output.years_pdf],
-        )
+    run(plot_biomass, snakemake)

@@ -2,7 +2,7 @@ import pandas as pd
 
 from differland.figures import carbon_cycle, style
 from differland.files import read_netcdf
-from differland.logs import record
+from differland_script import run
 
 
 def plot_carbon_cycle(
@@ -23,11 +23,4 @@ def plot_carbon_cycle(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        plot_carbon_cycle(
-            series=snakemake.input.series,
-            agreement=snakemake.input.agreement,
-            names=snakemake.params.names,
-            pngs=snakemake.output.png,
-            pdfs=snakemake.output.pdf,
-        )
+    run(plot_carbon_cycle, snakemake)

@@ -1,7 +1,7 @@
 import pandas as pd
 
 from differland.figures import agreement, style
-from differland.logs import record
+from differland_script import run
 
 
 def plot_component_agreement(table: str, png: str, pdf: str) -> None:
@@ -11,9 +11,4 @@ def plot_component_agreement(table: str, png: str, pdf: str) -> None:
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        plot_component_agreement(
-            table=snakemake.input.table,
-            png=snakemake.output.png,
-            pdf=snakemake.output.pdf,
-        )
+    run(plot_component_agreement, snakemake)

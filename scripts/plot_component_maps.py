@@ -1,17 +1,13 @@
-from differland.figures import components, style
+from differland.figures import style
+from differland.figures.components import draw_component_maps
 from differland.files import read_netcdf
-from differland.logs import record
+from differland_script import run
 
 
-def plot_component_maps(scores: str, png: str, pdf: str) -> None:
+def plot_component_maps(components: str, png: str, pdf: str) -> None:
     """Draw maps of the trait components."""
-    style.save(components.draw_component_maps(read_netcdf(scores)), png, pdf)
+    style.save(draw_component_maps(read_netcdf(components)), png, pdf)
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        plot_component_maps(
-            scores=snakemake.input.components,
-            png=snakemake.output.png,
-            pdf=snakemake.output.pdf,
-        )
+    run(plot_component_maps, snakemake)

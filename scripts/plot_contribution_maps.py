@@ -1,6 +1,6 @@
 from differland.figures import partition, style
 from differland.files import read_netcdf
-from differland.logs import record
+from differland_script import run
 
 
 def plot_contribution_maps(
@@ -16,10 +16,4 @@ def plot_contribution_maps(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        plot_contribution_maps(
-            cells=snakemake.input.cells,
-            targets=snakemake.params.targets,
-            pngs=snakemake.output.png,
-            pdfs=snakemake.output.pdf,
-        )
+    run(plot_contribution_maps, snakemake)

@@ -1,7 +1,7 @@
 import pandas as pd
 
 from differland.figures import dependence, style
-from differland.logs import record
+from differland_script import run
 
 
 def plot_dependence(
@@ -12,11 +12,4 @@ def plot_dependence(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        plot_dependence(
-            table=snakemake.input.table,
-            predictors=snakemake.params.predictors,
-            aware=snakemake.params.aware,
-            png=snakemake.output.png,
-            pdf=snakemake.output.pdf,
-        )
+    run(plot_dependence, snakemake)

@@ -1,6 +1,6 @@
 from differland.figures import fit, style
 from differland.files import read_netcdf
-from differland.logs import record
+from differland_script import run
 
 
 def plot_fits(
@@ -20,13 +20,4 @@ def plot_fits(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        plot_fits(
-            driver=snakemake.input.driver,
-            patches=snakemake.input.patches,
-            simulation=snakemake.input.simulation,
-            spin_up_months=snakemake.params.spin_up_months,
-            observed_variables=snakemake.params.observed_variables,
-            pngs=snakemake.output.png,
-            pdfs=snakemake.output.pdf,
-        )
+    run(plot_fits, snakemake)

@@ -1,7 +1,7 @@
 import pandas as pd
 
 from differland.figures import sites, style
-from differland.logs import record
+from differland_script import run
 
 
 def plot_gradients(
@@ -15,10 +15,4 @@ def plot_gradients(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        plot_gradients(
-            means=snakemake.input.means,
-            skills=snakemake.input.skills,
-            png=snakemake.output.png,
-            pdf=snakemake.output.pdf,
-        )
+    run(plot_gradients, snakemake)

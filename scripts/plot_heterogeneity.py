@@ -1,7 +1,7 @@
 import pandas as pd
 
 from differland.figures import heterogeneity, style
-from differland.logs import record
+from differland_script import run
 
 
 def plot_heterogeneity(
@@ -16,10 +16,4 @@ def plot_heterogeneity(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        plot_heterogeneity(
-            table=snakemake.input.table,
-            bins=snakemake.input.bins,
-            png=snakemake.output.png,
-            pdf=snakemake.output.pdf,
-        )
+    run(plot_heterogeneity, snakemake)

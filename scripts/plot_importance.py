@@ -1,7 +1,7 @@
 import pandas as pd
 
 from differland.figures import recovery, style
-from differland.logs import record
+from differland_script import run
 
 
 def plot_importance(table: str, png: str, pdf: str) -> None:
@@ -10,9 +10,4 @@ def plot_importance(table: str, png: str, pdf: str) -> None:
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        plot_importance(
-            table=snakemake.input.table,
-            png=snakemake.output.png,
-            pdf=snakemake.output.pdf,
-        )
+    run(plot_importance, snakemake)

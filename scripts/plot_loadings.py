@@ -1,17 +1,13 @@
-from differland.figures import components, style
+from differland.figures import style
+from differland.figures.components import draw_loadings
 from differland.files import read_netcdf
-from differland.logs import record
+from differland_script import run
 
 
-def plot_loadings(loadings: str, png: str, pdf: str) -> None:
+def plot_loadings(components: str, png: str, pdf: str) -> None:
     """Draw the traits in the space of their first three components."""
-    style.save(components.draw_loadings(read_netcdf(loadings)), png, pdf)
+    style.save(draw_loadings(read_netcdf(components)), png, pdf)
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        plot_loadings(
-            loadings=snakemake.input.components,
-            png=snakemake.output.png,
-            pdf=snakemake.output.pdf,
-        )
+    run(plot_loadings, snakemake)

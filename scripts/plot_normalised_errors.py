@@ -1,7 +1,7 @@
 import pandas as pd
 
 from differland.figures import skill, style
-from differland.logs import record
+from differland_script import run
 
 
 def plot_normalised_errors(
@@ -16,10 +16,4 @@ def plot_normalised_errors(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        plot_normalised_errors(
-            errors=snakemake.input.errors,
-            baseline=snakemake.params.baseline,
-            png=snakemake.output.png,
-            pdf=snakemake.output.pdf,
-        )
+    run(plot_normalised_errors, snakemake)

@@ -2,7 +2,7 @@ import pandas as pd
 
 from differland.figures import parameters, style
 from differland.files import read_netcdf
-from differland.logs import record
+from differland_script import run
 
 
 def plot_parameter_correlation(covariance: str, identifiability: str, png: str, pdf: str) -> None:
@@ -15,10 +15,4 @@ def plot_parameter_correlation(covariance: str, identifiability: str, png: str, 
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        plot_parameter_correlation(
-            covariance=snakemake.input.covariance,
-            identifiability=snakemake.input.identifiability,
-            png=snakemake.output.png,
-            pdf=snakemake.output.pdf,
-        )
+    run(plot_parameter_correlation, snakemake)

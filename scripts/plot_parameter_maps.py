@@ -1,20 +1,17 @@
-from differland.figures import parameters, style
+from differland.figures import style
+from differland.figures.parameters import draw_parameter_map
 from differland.files import read_netcdf
-from differland.logs import record
+from differland_script import run
 
 
-def plot_parameter_maps(maps: str, traits: list[str], pngs: list[str], pdfs: list[str]) -> None:
+def plot_parameter_maps(
+    parameters: str, traits: list[str], pngs: list[str], pdfs: list[str]
+) -> None:
     """Draw a map of each trait, mean and spread over members."""
-    dataset = read_netcdf(maps, names=traits)
+    dataset = read_netcdf(parameters, names=traits)
     for trait, png, pdf in zip(traits, pngs, pdfs, strict=True):
-        style.save(parameters.draw_parameter_map(dataset, trait), png, pdf)
+        style.save(draw_parameter_map(dataset, trait), png, pdf)
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        plot_parameter_maps(
-            maps=snakemake.input.parameters,
-            traits=snakemake.params.traits,
-            pngs=snakemake.output.png,
-            pdfs=snakemake.output.pdf,
-        )
+    run(plot_parameter_maps, snakemake)

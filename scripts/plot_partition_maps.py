@@ -1,6 +1,6 @@
 from differland.figures import partition, style
 from differland.files import read_netcdf
-from differland.logs import record
+from differland_script import run
 
 
 def plot_partition_maps(cells: str, targets: list[str], pngs: list[str], pdfs: list[str]) -> None:
@@ -11,10 +11,4 @@ def plot_partition_maps(cells: str, targets: list[str], pngs: list[str], pdfs: l
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        plot_partition_maps(
-            cells=snakemake.input.cells,
-            targets=snakemake.params.targets,
-            pngs=snakemake.output.png,
-            pdfs=snakemake.output.pdf,
-        )
+    run(plot_partition_maps, snakemake)

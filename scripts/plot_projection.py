@@ -1,7 +1,7 @@
 from differland.figures import projection as figures
 from differland.figures import style
 from differland.files import read_netcdf
-from differland.logs import record
+from differland_script import run
 
 
 def plot_projection(projection: str, png: str, pdf: str) -> None:
@@ -10,9 +10,4 @@ def plot_projection(projection: str, png: str, pdf: str) -> None:
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        plot_projection(
-            projection=snakemake.input.projection,
-            png=snakemake.output.png,
-            pdf=snakemake.output.pdf,
-        )
+    run(plot_projection, snakemake)

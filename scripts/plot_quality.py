@@ -1,8 +1,8 @@
 import pandas as pd
 
 from differland.figures import quality, style
-from differland.logs import record
 from differland.quality import open_driver
+from differland_script import run
 
 
 def plot_quality(
@@ -17,11 +17,4 @@ def plot_quality(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        plot_quality(
-            driver=snakemake.input.driver,
-            table=snakemake.input.table,
-            variables=snakemake.params.variables,
-            pngs=snakemake.output.png,
-            pdfs=snakemake.output.pdf,
-        )
+    run(plot_quality, snakemake)

@@ -2,7 +2,7 @@ import pandas as pd
 
 from differland.figures import agreement, style
 from differland.files import read_netcdf
-from differland.logs import record
+from differland_script import run
 
 
 def plot_recovered_components(table: str, true: str, found: str, png: str, pdf: str) -> None:
@@ -14,11 +14,4 @@ def plot_recovered_components(table: str, true: str, found: str, png: str, pdf: 
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        plot_recovered_components(
-            table=snakemake.input.table,
-            true=snakemake.input.true,
-            found=snakemake.input.found,
-            png=snakemake.output.png,
-            pdf=snakemake.output.pdf,
-        )
+    run(plot_recovered_components, snakemake)

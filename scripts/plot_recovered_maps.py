@@ -1,6 +1,6 @@
 from differland.figures import recovery, style
 from differland.files import read_netcdf
-from differland.logs import record
+from differland_script import run
 
 
 def plot_recovered_maps(cells: str, traits: list[str], pngs: list[str], pdfs: list[str]) -> None:
@@ -11,10 +11,4 @@ def plot_recovered_maps(cells: str, traits: list[str], pngs: list[str], pdfs: li
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        plot_recovered_maps(
-            cells=snakemake.input.cells,
-            traits=snakemake.params.traits,
-            pngs=snakemake.output.png,
-            pdfs=snakemake.output.pdf,
-        )
+    run(plot_recovered_maps, snakemake)

@@ -2,7 +2,7 @@ import pandas as pd
 
 from differland.figures import recovery, style
 from differland.files import read_netcdf
-from differland.logs import record
+from differland_script import run
 
 
 def plot_recovered_traits(cells: str, table: str, png: str, pdf: str) -> None:
@@ -12,10 +12,4 @@ def plot_recovered_traits(cells: str, table: str, png: str, pdf: str) -> None:
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        plot_recovered_traits(
-            cells=snakemake.input.cells,
-            table=snakemake.input.table,
-            png=snakemake.output.png,
-            pdf=snakemake.output.pdf,
-        )
+    run(plot_recovered_traits, snakemake)

@@ -1,6 +1,6 @@
 from differland.figures import carbon_cycle, style
 from differland.files import read_netcdf
-from differland.logs import record
+from differland_script import run
 
 
 def plot_regions(cells: str, png: str, pdf: str) -> None:
@@ -9,9 +9,4 @@ def plot_regions(cells: str, png: str, pdf: str) -> None:
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        plot_regions(
-            cells=snakemake.input.cells,
-            png=snakemake.output.png,
-            pdf=snakemake.output.pdf,
-        )
+    run(plot_regions, snakemake)

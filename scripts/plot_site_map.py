@@ -1,7 +1,7 @@
 from differland.analysis.sites import read_site_table
 from differland.figures import sites as site_figures
 from differland.figures import style
-from differland.logs import record
+from differland_script import run
 
 
 def plot_site_map(sites: str, png: str, pdf: str) -> None:
@@ -10,9 +10,4 @@ def plot_site_map(sites: str, png: str, pdf: str) -> None:
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        plot_site_map(
-            sites=snakemake.input.sites,
-            png=snakemake.output.png,
-            pdf=snakemake.output.pdf,
-        )
+    run(plot_site_map, snakemake)

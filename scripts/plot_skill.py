@@ -1,7 +1,7 @@
 import pandas as pd
 
 from differland.figures import skill, style
-from differland.logs import record
+from differland_script import run
 
 
 def plot_skill(
@@ -14,9 +14,4 @@ def plot_skill(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        plot_skill(
-            metrics=snakemake.input.metrics,
-            png=snakemake.output.png,
-            pdf=snakemake.output.pdf,
-        )
+    run(plot_skill, snakemake)

@@ -2,7 +2,7 @@ import pandas as pd
 
 from differland import reporting
 from differland.files import write_text
-from differland.logs import record
+from differland_script import run
 
 
 def present_tables(study: str, tables: list[str], names: list[str], page: str) -> None:
@@ -12,10 +12,4 @@ def present_tables(study: str, tables: list[str], names: list[str], page: str) -
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        present_tables(
-            study=snakemake.config["study"],
-            tables=snakemake.input[: len(snakemake.params.names)],
-            names=snakemake.params.names,
-            page=snakemake.output.page,
-        )
+    run(present_tables, snakemake, study=snakemake.config["study"])

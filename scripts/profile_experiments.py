@@ -2,7 +2,7 @@ from functools import partial
 
 from differland.analysis.experiments import PROFILED, profiles
 from differland.files import read_netcdf, write_text
-from differland.logs import record
+from differland_script import run
 
 
 def profile_experiments(
@@ -15,10 +15,4 @@ def profile_experiments(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        profile_experiments(
-            simulations=snakemake.input.simulations,
-            setups=snakemake.params.setups,
-            spin_up_months=snakemake.params.spin_up_months,
-            table=snakemake.output.table,
-        )
+    run(profile_experiments, snakemake)

@@ -6,13 +6,14 @@ from differland.datasets.archives import log_unread
 from differland.datasets.climate_models import Variable, unread_climates
 from differland.files import write_netcdf
 from differland.gridding import Gridding
-from differland.logs import record
+from differland_script import paths, run
 
 
 def regrid_climates(
     sources: dict[Variable, list[Path]],
     periods: dict[str, list[int]],
-    gridding: Gridding,
+    window: dict[str, Any],
+    weights: str,
     projection: dict[str, Any],
     climates: str,
 ) -> None:
@@ -25,18 +26,14 @@ def regrid_climates(
         projection["patterns"],
     )
     log_unread("projection.folder", unread)
+    gridding = Gridding.from_settings(window, {}, weights)
     write_netcdf(grid_climates(sources, periods, gridding), climates)
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        regrid_climates(
-            sources={
-                variable: [Path(file) for file in files]
-                for variable, files in snakemake.input.items()
-            },
-            periods=snakemake.params.periods,
-            gridding=Gridding.from_settings(snakemake.params.window, {}, snakemake.params.weights),
-            projection=snakemake.config["projection"],
-            climates=snakemake.output.climates,
-        )
+    run(
+        regrid_climates,
+        snakemake,
+        sources=paths(snakemake.input),
+        projection=snakemake.config["projection"],
+    )

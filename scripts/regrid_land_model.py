@@ -5,7 +5,7 @@ from differland.datasets.archives import log_unread
 from differland.datasets.land_models import exchange_of_cells, unread_land_models
 from differland.driver import months_of
 from differland.files import read_netcdf, write_netcdf
-from differland.logs import record
+from differland_script import paths, run
 
 
 def regrid_land_model(
@@ -15,7 +15,7 @@ def regrid_land_model(
     driver: str,
     minimum_coverage: float,
     trendy: dict[str, Any],
-    output: str,
+    exchange: str,
 ) -> None:
     """Put the net biosphere exchange of a land model on the cells of the study."""
     unread = unread_land_models(Path(trendy["folder"]), trendy["models"], trendy["patterns"])
@@ -23,22 +23,15 @@ def regrid_land_model(
     cells = read_netcdf(driver, names=["lat", "lon", "time"])
     months = months_of(cells, driver)
     months = months[months.year <= last_year]
+    roles = {role: files[role] for role in ("nbp", "cover") if role in files}
     places = (cells[name].to_numpy() for name in ("lat", "lon"))
-    write_netcdf(exchange_of_cells(files, options, months, *places, minimum_coverage), output)
+    write_netcdf(exchange_of_cells(roles, options, months, *places, minimum_coverage), exchange)
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        regrid_land_model(
-            files={
-                role: [Path(file) for file in files]
-                for role, files in snakemake.input.items()
-                if role in ("nbp", "cover")
-            },
-            options=snakemake.params.options,
-            last_year=snakemake.params.last_year,
-            driver=snakemake.input.driver,
-            minimum_coverage=snakemake.params.minimum_coverage,
-            trendy=snakemake.config["carbon_cycle"]["trendy"],
-            output=snakemake.output.exchange,
-        )
+    run(
+        regrid_land_model,
+        snakemake,
+        files=paths(snakemake.input),
+        trendy=snakemake.config["carbon_cycle"]["trendy"],
+    )

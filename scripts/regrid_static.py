@@ -4,7 +4,7 @@ from typing import Any
 from differland.datasets.products import read_static
 from differland.files import write_netcdf
 from differland.gridding import Gridding, grid_static
-from differland.logs import record
+from differland_script import paths, run
 
 
 def regrid_static(
@@ -12,25 +12,15 @@ def regrid_static(
     sources: dict[str, list[Path]],
     folder: str,
     settings: dict[str, Any],
-    gridding: Gridding,
+    window: dict[str, Any],
+    weights: str,
     gridded: str,
 ) -> None:
     """Put a product that does not change with time on the study's grid."""
+    gridding = Gridding.from_settings(window, settings, weights)
     fields = read_static(product, sources, Path(folder), settings, gridding.target)
     write_netcdf(grid_static(fields, gridding), gridded)
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        regrid_static(
-            product=snakemake.wildcards.product,
-            sources={
-                role: [Path(file) for file in files] for role, files in snakemake.input.items()
-            },
-            folder=snakemake.params.folder,
-            settings=snakemake.params.settings,
-            gridding=Gridding.from_settings(
-                snakemake.params.window, snakemake.params.settings, snakemake.params.weights
-            ),
-            gridded=snakemake.output.gridded,
-        )
+    run(regrid_static, snakemake, sources=paths(snakemake.input))

@@ -4,9 +4,9 @@ from typing import Any
 
 from differland import planning
 from differland.errors import DryRunError
-from differland.logs import record
 from differland.pace import at_pace, pace_of_study
 from differland.status import Wanted, status_lines
+from differland_script import run
 
 
 def status(
@@ -31,5 +31,4 @@ def status(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        status(configuration=snakemake.config, **snakemake.params)
+    run(status, snakemake, configuration=snakemake.config)

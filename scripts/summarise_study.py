@@ -5,38 +5,38 @@ import pandas as pd
 
 from differland import reporting
 from differland.files import open_verified, read_netcdf, write_text
-from differland.logs import record
+from differland_script import run
 
 
 def summarise_study(
     config: dict[str, Any],
-    files: dict[str, Any],
-    tables: dict[str, str],
-    figures: dict[str, str],
+    records: list[str],
+    driver: str,
+    patches: str,
+    metrics: str,
+    components: str,
+    names: list[str],
+    tables: list[str],
+    captions: list[str],
+    figures: list[str],
     compared: list[str],
+    absent: list[tuple[str, str]],
     page: str,
 ) -> None:
     """Write the page that a reader sees first."""
     study = reporting.Study(
         config=config,
         compared=compared,
-        records=list(map(Path, files["records"])),
-        driver=open_verified(files["driver"]),
-        patches=read_netcdf(files["patches"]),
-        metrics=pd.read_csv(files["metrics"], low_memory=False),
-        components=read_netcdf(files["components"]),
-        tables={name: pd.read_csv(file) for name, file in tables.items()},
+        absent=absent,
+        records=list(map(Path, records)),
+        driver=open_verified(driver),
+        patches=read_netcdf(patches),
+        metrics=pd.read_csv(metrics, low_memory=False),
+        components=read_netcdf(components),
+        tables=dict(zip(names, map(pd.read_csv, tables), strict=True)),
     )
-    write_text(reporting.summary_page(study, figures), page)
+    write_text(reporting.summary_page(study, dict(zip(captions, figures, strict=True))), page)
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        summarise_study(
-            config=snakemake.config,
-            files=dict(snakemake.input.items()),
-            tables=dict(zip(snakemake.params.tables, snakemake.input.tables, strict=True)),
-            figures=dict(zip(snakemake.params.captions, snakemake.input.figures, strict=True)),
-            compared=snakemake.params.compared,
-            page=snakemake.output.page,
-        )
+    run(summarise_study, snakemake, config=snakemake.config)

@@ -4,7 +4,7 @@ import pandas as pd
 
 from differland.datasets.catalogue import tabulate
 from differland.files import write_text
-from differland.logs import record
+from differland_script import run
 
 
 def tabulate_datasets(products: dict[str, Any], years: dict[str, list[int]], table: str) -> None:
@@ -15,9 +15,4 @@ def tabulate_datasets(products: dict[str, Any], years: dict[str, list[int]], tab
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        tabulate_datasets(
-            products=snakemake.params.products,
-            years=snakemake.params.years,
-            table=snakemake.output.table,
-        )
+    run(tabulate_datasets, snakemake)

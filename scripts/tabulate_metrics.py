@@ -1,22 +1,17 @@
 import pandas as pd
 
 from differland.files import write_text
-from differland.logs import record
+from differland_script import run
 
 
-def tabulate_metrics(tables: list[str], drivers: list[str], metrics: str) -> None:
+def tabulate_metrics(metrics: list[str], drivers: list[str], table: str) -> None:
     """Collect the metrics of all setups, stages and applied drivers in one table."""
     rows = [
-        pd.read_csv(table).assign(driver=driver)
-        for table, driver in zip(tables, drivers, strict=True)
+        pd.read_csv(file).assign(driver=driver)
+        for file, driver in zip(metrics, drivers, strict=True)
     ]
-    write_text(pd.concat(rows).to_csv(index=False), metrics)
+    write_text(pd.concat(rows).to_csv(index=False), table)
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        tabulate_metrics(
-            tables=snakemake.input.metrics,
-            drivers=snakemake.params.drivers,
-            metrics=snakemake.output.metrics,
-        )
+    run(tabulate_metrics, snakemake)

@@ -2,7 +2,7 @@ import pandas as pd
 
 from differland.analysis.skill import summarise_skill
 from differland.files import write_text
-from differland.logs import record
+from differland_script import run
 
 
 def tabulate_skills(
@@ -15,8 +15,4 @@ def tabulate_skills(
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        tabulate_skills(
-            metrics=snakemake.input.metrics,
-            table=snakemake.output.table,
-        )
+    run(tabulate_skills, snakemake)

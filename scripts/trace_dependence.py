@@ -1,6 +1,6 @@
 from differland.analysis.dependence import trait_dependence
 from differland.files import read_netcdf, write_text
-from differland.logs import record
+from differland_script import run
 
 
 def trace_dependence(shap: list[str], setups: list[str], aware: str, table: str) -> None:
@@ -10,10 +10,4 @@ def trace_dependence(shap: list[str], setups: list[str], aware: str, table: str)
 
 
 if __name__ == "__main__":
-    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
-        trace_dependence(
-            shap=snakemake.input.shap,
-            setups=snakemake.params.setups,
-            aware=snakemake.params.aware,
-            table=snakemake.output.table,
-        )
+    run(trace_dependence, snakemake)

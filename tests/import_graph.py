@@ -59,7 +59,7 @@ def _reached(file: Path, at_start: bool) -> frozenset[Path]:
 
 
 def _is_ours(name: str) -> bool:
-    return name.split(".")[0] == "differland"
+    return name.split(".")[0] in {"differland", "differland_script"}
 
 
 def packages(file: Path, at_start: bool) -> frozenset[str]:

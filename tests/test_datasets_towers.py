@@ -702,7 +702,7 @@ def test_a_flux_that_breaks_off_within_its_number_is_refused(tmp_path):
     assert read_towers(tmp_path, PERIOD)["reco_site"].iloc[-1] == 23.1234
     for size in range(len(text) - 7, len(text)):
         (tmp_path / FLUXNET).write_text(text[:size])
-        with pytest.raises(InputError, match="breaks off|complete rows"):
+        with pytest.raises(InputError, match=r"breaks off|complete rows"):
             read_towers(tmp_path, PERIOD)
 
 

@@ -170,9 +170,9 @@ def test_all_that_runs_was_found(tmp_path: Path, product: str, file: str):
     window = {"window": configuration["raw"]["window"], **gridding}
     job = SimpleNamespace(
         input={{"gleam": "evaporation", "grace": "mascons"}[product]: files},
-        output=SimpleNamespace(gridded=tmp_path / "2018.nc"),
-        params=SimpleNamespace(settings=settings, window=window, weights=tmp_path),
-        wildcards=SimpleNamespace(product=product, year="2018"),
+        output={"gridded": tmp_path / "2018.nc"},
+        params={"settings": settings, "window": window, "weights": tmp_path},
+        wildcards={"product": product, "year": "2018"},
         log=[str(tmp_path / "job.log")],
         resources={},
     )

@@ -1035,8 +1035,9 @@ class TestCaptions:
         template = jinja2.Environment(
             undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
         ).from_string(caption.read_text(encoding="utf-8"))
-        rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
-        categories = sorted(set(re.findall(r'category="(.+?)"', rules)))
+        rules = (ROOT / "workflow/rules/presentation.smk").read_text(encoding="utf-8")
+        ordered = re.findall('"(.+?)"', rules.partition("CATEGORIES = [")[2].partition("]")[0])
+        categories = [f"{number:02d} {name}" for number, name in enumerate(ordered, 1)]
         text = template.render(
             snakemake=job, categories=[SimpleNamespace(name=name) for name in categories]
         )

@@ -38,6 +38,9 @@ module differland:
 
 use rule * from differland as differland_*
 
+use rule tabulate_datasets from differland as differland_tabulate_datasets with:
+    log: "own.log"
+
 rule everything:
     default_target: True
     input: "own.txt", rules.differland_all.input
@@ -95,9 +98,10 @@ def test_jobs_of_a_module_have_their_scripts_library_and_captions(folder: Path) 
     output = snakemake(folder, "--", *files)
     assert re.search(r"^(About|A few) .* left", output, re.MULTILINE)
     assert (folder / "own.txt").read_text() == "hello\n"
-    assert "elsewhere/logs/draw_patches.log" in {
-        str(path.relative_to(folder)) for path in folder.rglob("*.log")
-    }
+    logs = {str(path.relative_to(folder)) for path in folder.rglob("*.log")}
+    assert "elsewhere/logs/draw_patches.log" in logs
+    # What the other workflow says of a rule is stronger than what all rules share.
+    assert "own.log" in logs and "elsewhere/logs/tabulate_datasets.log" not in logs
     assert not (folder / "results").exists()
     snakemake(folder, "--report", "report.html", "--", files[1])
     assert "Raw datasets of this study" in (folder / "report.html").read_text(encoding="utf-8")

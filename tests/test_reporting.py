@@ -100,6 +100,7 @@ def study(tmp_path: Path) -> Study:
     return Study(
         config=config,
         compared=["PFT", REFERENCE],
+        absent=[("projected traits (Fig. S2)", "projection.models is empty")],
         records=records,
         driver=driver,
         patches=xr.Dataset({"test": ("patch", [0, 1, 0, 0])}),
@@ -140,7 +141,6 @@ def test_what_is_missing_is_told_with_the_reason(study):
     # It has sif, but no metric is of it.
     assert missing["SIF"] == "no value of sif counts (in a patch, after the spin-up)"
     assert missing["predictor canopy_height"] == "the driver has no such variable"
-    assert any("setups has no CLIM+SOIL+AGE" in why for why in missing.values())
     assert missing["projected traits (Fig. S2)"] == "projection.models is empty"
     # Nothing is told of what is there, nor of raw products, since none is read.
     assert "LAI" not in missing and not any("raw.products" in why for why in missing.values())
@@ -162,18 +162,6 @@ def test_a_product_that_is_not_used_is_missing_with_its_variables(study, product
     study.config["raw"]["products"][product] = None
     missing = dict(reporting.missing_parts(study))
     assert missing[f"product {product}: {variables}"] == f"raw.products.{product} is null"
-
-
-def test_no_inversion_is_no_comparison_and_told(study):
-    def told():
-        missing = dict(reporting.missing_parts(study))
-        return [why for part, why in missing.items() if part.startswith("net biosphere exchange")]
-
-    assert told() == ["the driver has no inversion (nbe, nbe_cams)"]
-    study.driver["nbe_cams"] = ("cell", np.zeros(12))
-    assert told() == []
-    study.config["carbon_cycle"]["compare"] = False
-    assert told() == ["carbon_cycle.compare is false"]
 
 
 def test_numbers_of_the_summary(study):

@@ -1,11 +1,14 @@
 """The workflow as its user meets it: dry runs, single files, and what is run again."""
 
+import ast
+import json
 import re
 import resource
 import shlex
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -21,7 +24,6 @@ from differland.planning import StudySize, amounts, need_of, read_costs
 from differland.synthetic.planet import PlanetSettings, make_planet
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-RULE_FILES = sorted((REPOSITORY / "workflow" / "rules").glob("*.smk"))
 ENVIRONMENTS = sorted((REPOSITORY / "envs").glob("*.yaml"))
 SCRIPTS = sorted((REPOSITORY / "scripts").glob("*.py"))
 
@@ -111,59 +113,95 @@ def paper(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def rule_blocks() -> dict[str, str]:
-    """Text of every rule by its name; those that are named in a loop, by their script."""
-    blocks = {}
-    for file in RULE_FILES:
-        text = file.read_text(encoding="utf-8")
-        for block in re.split(r"^(?: {4})?(?=rule\b.*:$)", text, flags=re.MULTILINE)[1:]:
-            name = re.match(r"rule (\w+):", block)
-            script = re.search(r"scripts/(\w+)\.py", block)
-            blocks[name[1] if name else script[1]] = block
-    return blocks
+PARSED = f"""
+include: {str(REPOSITORY / "Snakefile")!r}
+
+import json
+
+def file_of(item):
+    shown = item.flags.get("report")
+    keys = ("caption", "category", "subcategory", "labels")
+    return str(item), shown and {{key: getattr(shown, key) for key in keys}}
+
+def rule_of(rule):
+    asked = rule.ruleinfo.resources[1]
+    named = [*rule.input.keys(), *rule.output.keys(), *rule.params.keys(), *rule.wildcard_names]
+    return {{
+        "names": named,
+        "output": [file_of(item) for item in rule.output],
+        "log": [str(file) for file in rule.log],
+        "benchmark": str(rule.benchmark),
+        "environment": str(rule.basedir.join(rule.conda_env)),
+        "memory": [asked["mem_mb"]({{}}, attempt=attempt) for attempt in (1, 2)],
+        "needed": need(rule.name).memory_request,
+        "asks_for": sorted(asked),
+        "message": rule.message,
+        "script": Path(rule.script).stem,
+    }}
+
+found = {{rule.name: rule_of(rule) for rule in workflow.rules if rule.script and rule.output}}
+absent = rules.summarise_study.params.absent
+Path("parsed.json").write_text(json.dumps([found, absent], default=str))
+"""
+"""A workflow that has this one and tells what Snakemake knows of its rules with a script."""
 
 
-COMPUTING = {
-    name: block
-    for name, block in rule_blocks().items()
-    if "script:" in block and "localrule:" not in block
-}
+def parsed(directory: Path, *arguments: str) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """Rules by name as Snakemake has them, and what the summary says that the study lacks."""
+    (directory / "Snakefile").write_text(PARSED, encoding="utf-8")
+    result = snakemake(directory, "--list-rules", *arguments, repository=directory)
+    assert result.returncode == 0, result.stdout + result.stderr
+    rules, absent = json.loads((directory / "parsed.json").read_text(encoding="utf-8"))
+    return rules, dict(absent)
 
 
-def test_every_script_is_that_of_a_rule() -> None:
-    assert {script.stem for script in SCRIPTS} == {*COMPUTING, "plan", "status"}
+@pytest.fixture(scope="module")
+def rules(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """All rules that make files by a script, as Snakemake has them, by name."""
+    return parsed(tmp_path_factory.mktemp("parsed"))[0]
 
 
-@pytest.mark.parametrize("name", COMPUTING)
-def test_every_computing_rule_is_complete(name: str) -> None:
-    block = COMPUTING[name]
-    for directive in ("log", "benchmark", "threads", "resources", "conda", "message"):
-        assert re.search(rf"^ +{directive}:", block, re.MULTILINE), f"{name} has no {directive}"
-    assert f"scripts/{name}.py" in block
-    assert re.search(rf'"<logs>/{name}[./{{]', block)
-    assert re.search(rf'"<benchmarks>/{name}[./{{]', block)
-    costs = (
-        re.escape("TRAINED_ON, len(block)")
-        if name == "train"
-        else rf'f?"{name}(?:\{{REGRIDDING\}})?"'
-    )
-    for name_of, request in (("mem_mb", "memory"), ("runtime", "runtime")):
-        assert re.search(rf"{name_of}={request}\({costs}(?:, setups=len\(block\))?\)", block), (
-            f"{name}: {name_of}"
-        )
-    environment = re.search(r'envs/(\w+\.yaml)"', block)
-    assert environment and (REPOSITORY / "envs" / environment[1]).is_file()
+def test_every_script_is_that_of_a_rule(rules: dict[str, dict[str, Any]]) -> None:
+    assert {script.stem for script in SCRIPTS} == {*rules, "plan", "status"}
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in COMPUTING if name.startswith(("plot_", "tabulate_"))]
-)
-def test_every_figure_and_table_is_in_the_report(name: str) -> None:
-    block = COMPUTING[name]
-    for part in ("report(", "caption=", "category=", "labels="):
-        assert part in block, f"{name} has no {part}"
-    caption = re.search(r'caption="\.\./report/(\w+\.rst)"', block)
-    assert caption and (REPOSITORY / "workflow" / "report" / caption[1]).is_file()
+def test_every_rule_is_complete(rules: dict[str, dict[str, Any]]) -> None:
+    for name, rule in rules.items():
+        assert rule["script"] == name
+        assert rule["message"], f"{name} has no message"
+        (log,) = rule["log"]
+        assert re.match(rf"results/paper/logs/{name}[./{{]", log), f"{name}: {log}"
+        assert rule["benchmark"] == log.replace("/logs/", "/benchmarks/").replace(".log", ".tsv")
+        assert Path(rule["environment"]).resolve() in ENVIRONMENTS, name
+        assert rule["asks_for"] == ["mem_mb", "runtime"], name
+        assert rule["memory"] == [rule["needed"], 2 * rule["needed"]], name
+
+
+def test_scripts_get_what_their_arguments_name(rules: dict[str, dict[str, Any]]) -> None:
+    """What is neither given by the script nor a file that is yet to be looked for is there once."""
+    for script in SCRIPTS:
+        tree = ast.parse(script.read_text(encoding="utf-8"))
+        (function,) = (node for node in tree.body if isinstance(node, ast.FunctionDef))
+        (call,) = (node.value for node in tree.body[-1].body)
+        if script.stem in rules:
+            arguments = {argument.arg for argument in function.args.args}
+            arguments -= {keyword.arg for keyword in call.keywords} | {"co2"}
+            named = Counter(rules[script.stem]["names"])
+            assert {name for name in arguments if named[name] != 1} == set(), script
+
+
+def test_every_figure_is_in_the_report_with_a_caption(rules: dict[str, dict[str, Any]]) -> None:
+    captions = set()
+    for name, rule in rules.items():
+        shown = [report for _, report in rule["output"] if report]
+        assert shown or not name.startswith(("plot_", "tabulate_")), f"{name} shows nothing"
+        for file, report in rule["output"]:
+            assert report or not file.endswith((".png", ".html")), f"{file} has no caption"
+        for report in shown:
+            assert report["labels"]
+            captions.add(Path(report["caption"]).resolve())
+    folder = REPOSITORY / "workflow" / "report"
+    assert captions == set(folder.glob("*.rst")) - {folder / "workflow.rst"}
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
@@ -197,14 +235,11 @@ def third_parties(script: Path) -> set[str]:
     return {IMPORTED_AS.get(package, package).lower() for package in found}
 
 
-@pytest.mark.parametrize("name", COMPUTING)
-def test_environments_have_all_that_scripts_import(name: str) -> None:
-    environment = re.search(r"envs/(\w+\.yaml)", COMPUTING[name])
-    assert environment
-    available = {
-        package.split("==")[0] for package in packages(REPOSITORY / "envs" / environment[1])
-    }
-    assert third_parties(REPOSITORY / "scripts" / f"{name}.py") <= available
+def test_environments_have_all_that_scripts_import(rules: dict[str, dict[str, Any]]) -> None:
+    for name, rule in rules.items():
+        available = {package.split("==")[0] for package in packages(Path(rule["environment"]))}
+        missing = third_parties(REPOSITORY / "scripts" / f"{name}.py") - available
+        assert not missing, f"{name}: {rule['environment']} lacks {missing}"
 
 
 def test_the_paper_study_is_planned_quickly(paper: Path) -> None:
@@ -249,10 +284,10 @@ def test_members_are_put_into_jobs(paper: Path, size: int, expected: dict[str, i
     assert {name: count for name, count in counts.items() if name.startswith("train")} == expected
 
 
-def test_every_computing_rule_has_its_costs() -> None:
+def test_every_rule_has_its_costs(rules: dict[str, dict[str, Any]]) -> None:
     costs = set(read_costs())
-    assert set(COMPUTING) <= costs
-    assert costs - set(COMPUTING) == {"train_gpu", "regrid_static_xesmf", "regrid_year_xesmf"}
+    assert set(rules) <= costs
+    assert costs - set(rules) == {"train_gpu", "regrid_static_xesmf", "regrid_year_xesmf"}
 
 
 def test_plan_tells_jobs_hours_memory_and_disk(paper: Path, configuration: dict) -> None:
@@ -524,12 +559,26 @@ def test_a_region_without_five_products_has_neither_their_files_nor_their_figure
     assert not left_out & {row[2] for row in rows}
 
 
-def test_the_demo_has_every_rule_but_those_of_other_drivers(paper: Path) -> None:
+def test_parts_that_a_study_lacks_are_told_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "region.yaml").write_text(REGION, encoding="utf-8")
+    _, absent = parsed(tmp_path, "--configfile", "region.yaml")
+    assert absent["projected traits (Fig. S2)"] == "projection.models is empty"
+    assert absent["sensitivity experiments (Text S4, S5)"] == "experiments is empty"
+    (carbon,) = (why for part, why in absent.items() if part.startswith("net biosphere exchange"))
+    assert carbon == "the driver has no inversion (nbe, nbe_cams)"
+    towers = "no term of the loss is observed at flux towers"
+    assert absent["sites of flux towers (Fig. S33, Table S4)"] == towers
+    assert not any("explained variance" in part for part in absent)
+
+
+def test_the_demo_has_every_rule_but_those_of_other_drivers(
+    paper: Path, rules: dict[str, dict[str, Any]]
+) -> None:
     configuration = str(REPOSITORY / "config/demo.yaml")
     result = snakemake(paper, "--configfile", configuration, "--rulegraph", "mermaid-js")
     assert result.returncode == 0
     drawn = set(re.findall(r"\[(\w+?)(?:_\d+)?\]", result.stdout))
-    assert set(COMPUTING) - drawn == {"import_published_driver", "apply_ensemble"}
+    assert set(rules) - drawn == {"import_published_driver", "apply_ensemble"}
 
 
 def test_snakemake_finds_nothing_to_improve(paper: Path) -> None:

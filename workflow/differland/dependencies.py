@@ -19,6 +19,9 @@ from differland import shipped
 
 LIBRARY = Path(__file__).resolve().parents[1]
 PACKAGE = "differland"
+ROOTS = frozenset({PACKAGE, "differland_script"})
+"""The library, and what gives scripts their arguments."""
+
 FOLDERS_READ = (shipped.RESOURCES, shipped.SCHEMAS, shipped.TEMPLATES)
 """Where files lie that the library names and reads."""
 
@@ -240,7 +243,7 @@ def _imported(node: ast.AST) -> dict[str, str]:
 
 
 def _is_ours(name: str) -> bool:
-    return name.split(".")[0] == PACKAGE
+    return name.split(".")[0] in ROOTS
 
 
 def _is_for_type_checkers(statement: ast.stmt) -> bool:

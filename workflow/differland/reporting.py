@@ -50,6 +50,8 @@ class Study:
         Its configuration.
     compared
         Those of the three setups that are compared with one another which it has.
+    absent
+        What the paper shows and its workflow leaves out, with the reason.
     records
         ``member.json`` of all members.
     driver, patches
@@ -64,6 +66,7 @@ class Study:
 
     config: Mapping[str, Any]
     compared: Sequence[str]
+    absent: Sequence[tuple[str, str]]
     records: Sequence[Path]
     driver: xr.Dataset
     patches: xr.Dataset
@@ -254,45 +257,17 @@ def _span(values: Iterable[int]) -> str:
 def missing_parts(study: Study) -> list[tuple[str, str]]:
     """What the paper shows and this study does not, and why."""
     config, variables = study.config, set(study.driver.variables)
-    analysis = config["analysis"]
     found = list(_unobserved_terms(study))
     if config["driver"]["source"] == "raw":
         for product, choices in config["raw"]["products"].items():
             if choices is None:
                 gives = ", ".join(read_catalogue()[product].gives)
                 found.append((f"product {product}: {gives}", f"raw.products.{product} is null"))
-    for key in ("plant_type_setup", "environment_setup"):
-        if analysis[key] not in study.compared:
-            found.append(
-                (
-                    f"comparison with {analysis[key]} (Fig. 2a, 4, S2, S27, S28)",
-                    f"setups has no {analysis[key]} (analysis.{key})",
-                )
-            )
-    if not analysis["groups"]:
-        found.append(("partition of explained variance (Fig. 2)", "analysis.groups is empty"))
-    for group in groups(analysis["reference_setup"]):
+    for group in groups(config["analysis"]["reference_setup"]):
         for name in config["predictors"].get(group, []):
             if name not in variables:
                 found.append((f"predictor {name}", "the driver has no such variable"))
-    if not config["projection"]["models"]:
-        found.append(("projected traits (Fig. S2)", "projection.models is empty"))
-    exchange = "net biosphere exchange against inversions and land models (Fig. S8-S12, Table S6)"
-    inversions = [config["loss"]["nbe"]["observation"], *config["carbon_cycle"]["inversions"]]
-    if not config["carbon_cycle"]["compare"]:
-        found.append((exchange, "carbon_cycle.compare is false"))
-    elif inversions[0] is None:
-        found.append((exchange, "loss.nbe.observation is null"))
-    elif not variables.intersection(inversions):
-        lacking = ", ".join(dict.fromkeys(inversions))
-        found.append((exchange, f"the driver has no inversion ({lacking})"))
-    if not config["carbon_cycle"]["trendy"]["models"]:
-        found.append(
-            ("land models in the carbon cycle (Table S6)", "carbon_cycle.trendy.models is empty")
-        )
-    if not config["experiments"]:
-        found.append(("sensitivity experiments (Text S4, S5)", "experiments is empty"))
-    return found
+    return [*found, *study.absent]
 
 
 def _unobserved_terms(study: Study) -> Iterator[tuple[str, str]]:

@@ -8,8 +8,6 @@ rule applied:
             name=config["apply"],
             setup=config["setups"],
         ),
-    message:
-        "Target {rule}"
 
 
 rule apply_ensemble:
@@ -20,21 +18,13 @@ rule apply_ensemble:
     output:
         metrics="<results>/applied/{name}/{setup}/metrics.csv",
         simulation="<results>/applied/{name}/{setup}/simulation.nc",
-    log:
-        "<logs>/apply_ensemble/{name}/{setup}.log",
-    benchmark:
-        "<benchmarks>/apply_ensemble/{name}/{setup}.tsv"
     conda:
         "../../envs/model.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("apply_ensemble"),
-        runtime=runtime("apply_ensemble"),
     params:
         members=members_root,
         observed_variables=OBSERVED,
         spin_up_months=config["evaluation"]["spin_up_months"],
     message:
-        "Applying {wildcards.setup} to {wildcards.name}"
+        "Applying the ensemble of {wildcards.setup} to driver {wildcards.name}"
     script:
         "../../scripts/apply_ensemble.py"

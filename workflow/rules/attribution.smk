@@ -11,15 +11,24 @@ TRACED = list(
 
 rule attribution:
     input:
-        expand(
-            "<results>/figures/{setup}/attribution/{population}.png",
-            setup=COMPARED,
-            population=POPULATIONS,
+        part(
+            "Attribution",
+            tables=[f"<results>/analysis/{REFERENCE}/attribution.csv"],
+            summarised={
+                f"<results>/figures/{REFERENCE}/attribution/all.png": "Predictors that shape these axes (Fig. 3e-g)."
+            },
+            files=[
+                *expand(
+                    "<results>/figures/{setup}/attribution/{population}.png",
+                    setup=COMPARED,
+                    population=POPULATIONS,
+                ),
+                *expand(
+                    "<results>/figures/{setup}/group_importance.png", setup=OF_GROUPS
+                ),
+                "<results>/figures/dependence.png",
+            ],
         ),
-        expand("<results>/figures/{setup}/group_importance.png", setup=OF_GROUPS),
-        "<results>/figures/dependence.png",
-    message:
-        "Target {rule}"
 
 
 rule attribute_predictors:
@@ -32,21 +41,11 @@ rule attribute_predictors:
     output:
         shap="<results>/analysis/{setup}/attribution.nc",
         table="<results>/analysis/{setup}/attribution.csv",
-    log:
-        "<logs>/attribute_predictors/{setup}.log",
-    benchmark:
-        "<benchmarks>/attribute_predictors/{setup}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("attribute_predictors"),
-        runtime=runtime("attribute_predictors"),
     params:
         members=members_root,
         settings=config["analysis"]["attribution"],
     message:
-        "Attributing the traits of {wildcards.setup} to predictors"
+        "Attributing the traits of {wildcards.setup} to predictors by Kernel SHAP"
     script:
         "../../scripts/attribute_predictors.py"
 
@@ -55,27 +54,14 @@ rule group_importance:
     input:
         shap="<results>/analysis/{setup}/attribution.nc",
     output:
-        table=report(
+        table=reported(
             "<results>/analysis/{setup}/group_importance.csv",
-            caption="../report/group_importance_table.rst",
-            category="05 Attribution",
-            subcategory="{setup}",
-            labels={
-                "content": "table of predictor groups",
-            },
+            "Attribution",
+            caption="group_importance_table",
+            content="table of predictor groups",
         ),
-    log:
-        "<logs>/group_importance/{setup}.log",
-    benchmark:
-        "<benchmarks>/group_importance/{setup}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("group_importance"),
-        runtime=runtime("group_importance"),
     message:
-        "Adding up the importance of the predictor groups of {wildcards.setup}"
+        "Summing the importance of the predictors of each group for {wildcards.setup}"
     script:
         "../../scripts/group_importance.py"
 
@@ -84,30 +70,18 @@ rule trace_dependence:
     input:
         shap=expand("<results>/analysis/{setup}/attribution.nc", setup=TRACED),
     output:
-        table=report(
+        table=reported(
             "<results>/analysis/dependence.csv",
-            caption="../report/dependence_table.rst",
-            category="05 Attribution",
+            "Attribution",
+            caption="dependence_table",
             subcategory="Plant types and environment",
-            labels={
-                "content": "table of trait-environment curves",
-            },
+            content="table of trait-environment curves",
         ),
-    log:
-        "<logs>/trace_dependence.log",
-    benchmark:
-        "<benchmarks>/trace_dependence.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("trace_dependence"),
-        runtime=runtime("trace_dependence"),
     params:
         setups=TRACED,
         aware=REFERENCE,
     message:
-        "Tracing traits along temperature, precipitation and canopy height"
+        "Deriving the dependence of traits on temperature, precipitation and canopy height"
     script:
         "../../scripts/trace_dependence.py"
 
@@ -116,36 +90,18 @@ rule plot_attribution:
     input:
         table="<results>/analysis/{setup}/attribution.csv",
     output:
-        png=[
-            report(
-                f"<results>/figures/{{setup}}/attribution/{population}.png",
-                caption="../report/attribution.rst",
-                category="05 Attribution",
-                subcategory="{setup}",
-                labels={
-                    "content": f"predictors, {population.replace('_', ' ')}",
-                },
-            )
-            for population in POPULATIONS
-        ],
-        pdf=[
-            f"<results>/figures/{{setup}}/attribution/{population}.pdf"
-            for population in POPULATIONS
-        ],
-    log:
-        "<logs>/plot_attribution/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_attribution/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_attribution"),
-        runtime=runtime("plot_attribution"),
+        **figures(
+            "<results>/figures/{setup}/attribution",
+            POPULATIONS,
+            "Attribution",
+            caption="attribution",
+            called=in_words,
+            content="predictors, {name}",
+        ),
     params:
         populations=POPULATIONS,
     message:
-        "Drawing which predictors shape the trait components of {wildcards.setup}"
+        "Plotting the importance of predictors for the trait axes of {wildcards.setup}"
     script:
         "../../scripts/plot_attribution.py"
 
@@ -154,28 +110,13 @@ rule plot_group_importance:
     input:
         table="<results>/analysis/{setup}/group_importance.csv",
     output:
-        png=report(
-            "<results>/figures/{setup}/group_importance.png",
-            caption="../report/group_importance.rst",
-            category="05 Attribution",
-            subcategory="{setup}",
-            labels={
-                "content": "predictor groups",
-            },
+        **figure(
+            "<results>/figures/{setup}/group_importance",
+            "Attribution",
+            content="predictor groups",
         ),
-        pdf="<results>/figures/{setup}/group_importance.pdf",
-    log:
-        "<logs>/plot_group_importance/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_group_importance/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_group_importance"),
-        runtime=runtime("plot_group_importance"),
     message:
-        "Drawing which predictor groups shape the traits of {wildcards.setup}"
+        "Plotting the importance of predictor groups for the traits of {wildcards.setup}"
     script:
         "../../scripts/plot_group_importance.py"
 
@@ -184,32 +125,18 @@ rule plot_dependence:
     input:
         table="<results>/analysis/dependence.csv",
     output:
-        png=report(
-            "<results>/figures/dependence.png",
-            caption="../report/dependence.rst",
-            category="05 Attribution",
+        **figure(
+            "<results>/figures/dependence",
+            "Attribution",
             subcategory="Plant types and environment",
-            labels={
-                "content": "trait-environment curves",
-            },
+            content="trait-environment curves",
         ),
-        pdf="<results>/figures/dependence.pdf",
-    log:
-        "<logs>/plot_dependence.log",
-    benchmark:
-        "<benchmarks>/plot_dependence.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_dependence"),
-        runtime=runtime("plot_dependence"),
     params:
         predictors={
             setup: configuration.predictors_of(config, setup) for setup in TRACED
         },
         aware=REFERENCE,
     message:
-        "Drawing how traits vary with temperature, precipitation and canopy height"
+        "Plotting the dependence of traits on temperature, precipitation and canopy height"
     script:
         "../../scripts/plot_dependence.py"

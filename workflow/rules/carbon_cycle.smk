@@ -13,23 +13,53 @@ INVERSIONS = {
     for variable, name in {ASSIMILATED: ASSIMILATED, **CARBON["inversions"]}.items()
     if ASSIMILATED and may_have(variable)
 }
-CARBON_FIGURES = [
-    "seasonal_cycle",
-    "anomalies",
-    "trajectories",
-    "agreement",
-    "regional_agreement",
-]
+NO_INVERSIONS = (
+    "carbon_cycle.compare is false"
+    if not CARBON["compare"]
+    else (
+        "loss.nbe.observation is null"
+        if not ASSIMILATED
+        else f"the driver has no inversion ({', '.join({ASSIMILATED: 0, **CARBON['inversions']})})"
+    )
+)
+CARBON_FIGURES = {
+    "seasonal_cycle": "seasonal cycle",
+    "anomalies": "annual anomalies",
+    "trajectories": "annual totals and trends",
+    "agreement": "agreement of all sources, global",
+    "regional_agreement": "agreement of all sources, regions",
+}
 
 
 rule carbon_cycle:
     input:
-        expand("<results>/figures/carbon_cycle/{figure}.png", figure=CARBON_FIGURES)
-        + ["<results>/figures/carbon_cycle/regions.png"]
-        if INVERSIONS
-        else [],
-    message:
-        "Target {rule}"
+        part(
+            "Carbon cycle",
+            when=INVERSIONS,
+            absent=(
+                "net biosphere exchange against inversions and land models (Fig. S8-S12, Table S6)",
+                NO_INVERSIONS,
+            ),
+            tables=[
+                "<results>/tables/carbon_cycle.csv",
+                "<results>/tables/carbon_cycle_trends.csv",
+            ],
+            summarised={
+                "<results>/figures/carbon_cycle/anomalies.png": "Annual anomalies of net biosphere exchange (Fig. S11)."
+            },
+            files=expand(
+                "<results>/figures/carbon_cycle/{figure}.png",
+                figure=[*CARBON_FIGURES, "regions"],
+            ),
+        ),
+        part(
+            "Carbon cycle",
+            when=LAND_MODELS,
+            absent=(
+                "land models in the carbon cycle (Table S6)",
+                "carbon_cycle.trendy.models is empty",
+            ),
+        ),
 
 
 rule regrid_land_model:
@@ -38,24 +68,16 @@ rule regrid_land_model:
         driver="<results>/driver/driver.nc",
     output:
         exchange="<results>/gridded/trendy/{land_model}.nc",
-    log:
-        "<logs>/regrid_land_model/{land_model}.log",
-    benchmark:
-        "<benchmarks>/regrid_land_model/{land_model}.tsv"
     wildcard_constraints:
         land_model=any_of(LAND_MODELS),
     conda:
         "../../envs/regrid.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("regrid_land_model"),
-        runtime=runtime("regrid_land_model"),
     params:
         options=lambda wildcards: TRENDY["models"][wildcards.land_model],
         last_year=TRENDY["last_year"],
         minimum_coverage=RAW["minimum_coverage"],
     message:
-        "Putting {wildcards.land_model} on the cells of the study"
+        "Regridding the net biosphere exchange of {wildcards.land_model} to the study's cells"
     script:
         "../../scripts/regrid_land_model.py"
 
@@ -67,21 +89,11 @@ rule find_common_cells:
         patches="<results>/driver/patches.nc",
     output:
         cells="<results>/analysis/carbon_cycle_cells.nc",
-    log:
-        "<logs>/find_common_cells.log",
-    benchmark:
-        "<benchmarks>/find_common_cells.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("find_common_cells"),
-        runtime=runtime("find_common_cells"),
     params:
         inversions=INVERSIONS,
         land_models=LAND_MODELS,
     message:
-        "Finding the cells that all inversions and land models have"
+        "Finding the cells that all inversions and land models cover"
     script:
         "../../scripts/find_common_cells.py"
 
@@ -94,20 +106,12 @@ rule sum_members:
         cells="<results>/analysis/carbon_cycle_cells.nc",
     output:
         totals="<results>/analysis/carbon_cycle_members.nc",
-    log:
-        "<logs>/sum_members.log",
-    benchmark:
-        "<benchmarks>/sum_members.tsv"
     conda:
         "../../envs/model.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("sum_members"),
-        runtime=runtime("sum_members"),
     params:
         members=members_root,
     message:
-        "Adding up what regions exchange with the atmosphere in every member"
+        "Summing the net biosphere exchange of regions in every member"
     script:
         "../../scripts/sum_members.py"
 
@@ -120,34 +124,23 @@ rule compare_carbon_cycle:
         members="<results>/analysis/carbon_cycle_members.nc",
     output:
         series="<results>/analysis/carbon_cycle.nc",
-        agreement=report(
+        agreement=reported(
             "<results>/tables/carbon_cycle.csv",
-            caption="../report/carbon_cycle_table.rst",
-            category="07 Carbon cycle",
-            labels={"table": "agreement with inversions"},
+            "Carbon cycle",
+            caption="carbon_cycle_table",
+            table="agreement with inversions",
         ),
-        trends=report(
+        trends=reported(
             "<results>/tables/carbon_cycle_trends.csv",
-            caption="../report/carbon_cycle_trends.rst",
-            category="07 Carbon cycle",
-            labels={"table": "means and trends"},
+            "Carbon cycle",
+            table="means and trends",
         ),
-    log:
-        "<logs>/compare_carbon_cycle.log",
-    benchmark:
-        "<benchmarks>/compare_carbon_cycle.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("compare_carbon_cycle"),
-        runtime=runtime("compare_carbon_cycle"),
     params:
         inversions=INVERSIONS,
         land_models=LAND_MODELS,
         spin_up_months=config["evaluation"]["spin_up_months"],
     message:
-        "Comparing the carbon exchange of regions with inversions and land models"
+        "Comparing the net biosphere exchange of regions with inversions and land models"
     script:
         "../../scripts/compare_carbon_cycle.py"
 
@@ -157,53 +150,18 @@ rule plot_carbon_cycle:
         series="<results>/analysis/carbon_cycle.nc",
         agreement="<results>/tables/carbon_cycle.csv",
     output:
-        png=[
-            report(
-                "<results>/figures/carbon_cycle/seasonal_cycle.png",
-                caption="../report/carbon_seasonal_cycle.rst",
-                category="07 Carbon cycle",
-                labels={"figure": "seasonal cycle"},
-            ),
-            report(
-                "<results>/figures/carbon_cycle/anomalies.png",
-                caption="../report/carbon_anomalies.rst",
-                category="07 Carbon cycle",
-                labels={"figure": "annual anomalies"},
-            ),
-            report(
-                "<results>/figures/carbon_cycle/trajectories.png",
-                caption="../report/carbon_trajectories.rst",
-                category="07 Carbon cycle",
-                labels={"figure": "annual totals and trends"},
-            ),
-            report(
-                "<results>/figures/carbon_cycle/agreement.png",
-                caption="../report/carbon_agreement.rst",
-                category="07 Carbon cycle",
-                labels={"figure": "agreement of all sources, global"},
-            ),
-            report(
-                "<results>/figures/carbon_cycle/regional_agreement.png",
-                caption="../report/carbon_regional_agreement.rst",
-                category="07 Carbon cycle",
-                labels={"figure": "agreement of all sources, regions"},
-            ),
-        ],
-        pdf=[f"<results>/figures/carbon_cycle/{name}.pdf" for name in CARBON_FIGURES],
-    log:
-        "<logs>/plot_carbon_cycle.log",
-    benchmark:
-        "<benchmarks>/plot_carbon_cycle.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_carbon_cycle"),
-        runtime=runtime("plot_carbon_cycle"),
+        **figures(
+            "<results>/figures/carbon_cycle",
+            CARBON_FIGURES,
+            "Carbon cycle",
+            caption="carbon_{name}",
+            called=CARBON_FIGURES.get,
+            figure="{name}",
+        ),
     params:
-        names=CARBON_FIGURES,
+        names=list(CARBON_FIGURES),
     message:
-        "Drawing the carbon exchange of regions"
+        "Plotting the net biosphere exchange of regions"
     script:
         "../../scripts/plot_carbon_cycle.py"
 
@@ -212,24 +170,13 @@ rule plot_regions:
     input:
         cells="<results>/analysis/carbon_cycle_cells.nc",
     output:
-        png=report(
-            "<results>/figures/carbon_cycle/regions.png",
-            caption="../report/carbon_regions.rst",
-            category="07 Carbon cycle",
-            labels={"figure": "regions"},
+        **figure(
+            "<results>/figures/carbon_cycle/regions",
+            "Carbon cycle",
+            caption="carbon_regions",
+            figure="regions",
         ),
-        pdf="<results>/figures/carbon_cycle/regions.pdf",
-    log:
-        "<logs>/plot_regions.log",
-    benchmark:
-        "<benchmarks>/plot_regions.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_regions"),
-        runtime=runtime("plot_regions"),
     message:
-        "Drawing the regions of the carbon budget"
+        "Mapping the regions of the carbon budget"
     script:
         "../../scripts/plot_regions.py"

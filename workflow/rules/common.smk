@@ -146,18 +146,19 @@ def need(rule, members=1):
     return planning.need_of(rule, planning.amounts(config, SIZE, members))
 
 
-def memory(rule, members=1):
-    """Memory that a job asks for, MB: it grows with each attempt."""
-    amount = need(rule, members).memory_request
-    return lambda wildcards, attempt: amount * attempt
-
-
-def runtime(rule, members=1, setups=1):
-    """Time that a job asks for, minutes, if it does so many setups one after another; it grows with each attempt."""
-    if planning.read_costs()[rule].time_per == "native byte":
-        return lambda wildcards, input, attempt: attempt * reading_time(rule, input)
-    minutes = need(rule, members).runtime_request * setups
-    return lambda wildcards, attempt: minutes * attempt
+def needs(rule, members=1, setups=1):
+    """Memory (MB) and time (minutes) that a job asks for, more with each attempt; setups are done one after another."""
+    expected = need(rule, members)
+    minutes = expected.runtime_request * setups
+    by_files = planning.read_costs()[rule].time_per == "native byte"
+    return {
+        "mem_mb": lambda wildcards, attempt: expected.memory_request * attempt,
+        "runtime": (
+            (lambda wildcards, input, attempt: reading_time(rule, input) * attempt)
+            if by_files
+            else (lambda wildcards, attempt: minutes * attempt)
+        ),
+    }
 
 
 def reading_time(rule, files):

@@ -5,9 +5,11 @@ rule driver:
     input:
         expand("<results>/{place}/driver.nc", place=PLACES),
         "<results>/driver/patches.nc",
-        "<results>/tables/datasets.csv" if config["driver"]["source"] == "raw" else [],
-    message:
-        "Target {rule}"
+        part(
+            "Driver",
+            when=config["driver"]["source"] == "raw",
+            tables=["<results>/tables/datasets.csv"],
+        ),
 
 
 rule import_published_driver:
@@ -19,16 +21,8 @@ rule import_published_driver:
         co2=published("co2_mm_gl_01_23.csv"),
     output:
         driver=PUBLISHED,
-    log:
-        "<logs>/import_published_driver.log",
-    benchmark:
-        "<benchmarks>/import_published_driver.tsv"
     conda:
         "../../envs/model.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("import_published_driver"),
-        runtime=runtime("import_published_driver"),
     params:
         predictors=[name for names in config["predictors"].values() for name in names],
         vpd_units=config["driver"]["vpd_units"],
@@ -43,22 +37,14 @@ rule import_published_driver:
 # Their own jobs check them again.
 rule prepare_driver:
     input:
-        driver=source_of,
+        source=source_of,
     output:
         driver="<results>/{place}/driver.nc",
-    log:
-        "<logs>/prepare_driver/{place}.log",
-    benchmark:
-        "<benchmarks>/prepare_driver/{place}.tsv"
     priority: 100
     conda:
         "../../envs/model.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("prepare_driver"),
-        runtime=runtime("prepare_driver"),
     message:
-        "Checking the driver {input.driver}"
+        "Checking the driver {input.source}"
     script:
         "../../scripts/prepare_driver.py"
 
@@ -68,17 +54,9 @@ rule draw_patches:
         driver="<results>/driver/driver.nc",
     output:
         patches="<results>/driver/patches.nc",
-    log:
-        "<logs>/draw_patches.log",
-    benchmark:
-        "<benchmarks>/draw_patches.tsv"
     priority: 100
     conda:
         "../../envs/model.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("draw_patches"),
-        runtime=runtime("draw_patches"),
     params:
         settings={
             key: value
@@ -86,6 +64,6 @@ rule draw_patches:
             if key != "development_fraction"
         },
     message:
-        "Drawing patches and the test set"
+        "Sampling the patches for training and the held-out test set"
     script:
         "../../scripts/draw_patches.py"

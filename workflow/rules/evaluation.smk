@@ -10,8 +10,6 @@ rule evaluation:
         ],
         expand("<results>/maps/{setup}/parameters.nc", setup=config["setups"]),
         "<results>/tables/metrics.csv",
-    message:
-        "Target {rule}"
 
 
 for name, block in zip(SETUP_RULES["evaluate_ensemble"], SETUP_BLOCKS):
@@ -33,7 +31,7 @@ for name, block in zip(SETUP_RULES["evaluate_ensemble"], SETUP_BLOCKS):
                 for kind, file in {
                     "metrics": "metrics.csv",
                     "cells": "cells.nc",
-                    "patches": "patches.nc",
+                    "sums": "patches.nc",
                     "simulations": "simulation.nc",
                 }.items()
             },
@@ -43,10 +41,8 @@ for name, block in zip(SETUP_RULES["evaluate_ensemble"], SETUP_BLOCKS):
             f"<benchmarks>/evaluate_ensemble/{job}.tsv"
         conda:
             "../../envs/model.yaml"
-        threads: 1
         resources:
-            mem_mb=memory("evaluate_ensemble"),
-            runtime=runtime("evaluate_ensemble", setups=len(block)),
+            **needs("evaluate_ensemble", setups=len(block)),
         params:
             members=members_root,
             observed_variables=OBSERVED,
@@ -76,10 +72,8 @@ for name, block in zip(SETUP_RULES["map_parameters"], SETUP_BLOCKS):
             f"<benchmarks>/map_parameters/{job}.tsv"
         conda:
             "../../envs/model.yaml"
-        threads: 1
         resources:
-            mem_mb=memory("map_parameters"),
-            runtime=runtime("map_parameters", setups=len(block)),
+            **needs("map_parameters", setups=len(block)),
         params:
             members=members_root,
         message:
@@ -102,22 +96,13 @@ rule tabulate_metrics:
             ),
         ],
     output:
-        metrics=report(
+        table=reported(
             "<results>/tables/metrics.csv",
-            caption="../report/metrics.rst",
-            category="02 Fit and skill",
-            labels={"content": "table: all metrics"},
+            "Fit and skill",
+            content="table: all metrics",
         ),
-    log:
-        "<logs>/tabulate_metrics.log",
-    benchmark:
-        "<benchmarks>/tabulate_metrics.tsv"
     conda:
         "../../envs/model.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("tabulate_metrics"),
-        runtime=runtime("tabulate_metrics"),
     params:
         # The driver that each table is about: the study's own, or an applied one.
         drivers=["driver"] * len(TRAINED)

@@ -6,17 +6,19 @@ EXPERIMENTED = list(dict.fromkeys(name.partition("@")[0] for name in EXPERIMENTS
 
 rule experiments:
     input:
-        (
-            ["<results>/figures/experiments/skill.png"]
-            + expand(
-                "<results>/figures/experiments/{setup}/profiles.png",
-                setup=EXPERIMENTED,
-            )
-        )
-        if EXPERIMENTS
-        else [],
-    message:
-        "Target {rule}"
+        part(
+            "Experiments",
+            when=EXPERIMENTS,
+            absent=("sensitivity experiments (Text S4, S5)", "experiments is empty"),
+            tables=["<results>/tables/experiments.csv"],
+            files=[
+                "<results>/figures/experiments/skill.png",
+                *expand(
+                    "<results>/figures/experiments/{setup}/profiles.png",
+                    setup=EXPERIMENTED,
+                ),
+            ],
+        ),
 
 
 rule compare_experiments:
@@ -27,24 +29,12 @@ rule compare_experiments:
             setup=EXPERIMENTED + EXPERIMENTS,
         ),
     output:
-        table=report(
+        table=reported(
             "<results>/tables/experiments.csv",
-            caption="../report/experiments_table.rst",
-            category="09 Experiments",
-            labels={
-                "content": "table: skill of experiments",
-            },
+            "Experiments",
+            caption="experiments_table",
+            content="table: skill of experiments",
         ),
-    log:
-        "<logs>/compare_experiments.log",
-    benchmark:
-        "<benchmarks>/compare_experiments.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("compare_experiments"),
-        runtime=runtime("compare_experiments"),
     params:
         setups=EXPERIMENTED + EXPERIMENTS,
         bootstrap=config["analysis"]["bootstrap"],
@@ -53,7 +43,7 @@ rule compare_experiments:
             for name, experiment in config["experiments"].items()
         },
     message:
-        "Comparing experiments with the study"
+        "Comparing the skill of experiments with that of the study"
     script:
         "../../scripts/compare_experiments.py"
 
@@ -66,21 +56,11 @@ rule profile_experiments:
         ),
     output:
         table="<results>/analysis/experiment_profiles.csv",
-    log:
-        "<logs>/profile_experiments.log",
-    benchmark:
-        "<benchmarks>/profile_experiments.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("profile_experiments"),
-        runtime=runtime("profile_experiments"),
     params:
         setups=EXPERIMENTED + EXPERIMENTS,
         spin_up_months=config["evaluation"]["spin_up_months"],
     message:
-        "Averaging fluxes of the study and of its experiments along latitude"
+        "Averaging the fluxes of the study and its experiments by latitude"
     script:
         "../../scripts/profile_experiments.py"
 
@@ -89,27 +69,14 @@ rule plot_experiments:
     input:
         table="<results>/tables/experiments.csv",
     output:
-        png=report(
-            "<results>/figures/experiments/skill.png",
-            caption="../report/experiments.rst",
-            category="09 Experiments",
-            labels={
-                "content": "skill of experiments",
-            },
+        **figure(
+            "<results>/figures/experiments/skill",
+            "Experiments",
+            caption="experiments",
+            content="skill of experiments",
         ),
-        pdf="<results>/figures/experiments/skill.pdf",
-    log:
-        "<logs>/plot_experiments.log",
-    benchmark:
-        "<benchmarks>/plot_experiments.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_experiments"),
-        runtime=runtime("plot_experiments"),
     message:
-        "Drawing the skill of experiments"
+        "Plotting the skill of experiments"
     script:
         "../../scripts/plot_experiments.py"
 
@@ -118,26 +85,13 @@ rule plot_experiment_profiles:
     input:
         table="<results>/analysis/experiment_profiles.csv",
     output:
-        png=report(
-            "<results>/figures/experiments/{setup}/profiles.png",
-            caption="../report/experiment_profiles.rst",
-            category="09 Experiments",
-            labels={
-                "content": "profiles along latitude, {setup}",
-            },
+        **figure(
+            "<results>/figures/experiments/{setup}/profiles",
+            "Experiments",
+            caption="experiment_profiles",
+            content="profiles along latitude, {setup}",
         ),
-        pdf="<results>/figures/experiments/{setup}/profiles.pdf",
-    log:
-        "<logs>/plot_experiment_profiles/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_experiment_profiles/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_experiment_profiles"),
-        runtime=runtime("plot_experiment_profiles"),
     message:
-        "Drawing profiles along latitude of experiments with {wildcards.setup}"
+        "Plotting latitudinal profiles of experiments with {wildcards.setup}"
     script:
         "../../scripts/plot_experiment_profiles.py"

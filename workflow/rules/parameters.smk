@@ -3,23 +3,26 @@
 
 rule parameters:
     input:
-        expand("<results>/figures/{setup}/identifiability.png", setup=COMPARED),
-        expand(
-            "<results>/figures/{setup}/{figure}.png",
-            setup=REFERENCE,
-            figure=["parameter_correlation", *(f"maps/{trait}" for trait in TRAITS)],
-        ),
-        # A driver that is a file may hold flux towers, which lie on no grid.
-        expand(
-            "<results>/maps/{setup}/{file}.nc",
-            setup=REFERENCE,
-            file=[
-                "parameter_covariance",
-                *(["parameters_grid"] if config["driver"]["source"] != "file" else []),
+        part(
+            "Parameters",
+            tables=[f"<results>/analysis/{REFERENCE}/identifiability.csv"],
+            files=[
+                *expand(
+                    "<results>/figures/{setup}/identifiability.png", setup=COMPARED
+                ),
+                f"<results>/figures/{REFERENCE}/parameter_correlation.png",
+                *expand(
+                    f"<results>/figures/{REFERENCE}/maps/{{trait}}.png", trait=TRAITS
+                ),
+                f"<results>/maps/{REFERENCE}/parameter_covariance.nc",
             ],
         ),
-    message:
-        "Target {rule}"
+        # A driver that is a file may hold flux towers, which lie on no grid.
+        part(
+            "Parameters",
+            when=config["driver"]["source"] != "file",
+            files=[f"<results>/maps/{REFERENCE}/parameters_grid.nc"],
+        ),
 
 
 rule assess_identifiability:
@@ -28,16 +31,6 @@ rule assess_identifiability:
     output:
         table="<results>/analysis/{setup}/identifiability.csv",
         cells="<results>/analysis/{setup}/identifiability.nc",
-    log:
-        "<logs>/assess_identifiability/{setup}.log",
-    benchmark:
-        "<benchmarks>/assess_identifiability/{setup}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("assess_identifiability"),
-        runtime=runtime("assess_identifiability"),
     params:
         threshold=config["analysis"]["identifiability_threshold"],
     message:
@@ -50,28 +43,13 @@ rule plot_identifiability:
     input:
         table="<results>/analysis/{setup}/identifiability.csv",
     output:
-        png=report(
-            "<results>/figures/{setup}/identifiability.png",
-            caption="../report/identifiability.rst",
-            category="08 Parameters",
-            subcategory="{setup}",
-            labels={
-                "figure": "identifiability",
-            },
+        **figure(
+            "<results>/figures/{setup}/identifiability",
+            "Parameters",
+            figure="identifiability",
         ),
-        pdf="<results>/figures/{setup}/identifiability.pdf",
-    log:
-        "<logs>/plot_identifiability/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_identifiability/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_identifiability"),
-        runtime=runtime("plot_identifiability"),
     message:
-        "Drawing the identifiability of the parameters of {wildcards.setup}"
+        "Plotting the identifiability of the parameters of {wildcards.setup}"
     script:
         "../../scripts/plot_identifiability.py"
 
@@ -80,33 +58,18 @@ rule plot_parameter_maps:
     input:
         parameters="<results>/maps/{setup}/parameters.nc",
     output:
-        png=[
-            report(
-                f"<results>/figures/{{setup}}/maps/{trait}.png",
-                caption="../report/map.rst",
-                category="08 Parameters",
-                subcategory="{setup}",
-                labels={
-                    "figure": f"map of {trait}",
-                },
-            )
-            for trait in TRAITS
-        ],
-        pdf=[f"<results>/figures/{{setup}}/maps/{trait}.pdf" for trait in TRAITS],
-    log:
-        "<logs>/plot_parameter_maps/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_parameter_maps/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_parameter_maps"),
-        runtime=runtime("plot_parameter_maps"),
+        **figures(
+            "<results>/figures/{setup}/maps",
+            TRAITS,
+            "Parameters",
+            caption="map",
+            figure="map of {name}",
+            called=in_words,
+        ),
     params:
         traits=TRAITS,
     message:
-        "Drawing maps of the traits of {wildcards.setup}"
+        "Mapping the traits of {wildcards.setup}"
     script:
         "../../scripts/plot_parameter_maps.py"
 
@@ -117,16 +80,6 @@ rule derive_parameter_covariance:
         driver="<results>/driver/driver.nc",
     output:
         covariance="<results>/maps/{setup}/parameter_covariance.nc",
-    log:
-        "<logs>/derive_parameter_covariance/{setup}.log",
-    benchmark:
-        "<benchmarks>/derive_parameter_covariance/{setup}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("derive_parameter_covariance"),
-        runtime=runtime("derive_parameter_covariance"),
     params:
         plant_types=POPULATIONS[1:],
         threshold=config["analysis"]["attribution"]["plant_type_threshold"],
@@ -142,28 +95,13 @@ rule plot_parameter_correlation:
         covariance="<results>/maps/{setup}/parameter_covariance.nc",
         identifiability="<results>/analysis/{setup}/identifiability.csv",
     output:
-        png=report(
-            "<results>/figures/{setup}/parameter_correlation.png",
-            caption="../report/parameter_correlation.rst",
-            category="08 Parameters",
-            subcategory="{setup}",
-            labels={
-                "figure": "correlation of parameters",
-            },
+        **figure(
+            "<results>/figures/{setup}/parameter_correlation",
+            "Parameters",
+            figure="correlation of parameters",
         ),
-        pdf="<results>/figures/{setup}/parameter_correlation.pdf",
-    log:
-        "<logs>/plot_parameter_correlation/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_parameter_correlation/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_parameter_correlation"),
-        runtime=runtime("plot_parameter_correlation"),
     message:
-        "Drawing the correlation of the parameters of {wildcards.setup}"
+        "Plotting the correlation of the parameters of {wildcards.setup}"
     script:
         "../../scripts/plot_parameter_correlation.py"
 
@@ -173,17 +111,7 @@ rule grid_parameters:
         parameters="<results>/maps/{setup}/parameters.nc",
     output:
         fields="<results>/maps/{setup}/parameters_grid.nc",
-    log:
-        "<logs>/grid_parameters/{setup}.log",
-    benchmark:
-        "<benchmarks>/grid_parameters/{setup}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("grid_parameters"),
-        runtime=runtime("grid_parameters"),
     message:
-        "Putting the parameters of {wildcards.setup} onto the grid"
+        "Writing the parameters of {wildcards.setup} as fields on the grid"
     script:
         "../../scripts/grid_parameters.py"

@@ -3,18 +3,36 @@
 
 rule partition:
     input:
-        [
-            "<results>/figures/partition.png",
-            *expand("<results>/figures/partition_map/{target}.png", target=TARGETS),
-            *expand("<results>/figures/contribution_map/{target}.png", target=TARGETS),
-        ]
-        if PARTITIONED
-        else [],
-        "<results>/figures/heterogeneity.png"
-        if "PFT" in config["analysis"]["groups"]
-        else [],
-    message:
-        "Target {rule}"
+        part(
+            "Predictor groups",
+            when=PARTITIONED,
+            absent=(
+                "partition of explained variance (Fig. 2)",
+                "analysis.groups is empty",
+            ),
+            tables=[
+                "<results>/analysis/partition.csv",
+                "<results>/analysis/partition_summary.csv",
+            ],
+            summarised={
+                "<results>/figures/partition.png": "Variance that each group of predictors explains (Fig. 2)."
+            },
+            files=expand(
+                "<results>/figures/{map}/{target}.png",
+                map=["partition_map", "contribution_map"],
+                target=TARGETS,
+            ),
+        ),
+        part(
+            "Predictor groups",
+            when="PFT" in config["analysis"]["groups"],
+            absent=(
+                "plant types and the heterogeneity of land cover (Fig. 2)",
+                "analysis.groups has no PFT",
+            ),
+            tables=["<results>/analysis/heterogeneity.csv"],
+            files=["<results>/figures/heterogeneity.png"],
+        ),
 
 
 rule partition_variance:
@@ -24,33 +42,18 @@ rule partition_variance:
         ),
         cells=expand("<results>/evaluation/develop/{setup}/cells.nc", setup=PARTITIONED),
     output:
-        table=report(
+        table=reported(
             "<results>/analysis/partition.csv",
-            caption="../report/partition_table.rst",
-            category="03 Predictor groups",
-            labels={
-                "content": "table: contributions of the groups",
-            },
+            "Predictor groups",
+            caption="partition_table",
+            content="table: contributions of the groups",
         ),
-        cells="<results>/analysis/partition_cells.nc",
-        summary=report(
+        contributions="<results>/analysis/partition_cells.nc",
+        summary=reported(
             "<results>/analysis/partition_summary.csv",
-            caption="../report/partition_summary.rst",
-            category="03 Predictor groups",
-            labels={
-                "content": "table: groups over the cells",
-            },
+            "Predictor groups",
+            content="table: groups over the cells",
         ),
-    log:
-        "<logs>/partition_variance.log",
-    benchmark:
-        "<benchmarks>/partition_variance.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("partition_variance"),
-        runtime=runtime("partition_variance"),
     params:
         setups=PARTITIONED,
         groups=config["analysis"]["groups"],
@@ -64,27 +67,13 @@ rule plot_partition:
     input:
         table="<results>/analysis/partition.csv",
     output:
-        png=report(
-            "<results>/figures/partition.png",
-            caption="../report/partition.rst",
-            category="03 Predictor groups",
-            labels={
-                "content": "contributions of the groups",
-            },
+        **figure(
+            "<results>/figures/partition",
+            "Predictor groups",
+            content="contributions of the groups",
         ),
-        pdf="<results>/figures/partition.pdf",
-    log:
-        "<logs>/plot_partition.log",
-    benchmark:
-        "<benchmarks>/plot_partition.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_partition"),
-        runtime=runtime("plot_partition"),
     message:
-        "Drawing the shares of explained variance"
+        "Plotting the variance that each predictor group explains"
     script:
         "../../scripts/plot_partition.py"
 
@@ -93,32 +82,17 @@ rule plot_partition_maps:
     input:
         cells="<results>/analysis/partition_cells.nc",
     output:
-        png=[
-            report(
-                f"<results>/figures/partition_map/{target}.png",
-                caption="../report/partition_map.rst",
-                category="03 Predictor groups",
-                labels={
-                    "content": f"dominant group, {target}",
-                },
-            )
-            for target in TARGETS
-        ],
-        pdf=[f"<results>/figures/partition_map/{target}.pdf" for target in TARGETS],
-    log:
-        "<logs>/plot_partition_maps.log",
-    benchmark:
-        "<benchmarks>/plot_partition_maps.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_partition_maps"),
-        runtime=runtime("plot_partition_maps"),
+        **figures(
+            "<results>/figures/partition_map",
+            TARGETS,
+            "Predictor groups",
+            caption="partition_map",
+            content="dominant group, {name}",
+        ),
     params:
         targets=TARGETS,
     message:
-        "Drawing the dominant group of each cell"
+        "Mapping the dominant predictor group of each cell"
     script:
         "../../scripts/plot_partition_maps.py"
 
@@ -127,32 +101,17 @@ rule plot_contribution_maps:
     input:
         cells="<results>/analysis/partition_cells.nc",
     output:
-        png=[
-            report(
-                f"<results>/figures/contribution_map/{target}.png",
-                caption="../report/contribution_map.rst",
-                category="03 Predictor groups",
-                labels={
-                    "content": f"contribution of each group, {target}",
-                },
-            )
-            for target in TARGETS
-        ],
-        pdf=[f"<results>/figures/contribution_map/{target}.pdf" for target in TARGETS],
-    log:
-        "<logs>/plot_contribution_maps.log",
-    benchmark:
-        "<benchmarks>/plot_contribution_maps.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_contribution_maps"),
-        runtime=runtime("plot_contribution_maps"),
+        **figures(
+            "<results>/figures/contribution_map",
+            TARGETS,
+            "Predictor groups",
+            caption="contribution_map",
+            content="contribution of each group, {name}",
+        ),
     params:
         targets=TARGETS,
     message:
-        "Drawing the contribution of each group in each cell"
+        "Mapping the contribution of each predictor group"
     script:
         "../../scripts/plot_contribution_maps.py"
 
@@ -162,25 +121,13 @@ rule correlate_heterogeneity:
         cells="<results>/analysis/partition_cells.nc",
         driver="<results>/driver/driver.nc",
     output:
-        table=report(
+        table=reported(
             "<results>/analysis/heterogeneity.csv",
-            caption="../report/heterogeneity_table.rst",
-            category="03 Predictor groups",
-            labels={
-                "content": "table: plant types and heterogeneity",
-            },
+            "Predictor groups",
+            caption="heterogeneity_table",
+            content="table: plant types and heterogeneity",
         ),
         bins="<results>/analysis/heterogeneity_bins.csv",
-    log:
-        "<logs>/correlate_heterogeneity.log",
-    benchmark:
-        "<benchmarks>/correlate_heterogeneity.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("correlate_heterogeneity"),
-        runtime=runtime("correlate_heterogeneity"),
     params:
         plant_types=config["predictors"]["PFT"],
         bootstrap=config["analysis"]["bootstrap"],
@@ -195,26 +142,12 @@ rule plot_heterogeneity:
         table="<results>/analysis/heterogeneity.csv",
         bins="<results>/analysis/heterogeneity_bins.csv",
     output:
-        png=report(
-            "<results>/figures/heterogeneity.png",
-            caption="../report/heterogeneity.rst",
-            category="03 Predictor groups",
-            labels={
-                "content": "plant types and heterogeneity",
-            },
+        **figure(
+            "<results>/figures/heterogeneity",
+            "Predictor groups",
+            content="plant types and heterogeneity",
         ),
-        pdf="<results>/figures/heterogeneity.pdf",
-    log:
-        "<logs>/plot_heterogeneity.log",
-    benchmark:
-        "<benchmarks>/plot_heterogeneity.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_heterogeneity"),
-        runtime=runtime("plot_heterogeneity"),
     message:
-        "Drawing the importance of plant types against the heterogeneity of the land cover"
+        "Plotting the importance of plant types against the heterogeneity of the land cover"
     script:
         "../../scripts/plot_heterogeneity.py"

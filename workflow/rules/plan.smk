@@ -58,6 +58,6 @@ rule status:
         config_file=f"{RESULTS}/status.json",
         plan=HOW_PLANNED,
     message:
-        f"Looking where study {config['study']} stands"
+        f"Reporting the progress of study {config['study']}"
     script:
         "../../scripts/status.py"

@@ -11,9 +11,23 @@ CHANGED = [
 
 rule projection:
     input:
-        "<results>/figures/projection.png" if PROJECTION["models"] and CHANGED else [],
-    message:
-        "Target {rule}"
+        part(
+            "Projection",
+            when=PROJECTION["models"] and CHANGED,
+            absent=(
+                "projected traits (Fig. S2)",
+                (
+                    "no compared setup has temperature and precipitation"
+                    if PROJECTION["models"]
+                    else "projection.models is empty"
+                ),
+            ),
+            tables=[
+                "<results>/analysis/projection.csv",
+                "<results>/analysis/climate_models.csv",
+            ],
+            files=["<results>/figures/projection.png"],
+        ),
 
 
 rule regrid_climates:
@@ -21,24 +35,16 @@ rule regrid_climates:
         unpack(climate_files),
     output:
         climates="<results>/projection/{model}.nc",
-    log:
-        "<logs>/regrid_climates/{model}.log",
-    benchmark:
-        "<benchmarks>/regrid_climates/{model}.tsv"
     wildcard_constraints:
         model=any_of(PROJECTION["models"]),
     conda:
         "../../envs/regrid.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("regrid_climates"),
-        runtime=runtime("regrid_climates"),
     params:
         periods=CLIMATE_PERIODS,
         window=window(),
         weights=f"{RESULTS}/weights",
     message:
-        "Putting the climate of {wildcards.model} on the study's grid"
+        "Regridding the climate of {wildcards.model} to the study's grid"
     script:
         "../../scripts/regrid_climates.py"
 
@@ -52,36 +58,19 @@ rule project_traits:
         climates=expand("<results>/projection/{model}.nc", model=PROJECTION["models"]),
     output:
         projection="<results>/analysis/projection.nc",
-        table=report(
+        table=reported(
             "<results>/analysis/projection.csv",
-            caption="../report/projection_table.rst",
-            category="06 Projection",
-            labels={
-                "content": "means of regions",
-            },
+            "Projection",
+            caption="projection_table",
+            content="means of regions",
         ),
-        models=report(
+        models=reported(
             "<results>/analysis/climate_models.csv",
-            caption="../report/climate_models.rst",
-            category="06 Projection",
-            labels={
-                "content": "climate models",
-            },
+            "Projection",
+            content="climate models",
         ),
-    log:
-        "<logs>/project_traits.log",
-    benchmark:
-        "<benchmarks>/project_traits.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("project_traits"),
-        runtime=runtime("project_traits"),
     params:
-        members=lambda wildcards, input: str(
-            Path(input.ensembles[0]).parents[2] / "members"
-        ),
+        members=members_root,
         setups=CHANGED,
         settings={
             "climate": {
@@ -95,7 +84,7 @@ rule project_traits:
             },
         },
     message:
-        "Projecting traits by space for time"
+        "Projecting traits by space-for-time substitution"
     script:
         "../../scripts/project_traits.py"
 
@@ -104,26 +93,8 @@ rule plot_projection:
     input:
         projection="<results>/analysis/projection.nc",
     output:
-        png=report(
-            "<results>/figures/projection.png",
-            caption="../report/projection.rst",
-            category="06 Projection",
-            labels={
-                "content": "maps of change",
-            },
-        ),
-        pdf="<results>/figures/projection.pdf",
-    log:
-        "<logs>/plot_projection.log",
-    benchmark:
-        "<benchmarks>/plot_projection.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_projection"),
-        runtime=runtime("plot_projection"),
+        **figure("<results>/figures/projection", "Projection", content="maps of change"),
     message:
-        "Drawing maps of traits under the projected climate"
+        "Mapping traits under the projected climate"
     script:
         "../../scripts/plot_projection.py"

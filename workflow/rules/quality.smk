@@ -13,10 +13,11 @@ PLOTTED = list(
 
 rule quality:
     input:
-        "<results>/driver/quality.csv",
-        expand("<results>/figures/driver/{variable}.png", variable=PLOTTED),
-    message:
-        "Target {rule}"
+        part(
+            "Driver",
+            tables=["<results>/driver/quality.csv"],
+            files=expand("<results>/figures/driver/{variable}.png", variable=PLOTTED),
+        ),
 
 
 rule check_quality:
@@ -24,25 +25,14 @@ rule check_quality:
         driver="<results>/driver/driver.nc",
         patches="<results>/driver/patches.nc",
     output:
-        table=report(
+        table=reported(
             "<results>/driver/quality.csv",
-            caption="../report/quality.rst",
-            category="11 Driver",
-            labels={
-                "variable": "all",
-                "content": "statistics and remarks",
-            },
+            "Driver",
+            variable="all",
+            content="statistics and remarks",
         ),
-    log:
-        "<logs>/check_quality.log",
-    benchmark:
-        "<benchmarks>/check_quality.tsv"
     conda:
         "../../envs/model.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("check_quality"),
-        runtime=runtime("check_quality"),
     params:
         variables=PLOTTED,
     message:
@@ -56,32 +46,17 @@ rule plot_quality:
         driver="<results>/driver/driver.nc",
         table="<results>/driver/quality.csv",
     output:
-        png=[
-            report(
-                f"<results>/figures/driver/{variable}.png",
-                caption="../report/quality_variable.rst",
-                category="11 Driver",
-                labels={
-                    "variable": variable,
-                    "content": "in space and time",
-                },
-            )
-            for variable in PLOTTED
-        ],
-        pdf=[f"<results>/figures/driver/{variable}.pdf" for variable in PLOTTED],
-    log:
-        "<logs>/plot_quality.log",
-    benchmark:
-        "<benchmarks>/plot_quality.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_quality"),
-        runtime=runtime("plot_quality"),
+        **figures(
+            "<results>/figures/driver",
+            PLOTTED,
+            "Driver",
+            caption="quality_variable",
+            variable="{name}",
+            content="in space and time",
+        ),
     params:
         variables=PLOTTED,
     message:
-        "Drawing the variables of the driver"
+        "Plotting the variables of the driver"
     script:
         "../../scripts/plot_quality.py"

@@ -30,8 +30,6 @@ REGRIDDING = (
 rule gridded:
     input:
         GRIDDED,
-    message:
-        "Target {rule}"
 
 
 rule regrid_static:
@@ -45,23 +43,17 @@ rule regrid_static:
         ),
     output:
         gridded="<results>/gridded/{product}.nc",
-    log:
-        "<logs>/regrid_static/{product}.log",
-    benchmark:
-        "<benchmarks>/regrid_static/{product}.tsv"
     conda:
         "../../envs/regrid.yaml"
-    threads: 1
     resources:
-        mem_mb=memory(f"regrid_static{REGRIDDING}"),
-        runtime=runtime(f"regrid_static{REGRIDDING}"),
+        **needs(f"regrid_static{REGRIDDING}"),
     params:
         folder=lambda wildcards: str(sources.product_folder(wildcards.product, RAW)),
         settings=product_settings,
         window=window(),
         weights=f"{RESULTS}/weights",
     message:
-        "Putting {wildcards.product} on the study's grid"
+        "Regridding {wildcards.product} to the study's grid"
     script:
         "../../scripts/regrid_static.py"
 
@@ -85,22 +77,16 @@ rule regrid_year:
         ),
     output:
         gridded="<results>/gridded/{product}/{year}.nc",
-    log:
-        "<logs>/regrid_year/{product}/{year}.log",
-    benchmark:
-        "<benchmarks>/regrid_year/{product}/{year}.tsv"
     conda:
         "../../envs/regrid.yaml"
-    threads: 1
     resources:
-        mem_mb=memory(f"regrid_year{REGRIDDING}"),
-        runtime=runtime(f"regrid_year{REGRIDDING}"),
+        **needs(f"regrid_year{REGRIDDING}"),
     params:
         settings=product_settings,
         window=window(),
         weights=f"{RESULTS}/weights",
     message:
-        "Putting {wildcards.product} of {wildcards.year} on the study's grid"
+        "Regridding {wildcards.product} of {wildcards.year} to the study's grid"
     script:
         "../../scripts/regrid_year.py"
 
@@ -116,26 +102,18 @@ rule calibrate_burned_area:
             )
         ),
     output:
-        table=report(
+        table=reported(
             "<results>/gridded/burned_area_calibration.csv",
-            caption="../report/calibration.rst",
-            category="11 Driver",
-            labels={"table": "burned area of MODIS calibrated to GFED5"},
+            "Driver",
+            caption="calibration",
+            table="burned area of MODIS calibrated to GFED5",
         ),
-    log:
-        "<logs>/calibrate_burned_area.log",
-    benchmark:
-        "<benchmarks>/calibrate_burned_area.tsv"
     conda:
         "../../envs/regrid.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("calibrate_burned_area"),
-        runtime=runtime("calibrate_burned_area"),
     params:
         settings=RAW["products"][sources.BURNED_AREA_EXTENSION],
     message:
-        "Calibrating burned area of MODIS to that of GFED5"
+        "Calibrating the burned area of MODIS to that of GFED5"
     script:
         "../../scripts/calibrate_burned_area.py"
 
@@ -146,16 +124,8 @@ rule read_towers:
     output:
         fluxes="<results>/gridded/towers.csv",
         sites="<results>/gridded/sites.csv",
-    log:
-        "<logs>/read_towers.log",
-    benchmark:
-        "<benchmarks>/read_towers.tsv"
     conda:
         "../../envs/regrid.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("read_towers"),
-        runtime=runtime("read_towers"),
     params:
         folder=(
             str(sources.product_folder("flux_towers", RAW)) if WITH_TOWERS else None
@@ -182,16 +152,8 @@ rule assemble_driver:
         sites="<results>/gridded/sites.csv" if WITH_TOWERS else [],
     output:
         driver=ASSEMBLED,
-    log:
-        "<logs>/assemble_driver.log",
-    benchmark:
-        "<benchmarks>/assemble_driver.tsv"
     conda:
         "../../envs/regrid.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("assemble_driver"),
-        runtime=runtime("assemble_driver"),
     params:
         static={product: f"{RESULTS}/gridded/{product}.nc" for product in STATIC},
         yearly={
@@ -207,26 +169,13 @@ rule assemble_driver:
 
 rule tabulate_datasets:
     output:
-        table=report(
-            "<results>/tables/datasets.csv",
-            caption="../report/datasets.rst",
-            category="11 Driver",
-            labels={"table": "raw datasets"},
-        ),
-    log:
-        "<logs>/tabulate_datasets.log",
-    benchmark:
-        "<benchmarks>/tabulate_datasets.tsv"
+        table=reported("<results>/tables/datasets.csv", "Driver", table="raw datasets"),
     conda:
         "../../envs/regrid.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("tabulate_datasets"),
-        runtime=runtime("tabulate_datasets"),
     params:
         products=RAW["products"],
         years=YEARLY,
     message:
-        "Listing the raw datasets"
+        "Tabulating the raw datasets"
     script:
         "../../scripts/tabulate_datasets.py"

@@ -3,28 +3,29 @@
 
 rule recovery:
     input:
-        expand(
-            "<results>/analysis/{setup}/{file}",
-            setup=REFERENCE,
-            file=["recovery.csv", "importance.csv", "component_recovery.csv"],
-        )
-        if config["truth"]
-        else [],
-        expand(
-            "<results>/figures/{setup}/{figure}.png",
-            setup=REFERENCE,
-            figure=[
-                "recovery",
-                "recovered_traits",
-                "importance",
-                "recovered_components",
-                *(f"recovered_maps/{trait}" for trait in TRAITS),
+        part(
+            "Truth",
+            when=config["truth"],
+            tables=expand(
+                f"<results>/analysis/{REFERENCE}/{{table}}.csv",
+                table=["recovery", "importance", "component_recovery"],
+            ),
+            files=[
+                *expand(
+                    f"<results>/figures/{REFERENCE}/{{figure}}.png",
+                    figure=[
+                        "recovery",
+                        "recovered_traits",
+                        "importance",
+                        "recovered_components",
+                    ],
+                ),
+                *expand(
+                    f"<results>/figures/{REFERENCE}/recovered_maps/{{trait}}.png",
+                    trait=TRAITS,
+                ),
             ],
-        )
-        if config["truth"]
-        else [],
-    message:
-        "Target {rule}"
+        ),
 
 
 rule compare_parameters:
@@ -33,63 +34,37 @@ rule compare_parameters:
         identifiability="<results>/analysis/{setup}/identifiability.csv",
         truth=truth,
     output:
-        table=report(
+        table=reported(
             "<results>/analysis/{setup}/recovery.csv",
-            caption="../report/recovery_table.rst",
-            category="10 Truth",
-            subcategory="{setup}",
-            labels={
-                "content": "table: recovery of parameters",
-            },
+            "Truth",
+            caption="recovery_table",
+            content="table: recovery of parameters",
         ),
         cells="<results>/analysis/{setup}/recovery.nc",
-    log:
-        "<logs>/compare_parameters/{setup}.log",
-    benchmark:
-        "<benchmarks>/compare_parameters/{setup}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("compare_parameters"),
-        runtime=runtime("compare_parameters"),
     message:
-        "Comparing the parameters of {wildcards.setup} with the truth"
+        "Comparing the parameters of {wildcards.setup} with the true ones"
     script:
         "../../scripts/compare_parameters.py"
 
 
 rule compare_importance:
     input:
-        table="<results>/analysis/{setup}/attribution.csv",
+        estimated="<results>/analysis/{setup}/attribution.csv",
         driver="<results>/driver/driver.nc",
         patches="<results>/driver/patches.nc",
         components="<results>/analysis/{setup}/components.nc",
         truth=truth,
     output:
-        table=report(
+        table=reported(
             "<results>/analysis/{setup}/importance.csv",
-            caption="../report/importance_table.rst",
-            category="10 Truth",
-            subcategory="{setup}",
-            labels={
-                "content": "table: importance of predictors",
-            },
+            "Truth",
+            caption="importance_table",
+            content="table: importance of predictors",
         ),
-    log:
-        "<logs>/compare_importance/{setup}.log",
-    benchmark:
-        "<benchmarks>/compare_importance/{setup}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("compare_importance"),
-        runtime=runtime("compare_importance"),
     params:
         settings=config["analysis"]["attribution"],
     message:
-        "Attributing the true traits to predictors, and comparing {wildcards.setup} with it"
+        "Comparing the importance of predictors in {wildcards.setup} with the true one"
     script:
         "../../scripts/compare_importance.py"
 
@@ -99,27 +74,14 @@ rule compare_components:
         parameters="<results>/maps/{setup}/parameters.nc",
         cells="<results>/analysis/{setup}/recovery.nc",
     output:
-        table=report(
+        table=reported(
             "<results>/analysis/{setup}/component_recovery.csv",
-            caption="../report/component_recovery_table.rst",
-            category="10 Truth",
-            subcategory="{setup}",
-            labels={
-                "content": "table: recovery of trait axes",
-            },
+            "Truth",
+            caption="component_recovery_table",
+            content="table: recovery of trait axes",
         ),
         true="<results>/analysis/{setup}/true_components.nc",
         found="<results>/analysis/{setup}/varying_components.nc",
-    log:
-        "<logs>/compare_components/{setup}.log",
-    benchmark:
-        "<benchmarks>/compare_components/{setup}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("compare_components"),
-        runtime=runtime("compare_components"),
     params:
         number=config["analysis"]["components"],
     message:
@@ -134,28 +96,13 @@ rule plot_recovered_components:
         true="<results>/analysis/{setup}/true_components.nc",
         found="<results>/analysis/{setup}/varying_components.nc",
     output:
-        png=report(
-            "<results>/figures/{setup}/recovered_components.png",
-            caption="../report/recovered_components.rst",
-            category="10 Truth",
-            subcategory="{setup}",
-            labels={
-                "content": "trait axes",
-            },
+        **figure(
+            "<results>/figures/{setup}/recovered_components",
+            "Truth",
+            content="trait axes",
         ),
-        pdf="<results>/figures/{setup}/recovered_components.pdf",
-    log:
-        "<logs>/plot_recovered_components/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_recovered_components/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_recovered_components"),
-        runtime=runtime("plot_recovered_components"),
     message:
-        "Drawing true and recovered trait axes of {wildcards.setup}"
+        "Plotting true and recovered trait axes of {wildcards.setup}"
     script:
         "../../scripts/plot_recovered_components.py"
 
@@ -164,28 +111,13 @@ rule plot_recovery:
     input:
         table="<results>/analysis/{setup}/recovery.csv",
     output:
-        png=report(
-            "<results>/figures/{setup}/recovery.png",
-            caption="../report/recovery.rst",
-            category="10 Truth",
-            subcategory="{setup}",
-            labels={
-                "content": "correlation of all parameters",
-            },
+        **figure(
+            "<results>/figures/{setup}/recovery",
+            "Truth",
+            content="correlation of all parameters",
         ),
-        pdf="<results>/figures/{setup}/recovery.pdf",
-    log:
-        "<logs>/plot_recovery/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_recovery/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_recovery"),
-        runtime=runtime("plot_recovery"),
     message:
-        "Drawing how well {wildcards.setup} recovered each parameter"
+        "Plotting how well {wildcards.setup} recovered each parameter"
     script:
         "../../scripts/plot_recovery.py"
 
@@ -195,28 +127,13 @@ rule plot_recovered_traits:
         table="<results>/analysis/{setup}/recovery.csv",
         cells="<results>/analysis/{setup}/recovery.nc",
     output:
-        png=report(
-            "<results>/figures/{setup}/recovered_traits.png",
-            caption="../report/recovered_traits.rst",
-            category="10 Truth",
-            subcategory="{setup}",
-            labels={
-                "content": "traits, cell by cell",
-            },
+        **figure(
+            "<results>/figures/{setup}/recovered_traits",
+            "Truth",
+            content="traits, cell by cell",
         ),
-        pdf="<results>/figures/{setup}/recovered_traits.pdf",
-    log:
-        "<logs>/plot_recovered_traits/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_recovered_traits/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_recovered_traits"),
-        runtime=runtime("plot_recovered_traits"),
     message:
-        "Drawing true and recovered traits of {wildcards.setup}"
+        "Plotting true and recovered traits of {wildcards.setup}"
     script:
         "../../scripts/plot_recovered_traits.py"
 
@@ -225,36 +142,18 @@ rule plot_recovered_maps:
     input:
         cells="<results>/analysis/{setup}/recovery.nc",
     output:
-        png=[
-            report(
-                f"<results>/figures/{{setup}}/recovered_maps/{trait}.png",
-                caption="../report/recovered_map.rst",
-                category="10 Truth",
-                subcategory="{setup}",
-                labels={
-                    "content": f"map of {trait}",
-                },
-            )
-            for trait in TRAITS
-        ],
-        pdf=[
-            f"<results>/figures/{{setup}}/recovered_maps/{trait}.pdf"
-            for trait in TRAITS
-        ],
-    log:
-        "<logs>/plot_recovered_maps/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_recovered_maps/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_recovered_maps"),
-        runtime=runtime("plot_recovered_maps"),
+        **figures(
+            "<results>/figures/{setup}/recovered_maps",
+            TRAITS,
+            "Truth",
+            caption="recovered_map",
+            content="map of {name}",
+            called=in_words,
+        ),
     params:
         traits=TRAITS,
     message:
-        "Drawing maps of true and recovered traits of {wildcards.setup}"
+        "Mapping true and recovered traits of {wildcards.setup}"
     script:
         "../../scripts/plot_recovered_maps.py"
 
@@ -263,27 +162,12 @@ rule plot_importance:
     input:
         table="<results>/analysis/{setup}/importance.csv",
     output:
-        png=report(
-            "<results>/figures/{setup}/importance.png",
-            caption="../report/importance.rst",
-            category="10 Truth",
-            subcategory="{setup}",
-            labels={
-                "content": "importance of predictors",
-            },
+        **figure(
+            "<results>/figures/{setup}/importance",
+            "Truth",
+            content="importance of predictors",
         ),
-        pdf="<results>/figures/{setup}/importance.pdf",
-    log:
-        "<logs>/plot_importance/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_importance/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_importance"),
-        runtime=runtime("plot_importance"),
     message:
-        "Drawing true and estimated importance of predictors for {wildcards.setup}"
+        "Plotting true and estimated importance of predictors for {wildcards.setup}"
     script:
         "../../scripts/plot_importance.py"

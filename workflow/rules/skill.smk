@@ -23,40 +23,72 @@ TOWER_VARIABLES = [
     for weight in ["", "_weight"]
 ]
 
+BIOMASS_FIGURES = {
+    "biomass_maps": "maps of mean and trend",
+    "biomass_years": "sum over the years",
+}
+OF_REFERENCE = f"<results>/figures/develop/{REFERENCE}"
+
+for key, setup in {
+    "plant_type_setup": PLANT_TYPE,
+    "environment_setup": ENVIRONMENT,
+}.items():
+    part(
+        "Fit and skill",
+        when=setup in COMPARED,
+        absent=(
+            f"comparison with {setup} (Fig. 2a, 4, S2, S27, S28)",
+            f"setups has no {setup} (analysis.{key})",
+        ),
+    )
+
 
 rule skill:
     input:
-        "<results>/tables/metrics.csv",
-        "<results>/tables/skills.csv",
-        [
-            "<results>/tables/skill_differences.csv",
-            "<results>/figures/normalised_errors.png",
-        ]
-        if len(COMPARED) > 1
-        else [],
-        expand("<results>/figures/{setup}/losses.png", setup=config["setups"]),
-        expand("<results>/figures/develop/{setup}/skill.png", setup=COMPARED),
-        expand(
-            "<results>/figures/develop/{setup}/fit/{target}.png",
-            setup=REFERENCE,
-            target=TARGETS,
-        ),
-        expand(
-            "<results>/figures/develop/{setup}/skill_map/{target}.png",
-            setup=REFERENCE,
-            target=TARGETS_IN_TIME,
-        ),
-        expand(
-            "<results>/figures/develop/{setup}/{figure}.png",
-            setup=REFERENCE,
-            figure=[
-                *(["site_gradients"] if TARGETS_AT_TOWERS else []),
-                *(["biomass_maps", "biomass_years"] if "biomass" in TARGETS else []),
+        part(
+            "Fit and skill",
+            tables=["<results>/tables/skills.csv"],
+            files=[
+                "<results>/tables/metrics.csv",
+                *expand(
+                    "<results>/figures/{setup}/losses.png", setup=config["setups"]
+                ),
+                *expand("<results>/figures/develop/{setup}/skill.png", setup=COMPARED),
+                *expand(f"{OF_REFERENCE}/fit/{{target}}.png", target=TARGETS),
+                *expand(
+                    f"{OF_REFERENCE}/skill_map/{{target}}.png", target=TARGETS_IN_TIME
+                ),
+                f"<results>/figures/final/{REFERENCE}/sites",
             ],
         ),
-        expand("<results>/figures/final/{setup}/sites", setup=REFERENCE),
-    message:
-        "Target {rule}"
+        part(
+            "Fit and skill",
+            when=len(COMPARED) > 1,
+            tables=[
+                "<results>/tables/skill_differences.csv",
+                "<results>/tables/normalised_errors.csv",
+            ],
+            summarised={
+                "<results>/figures/normalised_errors.png": "Mean absolute error on held-out patches, relative to plant types alone (Fig. 2a)."
+            },
+        ),
+        part(
+            "Fit and skill",
+            when=TARGETS_AT_TOWERS,
+            absent=("skill at flux towers", NO_TOWERS),
+            tables=[f"<results>/analysis/develop/{REFERENCE}/site_skills.csv"],
+            files=[f"{OF_REFERENCE}/site_gradients.png"],
+        ),
+        part(
+            "Fit and skill",
+            when="biomass" in TARGETS,
+            absent=(
+                "mean and trend of biomass",
+                "the study has no observed biomass (loss.biomass.observation)",
+            ),
+            tables=[f"<results>/analysis/develop/{REFERENCE}/biomass.csv"],
+            files=expand(f"{OF_REFERENCE}/{{figure}}.png", figure=BIOMASS_FIGURES),
+        ),
 
 
 rule plot_losses:
@@ -64,27 +96,9 @@ rule plot_losses:
         losses=[members(stage, "{setup}", ["losses.csv"]) for stage in STAGES],
         ensembles=expand("<results>/ensembles/{stage}/{{setup}}.json", stage=STAGES),
     output:
-        png=report(
-            "<results>/figures/{setup}/losses.png",
-            caption="../report/losses.rst",
-            category="12 Training",
-            labels={
-                "setup": "{setup}",
-            },
-        ),
-        pdf="<results>/figures/{setup}/losses.pdf",
-    log:
-        "<logs>/plot_losses/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_losses/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_losses"),
-        runtime=runtime("plot_losses"),
+        **figure("<results>/figures/{setup}/losses", "Training", setup="{setup}"),
     message:
-        "Drawing the loss curves of {wildcards.setup}"
+        "Plotting the loss curves of {wildcards.setup}"
     script:
         "../../scripts/plot_losses.py"
 
@@ -95,39 +109,19 @@ rule plot_fits:
         patches="<results>/driver/patches.nc",
         simulation="<results>/evaluation/{stage}/{setup}/simulation.nc",
     output:
-        png=[
-            report(
-                f"<results>/figures/{{stage}}/{{setup}}/fit/{target}.png",
-                caption="../report/fit.rst",
-                category="02 Fit and skill",
-                subcategory="{setup}",
-                labels={
-                    "content": "modelled against observed",
-                    "quantity": target,
-                    "stage": "{stage}",
-                },
-            )
-            for target in TARGETS
-        ],
-        pdf=[
-            f"<results>/figures/{{stage}}/{{setup}}/fit/{target}.pdf"
-            for target in TARGETS
-        ],
-    log:
-        "<logs>/plot_fits/{stage}/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_fits/{stage}/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_fits"),
-        runtime=runtime("plot_fits"),
+        **figures(
+            "<results>/figures/{stage}/{setup}/fit",
+            TARGETS,
+            "Fit and skill",
+            caption="fit",
+            content="modelled against observed",
+            quantity="{name}",
+        ),
     params:
         spin_up_months=config["evaluation"]["spin_up_months"],
         observed_variables=OBSERVED,
     message:
-        "Drawing the fit of {wildcards.setup} to observations, stage {wildcards.stage}"
+        "Plotting modelled against observed values of {wildcards.setup}, stage {wildcards.stage}"
     script:
         "../../scripts/plot_fits.py"
 
@@ -139,34 +133,20 @@ rule plot_sites:
         sites="<results>/tables/sites.csv" if SITE_FLUXES else [],
         fluxes=SITE_FLUXES,
     output:
-        pages=report(
+        pages=reported(
             directory("<results>/figures/{stage}/{setup}/sites"),
+            "Fit and skill",
+            caption="site",
             patterns=["{site}.png"],
-            caption="../report/site.rst",
-            category="02 Fit and skill",
-            subcategory="{setup}",
-            labels={
-                "content": "flux tower",
-                "quantity": "{site}",
-                "stage": "{stage}",
-            },
+            content="flux tower",
+            quantity="{site}",
         ),
-    log:
-        "<logs>/plot_sites/{stage}/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_sites/{stage}/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_sites"),
-        runtime=runtime("plot_sites"),
     params:
-        sites=config["figures"]["sites"],
+        chosen=config["figures"]["sites"],
         spin_up_months=config["evaluation"]["spin_up_months"],
         observed_variables=OBSERVED,
     message:
-        "Drawing a page for each site with {wildcards.setup}, stage {wildcards.stage}"
+        "Plotting the time series of each flux tower for {wildcards.setup}, stage {wildcards.stage}"
     script:
         "../../scripts/plot_sites.py"
 
@@ -175,32 +155,17 @@ rule compare_setups:
     input:
         sums=expand("<results>/evaluation/develop/{setup}/patches.nc", setup=COMPARED),
     output:
-        differences=report(
+        differences=reported(
             "<results>/tables/skill_differences.csv",
-            caption="../report/skill_differences.rst",
-            category="02 Fit and skill",
-            labels={
-                "content": "table: differences between setups",
-            },
+            "Fit and skill",
+            content="table: differences between setups",
         ),
-        errors=report(
+        errors=reported(
             "<results>/tables/normalised_errors.csv",
-            caption="../report/normalised_errors_table.rst",
-            category="02 Fit and skill",
-            labels={
-                "content": "table: errors over those of a baseline",
-            },
+            "Fit and skill",
+            caption="normalised_errors_table",
+            content="table: errors over those of a baseline",
         ),
-    log:
-        "<logs>/compare_setups.log",
-    benchmark:
-        "<benchmarks>/compare_setups.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("compare_setups"),
-        runtime=runtime("compare_setups"),
     params:
         setups=COMPARED,
         bootstrap=config["analysis"]["bootstrap"],
@@ -214,29 +179,15 @@ rule plot_normalised_errors:
     input:
         errors="<results>/tables/normalised_errors.csv",
     output:
-        png=report(
-            "<results>/figures/normalised_errors.png",
-            caption="../report/normalised_errors.rst",
-            category="02 Fit and skill",
-            labels={
-                "content": "errors of setups",
-            },
+        **figure(
+            "<results>/figures/normalised_errors",
+            "Fit and skill",
+            content="errors of setups",
         ),
-        pdf="<results>/figures/normalised_errors.pdf",
-    log:
-        "<logs>/plot_normalised_errors.log",
-    benchmark:
-        "<benchmarks>/plot_normalised_errors.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_normalised_errors"),
-        runtime=runtime("plot_normalised_errors"),
     params:
         baseline=COMPARED[0],
     message:
-        "Drawing the errors of setups on test patches"
+        "Plotting the errors of setups on test patches"
     script:
         "../../scripts/plot_normalised_errors.py"
 
@@ -247,26 +198,13 @@ rule tabulate_skills:
             "<results>/evaluation/develop/{setup}/metrics.csv", setup=config["setups"]
         ),
     output:
-        table=report(
+        table=reported(
             "<results>/tables/skills.csv",
-            caption="../report/skills.rst",
-            category="02 Fit and skill",
-            labels={
-                "content": "table: skill, mean ± spread",
-            },
+            "Fit and skill",
+            content="table: skill, mean ± spread",
         ),
-    log:
-        "<logs>/tabulate_skills.log",
-    benchmark:
-        "<benchmarks>/tabulate_skills.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("tabulate_skills"),
-        runtime=runtime("tabulate_skills"),
     message:
-        "Writing the skill of all setups as mean and spread"
+        "Tabulating the skill of all setups, mean and spread over members"
     script:
         "../../scripts/tabulate_skills.py"
 
@@ -275,30 +213,14 @@ rule plot_skill:
     input:
         metrics="<results>/evaluation/{stage}/{setup}/metrics.csv",
     output:
-        png=report(
-            "<results>/figures/{stage}/{setup}/skill.png",
-            caption="../report/skill.rst",
-            category="02 Fit and skill",
-            subcategory="{setup}",
-            labels={
-                "content": "R2 of all targets",
-                "quantity": "all",
-                "stage": "{stage}",
-            },
+        **figure(
+            "<results>/figures/{stage}/{setup}/skill",
+            "Fit and skill",
+            content="R2 of all targets",
+            quantity="all",
         ),
-        pdf="<results>/figures/{stage}/{setup}/skill.pdf",
-    log:
-        "<logs>/plot_skill/{stage}/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_skill/{stage}/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_skill"),
-        runtime=runtime("plot_skill"),
     message:
-        "Drawing R2 of {wildcards.setup}, stage {wildcards.stage}"
+        "Plotting R2 of {wildcards.setup}, stage {wildcards.stage}"
     script:
         "../../scripts/plot_skill.py"
 
@@ -307,34 +229,14 @@ rule plot_skill_maps:
     input:
         cells="<results>/evaluation/{stage}/{setup}/cells.nc",
     output:
-        png=[
-            report(
-                f"<results>/figures/{{stage}}/{{setup}}/skill_map/{target}.png",
-                caption="../report/skill_map.rst",
-                category="02 Fit and skill",
-                subcategory="{setup}",
-                labels={
-                    "content": "map of skill in time",
-                    "quantity": target,
-                    "stage": "{stage}",
-                },
-            )
-            for target in TARGETS_IN_TIME
-        ],
-        pdf=[
-            f"<results>/figures/{{stage}}/{{setup}}/skill_map/{target}.pdf"
-            for target in TARGETS_IN_TIME
-        ],
-    log:
-        "<logs>/plot_skill_maps/{stage}/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_skill_maps/{stage}/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_skill_maps"),
-        runtime=runtime("plot_skill_maps"),
+        **figures(
+            "<results>/figures/{stage}/{setup}/skill_map",
+            TARGETS_IN_TIME,
+            "Fit and skill",
+            caption="skill_map",
+            content="map of skill in time",
+            quantity="{name}",
+        ),
     params:
         targets=TARGETS_IN_TIME,
     message:
@@ -352,27 +254,12 @@ rule compare_sites:
         fluxes=SITE_FLUXES,
     output:
         means="<results>/analysis/{stage}/{setup}/site_means.csv",
-        skills=report(
+        skills=reported(
             "<results>/analysis/{stage}/{setup}/site_skills.csv",
-            caption="../report/site_skills.rst",
-            category="02 Fit and skill",
-            subcategory="{setup}",
-            labels={
-                "content": "table: skill at flux towers",
-                "quantity": "GPP, RECO, ET",
-                "stage": "{stage}",
-            },
+            "Fit and skill",
+            content="table: skill at flux towers",
+            quantity="GPP, RECO, ET",
         ),
-    log:
-        "<logs>/compare_sites/{stage}/{setup}.log",
-    benchmark:
-        "<benchmarks>/compare_sites/{stage}/{setup}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("compare_sites"),
-        runtime=runtime("compare_sites"),
     params:
         variables=TOWER_VARIABLES,
         settings={
@@ -391,30 +278,14 @@ rule plot_gradients:
         means="<results>/analysis/{stage}/{setup}/site_means.csv",
         skills="<results>/analysis/{stage}/{setup}/site_skills.csv",
     output:
-        png=report(
-            "<results>/figures/{stage}/{setup}/site_gradients.png",
-            caption="../report/site_gradients.rst",
-            category="02 Fit and skill",
-            subcategory="{setup}",
-            labels={
-                "content": "means of flux towers",
-                "quantity": "GPP, RECO, ET",
-                "stage": "{stage}",
-            },
+        **figure(
+            "<results>/figures/{stage}/{setup}/site_gradients",
+            "Fit and skill",
+            content="means of flux towers",
+            quantity="GPP, RECO, ET",
         ),
-        pdf="<results>/figures/{stage}/{setup}/site_gradients.pdf",
-    log:
-        "<logs>/plot_gradients/{stage}/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_gradients/{stage}/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_gradients"),
-        runtime=runtime("plot_gradients"),
     message:
-        "Drawing the means of flux towers with {wildcards.setup}, stage {wildcards.stage}"
+        "Plotting the site means of flux towers for {wildcards.setup}, stage {wildcards.stage}"
     script:
         "../../scripts/plot_gradients.py"
 
@@ -427,27 +298,12 @@ rule compare_biomass:
     output:
         cells="<results>/analysis/{stage}/{setup}/biomass.nc",
         years="<results>/analysis/{stage}/{setup}/biomass_years.csv",
-        table=report(
+        table=reported(
             "<results>/analysis/{stage}/{setup}/biomass.csv",
-            caption="../report/biomass.rst",
-            category="02 Fit and skill",
-            subcategory="{setup}",
-            labels={
-                "content": "table: mean and trend",
-                "quantity": "biomass",
-                "stage": "{stage}",
-            },
+            "Fit and skill",
+            content="table: mean and trend",
+            quantity="biomass",
         ),
-    log:
-        "<logs>/compare_biomass/{stage}/{setup}.log",
-    benchmark:
-        "<benchmarks>/compare_biomass/{stage}/{setup}.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("compare_biomass"),
-        runtime=runtime("compare_biomass"),
     params:
         variable=OBSERVED.get("biomass"),
         spin_up_months=config["evaluation"]["spin_up_months"],
@@ -463,41 +319,16 @@ rule plot_biomass:
         years="<results>/analysis/{stage}/{setup}/biomass_years.csv",
         table="<results>/analysis/{stage}/{setup}/biomass.csv",
     output:
-        maps_png=report(
-            "<results>/figures/{stage}/{setup}/biomass_maps.png",
-            caption="../report/biomass_maps.rst",
-            category="02 Fit and skill",
-            subcategory="{setup}",
-            labels={
-                "content": "maps of mean and trend",
-                "quantity": "biomass",
-                "stage": "{stage}",
-            },
+        **figures(
+            "<results>/figures/{stage}/{setup}",
+            BIOMASS_FIGURES,
+            "Fit and skill",
+            caption="{name}",
+            called=BIOMASS_FIGURES.get,
+            content="{name}",
+            quantity="biomass",
         ),
-        maps_pdf="<results>/figures/{stage}/{setup}/biomass_maps.pdf",
-        years_png=report(
-            "<results>/figures/{stage}/{setup}/biomass_years.png",
-            caption="../report/biomass_years.rst",
-            category="02 Fit and skill",
-            subcategory="{setup}",
-            labels={
-                "content": "sum over the years",
-                "quantity": "biomass",
-                "stage": "{stage}",
-            },
-        ),
-        years_pdf="<results>/figures/{stage}/{setup}/biomass_years.pdf",
-    log:
-        "<logs>/plot_biomass/{stage}/{setup}.log",
-    benchmark:
-        "<benchmarks>/plot_biomass/{stage}/{setup}.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_biomass"),
-        runtime=runtime("plot_biomass"),
     message:
-        "Drawing the biomass of {wildcards.setup}, stage {wildcards.stage}"
+        "Plotting mean and trend of the biomass of {wildcards.setup}, stage {wildcards.stage}"
     script:
         "../../scripts/plot_biomass.py"

@@ -3,6 +3,7 @@
 from differland.observables import OBSERVABLES
 
 TARGETS_AT_TOWERS = [name for name in TARGETS if OBSERVABLES[name].support == "site"]
+NO_TOWERS = "no term of the loss is observed at flux towers"
 TOWERS = RAW["products"]["flux_towers"] or {}
 # What each site observed: only the files of the networks tell.
 SITE_FLUXES = (
@@ -14,11 +15,13 @@ SITE_FLUXES = (
 
 rule towers:
     input:
-        ["<results>/tables/sites.csv", "<results>/figures/site_map.png"]
-        if TARGETS_AT_TOWERS
-        else [],
-    message:
-        "Target {rule}"
+        part(
+            "Driver",
+            when=TARGETS_AT_TOWERS,
+            absent=("sites of flux towers (Fig. S33, Table S4)", NO_TOWERS),
+            tables=["<results>/tables/sites.csv"],
+            files=["<results>/figures/site_map.png"],
+        ),
 
 
 rule tabulate_sites:
@@ -29,25 +32,14 @@ rule tabulate_sites:
         sites="<results>/gridded/sites.csv" if SITE_FLUXES else [],
         cover="<results>/gridded/mcd12c1.nc" if SITE_FLUXES else [],
     output:
-        table=report(
+        table=reported(
             "<results>/tables/sites.csv",
-            caption="../report/sites.rst",
-            category="11 Driver",
-            labels={
-                "variable": "flux towers",
-                "content": "table of sites",
-            },
+            "Driver",
+            variable="flux towers",
+            content="table of sites",
         ),
-    log:
-        "<logs>/tabulate_sites.log",
-    benchmark:
-        "<benchmarks>/tabulate_sites.tsv"
     conda:
         "../../envs/regrid.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("tabulate_sites"),
-        runtime=runtime("tabulate_sites"),
     params:
         window=RAW["window"],
         towers=TOWERS,
@@ -57,7 +49,7 @@ rule tabulate_sites:
             "variables": {target: OBSERVED[target] for target in TARGETS_AT_TOWERS},
         },
     message:
-        "Listing the sites of flux towers"
+        "Tabulating the sites of flux towers"
     script:
         "../../scripts/tabulate_sites.py"
 
@@ -66,27 +58,13 @@ rule plot_site_map:
     input:
         sites="<results>/tables/sites.csv",
     output:
-        png=report(
-            "<results>/figures/site_map.png",
-            caption="../report/site_map.rst",
-            category="11 Driver",
-            labels={
-                "variable": "flux towers",
-                "content": "map of sites",
-            },
+        **figure(
+            "<results>/figures/site_map",
+            "Driver",
+            variable="flux towers",
+            content="map of sites",
         ),
-        pdf="<results>/figures/site_map.pdf",
-    log:
-        "<logs>/plot_site_map.log",
-    benchmark:
-        "<benchmarks>/plot_site_map.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot_site_map"),
-        runtime=runtime("plot_site_map"),
     message:
-        "Drawing where the flux towers are"
+        "Mapping the sites of flux towers"
     script:
         "../../scripts/plot_site_map.py"

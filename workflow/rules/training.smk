@@ -7,8 +7,6 @@ rule ensembles:
         # asked for, or if what depends on it has to be made anyway.
         [members(stage, setup, MEMBER_FILES) for stage, setup in TRAINED],
         [f"<results>/ensembles/{stage}/{setup}.json" for stage, setup in TRAINED],
-    message:
-        "Target {rule}"
 
 
 # Experiments that simulate or observe something else have training data of their own.
@@ -34,10 +32,6 @@ rule pack_training_data:
     priority: 100
     conda:
         "../../envs/model.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("pack_training_data"),
-        runtime=runtime("pack_training_data"),
     params:
         model_version=MODEL_VERSION,
         model=lambda wildcards: PACKED[wildcards.experiment]["model"],
@@ -86,8 +80,7 @@ for name, block in zip(TRAINING, BLOCKS):
             else "../../envs/model.yaml"
         threads: config["training"]["threads"]
         resources:
-            mem_mb=memory(TRAINED_ON, len(block)),
-            runtime=runtime(TRAINED_ON, len(block)),
+            **needs(TRAINED_ON, len(block)),
         params:
             checkpoints=f"{RESULTS}/checkpoints",
             model_version=MODEL_VERSION,
@@ -107,7 +100,7 @@ for name, block in zip(SETUP_RULES["select_ensemble"], SETUP_BLOCKS):
         name:
             name
         input:
-            [members("{stage}", setup) for setup in block],
+            members=[members("{stage}", setup) for setup in block],
         output:
             ensembles=[f"<results>/ensembles/{{stage}}/{setup}.json" for setup in block],
         log:
@@ -116,10 +109,8 @@ for name, block in zip(SETUP_RULES["select_ensemble"], SETUP_BLOCKS):
             f"<benchmarks>/select_ensemble/{job}.tsv"
         conda:
             "../../envs/model.yaml"
-        threads: 1
         resources:
-            mem_mb=memory("select_ensemble"),
-            runtime=runtime("select_ensemble", setups=len(block)),
+            **needs("select_ensemble", setups=len(block)),
         params:
             size=config["ensemble"]["select"],
             minimum=configuration.fewest_members(config),
