@@ -9,7 +9,7 @@ import pytest
 
 from differland.datasets.archives import Member, list_files, unpack
 from differland.datasets.reanalysis import read_monthly_means
-from differland.datasets.towers import _read_table_of_sites
+from differland.datasets.site_tables import _read_table as _read_table_of_sites
 from differland.errors import InputError
 
 

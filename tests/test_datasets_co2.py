@@ -58,7 +58,11 @@ def test_older_layout_without_uncertainties_or_comments(tmp_path: Path) -> None:
         ("370.85", "370850", "250 to 1000 ppm"),
         ("370.85", "-999.99", "250 to 1000 ppm"),
         ("370.85", "0.00037085", "ppm"),
-        ("371.32,0.10,369.74,0.06\n", "371.3", "7 numbers in every row"),
+        (
+            "371.32,0.10,369.74,0.06\n",
+            "371.3",
+            "found 371.3 at the end of the last line, which breaks off",
+        ),
     ],
 )
 def test_refused(tmp_path: Path, old: str, new: str, message: str) -> None:

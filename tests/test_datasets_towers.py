@@ -700,7 +700,9 @@ def test_a_flux_that_breaks_off_within_its_number_is_refused(tmp_path):
     rows = [f"{2010 + m // 12}{m % 12 + 1:02d},50,0.9,0.9,5,{m}.1234" for m in range(24)]
     text = write(tmp_path, FLUXNET, rows, header).read_text()
     assert read_towers(tmp_path, PERIOD)["reco_site"].iloc[-1] == 23.1234
-    for size in range(len(text) - 7, len(text)):
+    (tmp_path / FLUXNET).write_text(text[:-1])
+    assert read_towers(tmp_path, PERIOD)["reco_site"].iloc[-1] == 23.1234
+    for size in range(len(text) - 7, len(text) - 1):
         (tmp_path / FLUXNET).write_text(text[:size])
         with pytest.raises(InputError, match=r"breaks off|complete rows"):
             read_towers(tmp_path, PERIOD)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from differland.errors import InputError
+from differland.opening import open_netcdf
 
 SITE = "site"
 """Coordinate with the names of flux towers."""
@@ -34,22 +35,19 @@ def glance_at(path: Path | str) -> Glance | None:
 
     What is wrong with a file is told by the job that checks it.
     """
-    # Here, since figures read what uses this module, and no driver.
-    import netCDF4
-
     try:
-        with netCDF4.Dataset(path) as file:
+        with open_netcdf(str(path)) as file:
             return Glance(frozenset(file.variables), file.dimensions["time"].size)
-    except (OSError, LookupError):
+    except (InputError, LookupError):
         return None
 
 
 def read_sites(path: Path | str) -> list[str]:
     """Read the names of the flux towers of a driver file; none where it has none."""
-    # As above.
+    # Here, since figures read what uses this module, and no driver.
     import netCDF4
 
-    with netCDF4.Dataset(path) as file:
+    with open_netcdf(str(path)) as file:
         if SITE not in file.variables:
             return []
         values = np.ma.filled(file[SITE][:], b"")

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from differland.datasets.sources import native_bytes
-from differland.errors import DryRunError
+from differland.errors import DryRunError, InputError
 from differland.files import write_text
 from differland.grid import PATCH_GRID, patch_number
 from differland.opening import open_netcdf
@@ -257,7 +257,7 @@ def _cells_of_planet(path: Path, window: Mapping[str, float], boxes: bool) -> np
     try:
         with open_netcdf(path) as file:
             latitude, longitude = (np.ma.filled(file[name][:], np.nan) for name in ("lat", "lon"))
-    except (OSError, LookupError):
+    except (InputError, LookupError):
         return None
     inside = (latitude > window["south"]) & (latitude < window["north"])
     inside &= (longitude - window["west"]) % 360 < window["east"] - window["west"]
@@ -270,7 +270,7 @@ def _size_of_file(path: Path, settings: Mapping[str, Any]) -> StudySize | None:
         with open_netcdf(path) as file:
             counts = np.bincount(file["patch"][:])
             months = file.dimensions["time"].size
-    except (OSError, LookupError, ValueError):
+    except (LookupError, ValueError):
         return None
     return _size(counts, months, settings, guessed=False)
 

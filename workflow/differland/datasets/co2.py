@@ -60,12 +60,12 @@ def read_co2(
         raise
     except ValueError as error:
         raise InputError(file, "file", "comma-separated values", str(error)) from error
-    if table.empty:
-        raise InputError(file, "file", "a row for each month", "none")
     for name in ("year", "month", column):
         if name not in table:
             found = f"only {', '.join(map(str, table.columns))}"
             raise InputError(file, name, "a column of this name", found)
+        if table.empty:
+            raise InputError(file, "file", "a row for each month", "none")
         if not pd.api.types.is_numeric_dtype(table[name]):
             raise InputError(file, name, "numbers", f"values such as {table[name].iloc[0]!r}")
     known = table[[name for name in table if name in KNOWN_COLUMNS]]
