@@ -1,0 +1,670 @@
+"""The comparisons: each gives numbers for months, years or the whole, which a rule has bounds for.
+
+A comparison that the products of a study do not allow raises :class:`NotComparable`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from differland.consistency import statistics
+from differland.consistency.statistics import Array
+from differland.consistency.study import Study
+from differland.driver import MONTHS_PER_YEAR
+from differland.quality import PLAUSIBLE, SEASONAL_LATITUDE
+
+FEWEST_PLACES = 50
+"""Cells that a comparison over places or of cycles needs."""
+
+SUNLIT = 6.0
+"""Radiation at the top of the atmosphere from which satellites see plants, MJ m-2 day-1."""
+
+CLEAR_PATTERN = 0.6
+"""Correlation with the other years from which a year has to look like them."""
+
+CLEAR_CYCLE = 0.8
+"""Usual ratio of distances below which months of the year tell themselves apart."""
+
+LATITUDE_RANGE = 8.0
+"""Degrees of latitude from which what falls poleward is to be seen."""
+
+RELIEF = 100.0
+"""Standard deviation of elevation, m, from which the lapse rate is to be seen."""
+
+FOREST = 0.5
+"""Cover from which a cell is a forest."""
+
+NEAR_ZERO = 0.05
+"""Share of the mean of all years below which a month's mean has no meaningful ratio."""
+
+
+class NotComparable(Exception):
+    """Why a comparison says nothing of a study."""
+
+
+class Value(NamedTuple):
+    """What was found.
+
+    Attributes
+    ----------
+    year
+        None where it is all of them, or a variable does not change.
+    month
+        From 1; None for the whole year.
+    number
+        Has the bounds of the rule.
+    """
+
+    year: int | None
+    month: int | None
+    number: float
+
+
+Check = Callable[[Study, str, str], Iterator[Value]]
+
+
+def _by_month(attribute: str) -> Check:
+    def check(study: Study, name: str, other: str) -> Iterator[Value]:
+        for year, summary in study.summaries(name):
+            numbers = getattr(summary, attribute)
+            for month, number in enumerate(numbers, 1):
+                yield Value(year, month if len(numbers) > 1 else None, float(number))
+
+    return check
+
+
+def _by_year(attribute: str) -> Check:
+    def check(study: Study, name: str, other: str) -> Iterator[Value]:
+        for year, summary in study.summaries(name):
+            yield Value(year, None, float(getattr(summary, attribute)))
+
+    return check
+
+
+def share_known(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Share of vegetated land that has a value; where it is sunlit if there are months."""
+    sunlit = study.places.sun[:, study.places.is_studied] >= SUNLIT
+    for year, summary in study.summaries(name):
+        known = np.isfinite(summary.values[:, study.places.is_studied])
+        if len(known) == 1:
+            yield Value(year, None, float(summary.known[0]))
+            continue
+        for month in range(MONTHS_PER_YEAR):
+            if sunlit[month].sum() >= FEWEST_PLACES:
+                yield Value(year, month + 1, float(known[month, sunlit[month]].mean()))
+
+
+def extent(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Share of open water that has a value, over that of vegetated land."""
+    for year, summary in study.summaries(name):
+        land, water = np.nanmean(summary.known), summary.known_on_water
+        if np.isfinite(water).any() and land > 0:
+            yield Value(year, None, float(np.nanmean(water) / land))
+
+
+def spread_of_month(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Range over places, relative to the largest size."""
+    for year, summary in study.summaries(name):
+        here = summary.values[:, study.places.is_studied]
+        for month, values in enumerate(here, 1):
+            if np.isfinite(values).sum() >= FEWEST_PLACES:
+                yield Value(year, month if len(here) > 1 else None, _relative_range(values))
+
+
+def spread_of_year(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Range over places and months, relative to the largest size."""
+    for year, summary in study.summaries(name):
+        here = summary.values[:, study.places.is_studied]
+        if np.isfinite(here).sum() >= FEWEST_PLACES:
+            yield Value(year, None, _relative_range(here))
+
+
+def spread_in_time(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Share of the places whose months differ, in each year."""
+    for year, summary in study.summaries(name):
+        here = summary.values[:, study.places.is_studied]
+        known = np.isfinite(here).sum(axis=0) > 1
+        if known.sum() >= FEWEST_PLACES:
+            values = here[:, known]
+            yield Value(year, None, float((np.nanmax(values, 0) > np.nanmin(values, 0)).mean()))
+
+
+def typical(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Median, mean or half range of a year, whichever ``plausible_ranges.csv`` speaks of."""
+    statistic = PLAUSIBLE[_base(name)].statistic
+    for year, summary in study.summaries(name):
+        here = summary.values[:, study.places.is_studied]
+        known = here[np.isfinite(here)]
+        if known.size >= FEWEST_PLACES:
+            low, median, high = np.quantile(known, [0.01, 0.5, 0.99])
+            number = {"median": median, "mean": known.mean(), "half_range": (high - low) / 2}
+            yield Value(year, None, float(number[statistic]))
+
+
+def repeated_months(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Number of earlier months or years with the same map, value by value."""
+    seen: dict[str, int] = {}
+    for year, summary in study.summaries(name):
+        for month, digest in enumerate(summary.digests, 1):
+            count = seen.get(digest, 0) if digest else 0
+            yield Value(year, month if len(summary.digests) > 1 else None, count)
+            seen[digest] = count + 1
+
+
+def repeated_elsewhere(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Number of other variables with the same map at any time."""
+    mine = {digest for _, summary in study.summaries(name) for digest in summary.digests} - {""}
+    names = {*study.static, *study.yearly} - {name}
+    shared = sum(
+        bool(mine & set(summary.digests)) for each in names for _, summary in study.summaries(each)
+    )
+    yield Value(None, None, shared)
+
+
+def factor_beyond_other_years(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Factor by which a month's mean leaves what other years have at that time of the year.
+
+    That is the range of the same month and its neighbours, in all years but its own.
+    """
+    means = _monthly_means(study, name)
+    floor = NEAR_ZERO * np.nanmean(means)
+    for year, month, mean, low, high in _envelope(study, name, means):
+        if max(mean, high) > floor > 0:
+            number = max(mean / max(high, floor), max(low, floor) / max(mean, floor / 1e3))
+            yield Value(year, month, float(number))
+
+
+def offset_beyond_other_years(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Distance by which a month's mean leaves what other years have at that time of the year."""
+    for year, month, mean, low, high in _envelope(study, name, _monthly_means(study, name)):
+        yield Value(year, month, float(max(mean - high, low - mean, 0)))
+
+
+def size_of_other_years(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Root mean square of a year, over the median of the other years."""
+    years = _several_years(study, name)
+    size = np.array(
+        [np.sqrt(np.nanmean(study.series(name, [year]).astype(float) ** 2)) for year in years]
+    )
+    for number, year in enumerate(years):
+        others = float(np.nanmedian(np.delete(size, number)))
+        if others > 0:
+            yield Value(year, None, float(size[number] / others))
+
+
+def zeros_beyond_other_years(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Share of zeros of a month, less the largest in the same month of other years."""
+    years = _several_years(study, name)
+    zero = np.array([study.yearly[name][year].zero for year in years])
+    for number, year in enumerate(years):
+        for month, share in enumerate(zero[number] - np.delete(zero, number, 0).max(axis=0), 1):
+            yield Value(year, month if zero.shape[1] > 1 else None, float(share))
+
+
+def gaps_beyond_other_years(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Share of vegetated land without a value, less the largest of the month in other years."""
+    years = _several_years(study, name)
+    gaps = 1 - np.array([study.yearly[name][year].known for year in years])
+    for number, year in enumerate(years):
+        for month, share in enumerate(gaps[number] - np.delete(gaps, number, 0).max(axis=0), 1):
+            yield Value(year, month if gaps.shape[1] > 1 else None, float(share))
+
+
+def pattern_of_other_years(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Correlation over places of a month with the same month of the other years.
+
+    It is relative to what is usual for that month, and left out where that is not clear.
+    """
+    years = _several_years(study, name)
+    if len(years) < 3:
+        raise NotComparable("fewer than three years")
+    values = study.series(name, years)
+    length = len(values) // len(years)
+    fields = values.reshape(len(years), length, -1)
+    others = _means_of_others(fields)
+    found = np.array(
+        [
+            [statistics.correlation_in_space(*pair) for pair in zip(f, o, strict=True)]
+            for f, o in zip(fields, others, strict=True)
+        ]
+    )
+    # One wrong year spoils the mean that others are compared with.
+    usual = np.quantile(np.nan_to_num(found, nan=-1), 0.75, axis=0)
+    for (number, month), correlation in np.ndenumerate(found):
+        if usual[month] >= CLEAR_PATTERN and np.isfinite(correlation):
+            position = month + 1 if length > 1 else None
+            yield Value(years[number], position, float(correlation / usual[month]))
+
+
+def another_month(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Distance from the same month of the other years, over that from the nearest other month.
+
+    Months next to it do not count. It is left out where months of the year usually do not tell
+    themselves apart.
+    """
+    years = _several_years(study, name)
+    values = study.series(name, years)
+    month = np.arange(MONTHS_PER_YEAR)
+    apart = np.abs(month[:, None] - month)
+    distant = np.minimum(apart, MONTHS_PER_YEAR - apart) >= 2
+    fields = values.reshape(len(years), MONTHS_PER_YEAR, -1)
+    found = np.full((len(years), MONTHS_PER_YEAR), np.nan)
+    cycles = statistics.cycles_of_other_years(values)
+    for number, (mine, cycle) in enumerate(zip(fields, cycles, strict=True)):
+        distance = statistics.distances(mine, cycle)
+        nearest = np.where(distant & np.isfinite(distance), distance, np.inf).min(axis=1)
+        clear = (nearest > 0) & (nearest < np.inf)
+        found[number, clear] = distance.diagonal()[clear] / nearest[clear]
+    usual = float(np.nanmedian(found))
+    if not usual <= CLEAR_CYCLE:
+        raise NotComparable("months of the year hardly differ")
+    for (number, position), ratio in np.ndenumerate(found):
+        yield Value(years[number], position + 1, float(ratio))
+
+
+def shifted_year(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Distance of a year from the mean cycle of the others, over that from the best shifted one."""
+    years = _several_years(study, name)
+    values = study.series(name, years)
+    fields = values.reshape(len(years), MONTHS_PER_YEAR, -1)
+    month = np.arange(MONTHS_PER_YEAR)
+    for year, mine, cycle in zip(
+        years, fields, statistics.cycles_of_other_years(values), strict=True
+    ):
+        square = statistics.distances(mine, cycle) ** 2
+        by_shift = [
+            np.nanmean(square[month, (month + shift) % MONTHS_PER_YEAR])
+            if np.isfinite(square[month, (month + shift) % MONTHS_PER_YEAR]).any()
+            else np.nan
+            for shift in month
+        ]
+        best = np.nanmin(by_shift[1:])
+        if best > 0:
+            yield Value(year, None, float(np.sqrt(by_shift[0] / best)))
+
+
+def lag_behind_sun(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Median lag of the mean cycle behind the sun where the year has one summer, months."""
+    years = study.years(name)
+    where = np.abs(study.places.north[study.places.is_studied]) >= SEASONAL_LATITUDE
+    if where.sum() < FEWEST_PLACES:
+        raise NotComparable(f"less than {FEWEST_PLACES} cells poleward of {SEASONAL_LATITUDE:g}")
+    sun = study.places.sun[:, study.places.is_studied][:, where]
+    cycle = statistics.mean_cycle(study.series(name, years)[:, where])
+    lag = statistics.seasonal_lag(cycle, sun)
+    lag = lag[np.isfinite(lag)]
+    if lag.size < FEWEST_PLACES:
+        raise NotComparable("too few cells with a value in all months")
+    median = _circular_median(lag)
+    # Against the sun is six months behind, not before.
+    yield Value(None, None, median if median > -3 else median + MONTHS_PER_YEAR)
+
+
+def lag_behind(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Months by which a variable best follows another one, over all months and places."""
+    first, second = _pair(study, name, other)
+    lags = range(-5, 7)
+    correlation = statistics.correlation_at_lags(first, second, lags)
+    if not np.isfinite(correlation).any() or np.nanmax(correlation) < 0.3:
+        raise NotComparable("no clear relation at any lag")
+    yield Value(None, None, float(lags[int(np.nanargmax(correlation))]))
+
+
+def correlation_in_time(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Correlation over months and places, once each place has lost its mean."""
+    yield Value(None, None, statistics.correlation_in_time(*_pair(study, name, other)))
+
+
+def joint_departures(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Correlation of departures from the mean cycles, for each year."""
+    if len(study.years(name, other)) < 2:
+        raise NotComparable("fewer than two years")
+    first, second = (statistics.departures(series) for series in _pair(study, name, other))
+    for number, year in enumerate(study.years(name, other)):
+        months = slice(MONTHS_PER_YEAR * number, MONTHS_PER_YEAR * (number + 1))
+        known = np.isfinite(first[months]) & np.isfinite(second[months])
+        if known.sum() >= FEWEST_PLACES:
+            mine, others = first[months][known].astype(float), second[months][known].astype(float)
+            yield Value(year, None, statistics.correlation_in_space(mine, others))
+
+
+def joint_departures_of_month(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Correlation over places of departures from the mean cycles, for each sunlit month."""
+    if len(study.years(name, other)) < 2:
+        raise NotComparable("fewer than two years")
+    sunlit = study.places.sun[:, study.places.is_studied] >= SUNLIT
+    first, second = (statistics.departures(series) for series in _pair(study, name, other))
+    for number, year in enumerate(study.years(name, other)):
+        for month in range(MONTHS_PER_YEAR):
+            row = MONTHS_PER_YEAR * number + month
+            there = sunlit[month] & np.isfinite(first[row]) & np.isfinite(second[row])
+            if there.sum() >= FEWEST_PLACES:
+                yield Value(
+                    year,
+                    month + 1,
+                    statistics.correlation_in_space(first[row, there], second[row, there]),
+                )
+
+
+def correlation_in_space(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Rank correlation over vegetated land of the mean maps."""
+    yield Value(None, None, _rank_correlation(study, name, other, studied=True))
+
+
+def correlation_over_land(study: Study, name: str, other: str) -> Iterator[Value]:
+    """The same over all land, deserts included."""
+    yield Value(None, None, _rank_correlation(study, name, other, studied=False))
+
+
+def correlation_beside_latitude(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Correlation over land of mean maps, once both have lost their dependence on latitude."""
+    years = study.years(name, other)
+    north = study.places.north
+    first, second = (
+        statistics.without(study.mean_map(each, years, studied=False), north, north**2)
+        for each in (name, other)
+    )
+    if (np.isfinite(first) & np.isfinite(second)).sum() < FEWEST_PLACES:
+        raise NotComparable("too few cells have both")
+    yield Value(None, None, statistics.correlation_in_space(first, second))
+
+
+def lapse_rate(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Change of a mean map over land with elevation, per km, beside latitude."""
+    north = study.places.north
+    values = study.mean_map(name, study.years(name), studied=False)
+    height = np.where(np.isfinite(values), study.mean_map(other, [], studied=False), np.nan)
+    if np.isfinite(height).sum() < FEWEST_PLACES:
+        raise NotComparable("too few cells have both")
+    rest, values = (statistics.without(each, north, north**2) for each in (height, values))
+    known = np.isfinite(rest) & np.isfinite(values)
+    if rest[known].std() < RELIEF:
+        raise NotComparable("the land is flat")
+    yield Value(None, None, float(1000 * (rest * values)[known].sum() / (rest**2)[known].sum()))
+
+
+def falls_poleward(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Correlation over land of the mean map with radiation at the top of the atmosphere."""
+    north = study.places.north
+    if np.ptp(north) < LATITUDE_RANGE:
+        raise NotComparable(f"less than {LATITUDE_RANGE:g} degrees of latitude")
+    values = study.mean_map(name, study.years(name), studied=False)
+    yield Value(None, None, statistics.correlation_in_space(values, study.places.sun.mean(axis=0)))
+
+
+def typical_of_forest(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Median over forests."""
+    values = study.mean_map(name, study.years(name))
+    there = np.isfinite(values) & (study.mean_map("forest", []) >= FOREST)
+    if there.sum() < FEWEST_PLACES:
+        raise NotComparable("too few forests")
+    yield Value(None, None, float(np.median(values[there])))
+
+
+def zero_throughout(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Share of vegetated land with nothing but zeros in a year."""
+    for year, summary in study.summaries(name):
+        here = summary.values[:, study.places.is_studied]
+        known = np.isfinite(here).any(axis=0)
+        if known.any():
+            zero = ((here == 0) | ~np.isfinite(here)).all(axis=0)
+            yield Value(year, None, float(zero[known].mean()))
+
+
+def share_vegetated(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Share of the land with a value that is vegetated by the land cover."""
+    for year, summary in study.summaries(name):
+        there = np.isfinite(summary.values).any(axis=0)
+        if there.sum() >= FEWEST_PLACES:
+            yield Value(year, None, float(study.places.is_studied[there].mean()))
+
+
+def ratio_of_sizes(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Standard deviation over months and places, over that of another variable."""
+    first, second = _pair(study, name, other)
+    known = np.isfinite(first) & np.isfinite(second)
+    if known.any() and second[known].std() > 0:
+        yield Value(None, None, float(first[known].std() / second[known].std()))
+
+
+def size_over_mean(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Standard deviation over months and places, over the mean of another variable."""
+    values = study.series(name, study.years(name))
+    mean = float(np.nanmean(study.mean_map(other, study.years(other))))
+    if mean > 0:
+        yield Value(None, None, float(np.nanstd(values)) / mean)
+
+
+def ratio_of_means(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Mean over vegetated land of a variable over that of another, year by year."""
+    for year in study.years(name, other) or [None]:
+        years = [] if year is None else [year]
+        weight = np.cos(np.deg2rad(study.places.north[study.places.is_studied]))
+        maps = [study.mean_map(each, years) for each in (name, other)]
+        known = np.isfinite(maps[0]) & np.isfinite(maps[1])
+        means = [float((values[known] * weight[known]).sum()) for values in maps]
+        if known.any() and means[1] != 0:
+            yield Value(year, None, means[0] / means[1])
+
+
+def share_above(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Share of the values of a month that exceed those of another variable."""
+    for year in study.years(name, other):
+        first, second = (study.series(each, [year]) for each in (name, other))
+        known = np.isfinite(first) & np.isfinite(second)
+        for month in range(MONTHS_PER_YEAR):
+            if known[month].any():
+                above = first[month, known[month]] > second[month, known[month]]
+                yield Value(year, month + 1, float(above.mean()))
+
+
+def share_of_sun(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Median over sunlit places of radiation over that at the top of the atmosphere."""
+    sun = study.places.sun[:, study.places.is_studied]
+    for year in study.years(name):
+        values = study.series(name, [year])
+        for month in range(MONTHS_PER_YEAR):
+            there = np.isfinite(values[month]) & (sun[month] >= SUNLIT)
+            if there.sum() >= FEWEST_PLACES:
+                share = np.median(values[month, there] / sun[month, there])
+                yield Value(year, month + 1, float(share))
+
+
+def moisture_of_air(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Median over places of the vapour pressure deficit over saturation at the highest warmth."""
+    for year in study.years(name, other):
+        deficit, warmest = (study.series(each, [year]).astype(float) for each in (name, other))
+        # Tetens' formula, hPa.
+        share = deficit / (6.11 * 10 ** (7.5 * warmest / (237.3 + warmest)))
+        for month, values in enumerate(share, 1):
+            if np.isfinite(values).any():
+                yield Value(year, month, float(np.nanmedian(values)))
+
+
+def latent_heat(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Heat of evaporation over radiation, of the whole vegetated land, year by year."""
+    for value in ratio_of_means(study, name, other):
+        # 2.45 MJ evaporate a kilogram of water.
+        yield value._replace(number=2.45 * value.number)
+
+
+def sum_of_textures(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Share of vegetated land where sand, silt and clay are not 100 % together, within 5 %."""
+    if not {"sand", "silt", "clay"} <= set(study.static):
+        raise NotComparable("not all three are there")
+    total = sum(study.mean_map(each, []) for each in ("sand", "silt", "clay"))
+    known = total[np.isfinite(total)]
+    if known.size:
+        yield Value(None, None, float((np.abs(known - 100) > 5).mean()))
+
+
+def _storage_and_supply(study: Study, name: str, other: str) -> tuple[Array, Array]:
+    if "et" not in study:
+        raise NotComparable("et is missing")
+    years = study.years(name, other, "et")
+    if not years:
+        raise NotComparable("no year in common")
+    storage = study.series(name, years).astype(float)
+    supply = study.series(other, years) - study.series("et", years)
+    change = np.full(storage.shape, np.nan)
+    change[1:-1] = storage[2:] - storage[:-2]
+    return change, supply
+
+
+def water_balance(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Correlation of changes of water storage with precipitation less evaporation.
+
+    The change is that between the months before and after. Each place has lost its mean.
+    """
+    yield Value(
+        None, None, statistics.correlation_in_time(*_storage_and_supply(study, name, other))
+    )
+
+
+def stored_share(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Change of water storage for each millimetre of precipitation less evaporation."""
+    change, supply = _storage_and_supply(study, name, other)
+    known = np.isfinite(change) & np.isfinite(supply)
+    change, supply = (np.where(known, values, np.nan) for values in (change, supply))
+    change, supply = (values - np.nanmean(values, axis=0) for values in (change, supply))
+    # Of two months.
+    share = np.nansum(change * supply) / np.nansum(supply**2) / (2 * 30.4)
+    if np.isfinite(share):
+        yield Value(None, None, float(share))
+
+
+def fire_without_burning(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Share of the emissions from cells in which nothing burned, year by year."""
+    for year in study.years(name, other):
+        emitted, burned = (study.series(each, [year]).astype(float) for each in (name, other))
+        known = np.isfinite(emitted) & np.isfinite(burned)
+        total = emitted[known].sum()
+        if total > 0:
+            yield Value(year, None, float(emitted[known & (burned <= 0)].sum() / total))
+
+
+CHECKS: Mapping[str, Check] = {
+    "share known": share_known,
+    "share vegetated": share_vegetated,
+    "zero throughout": zero_throughout,
+    "known on water": extent,
+    "lowest": _by_year("lowest"),
+    "highest": _by_year("highest"),
+    "infinite": _by_year("infinite"),
+    "typical": typical,
+    "commonest": _by_month("commonest"),
+    "spread of month": spread_of_month,
+    "spread of year": spread_of_year,
+    "spread in time": spread_in_time,
+    "neighbours": _by_year("neighbours"),
+    "repeated": repeated_months,
+    "same elsewhere": repeated_elsewhere,
+    "factor beyond other years": factor_beyond_other_years,
+    "offset beyond other years": offset_beyond_other_years,
+    "size of other years": size_of_other_years,
+    "zeros beyond other years": zeros_beyond_other_years,
+    "gaps beyond other years": gaps_beyond_other_years,
+    "pattern of other years": pattern_of_other_years,
+    "another month": another_month,
+    "shifted year": shifted_year,
+    "lag behind sun": lag_behind_sun,
+    "lag": lag_behind,
+    "correlation in time": correlation_in_time,
+    "joint departures": joint_departures,
+    "joint departures of month": joint_departures_of_month,
+    "correlation in space": correlation_in_space,
+    "correlation over land": correlation_over_land,
+    "correlation beside latitude": correlation_beside_latitude,
+    "lapse rate": lapse_rate,
+    "falls poleward": falls_poleward,
+    "typical of forest": typical_of_forest,
+    "ratio": ratio_of_means,
+    "ratio of sizes": ratio_of_sizes,
+    "size over mean": size_over_mean,
+    "share above": share_above,
+    "share of sun": share_of_sun,
+    "moisture of air": moisture_of_air,
+    "latent heat": latent_heat,
+    "sum of textures": sum_of_textures,
+    "water balance": water_balance,
+    "stored share": stored_share,
+    "fire without burning": fire_without_burning,
+}
+"""Comparisons by their names in the table."""
+
+
+def _base(name: str) -> str:
+    return name if name in PLAUSIBLE else name.rsplit("_", 1)[0]
+
+
+def _relative_range(values: Array) -> float:
+    size = float(np.nanmax(np.abs(values)))
+    return float(np.nanmax(values) - np.nanmin(values)) / size if size > 0 else 0.0
+
+
+def _several_years(study: Study, name: str) -> list[int]:
+    years = study.years(name)
+    if len(years) < 2:
+        raise NotComparable("fewer than two years")
+    return years
+
+
+def _pair(study: Study, name: str, other: str) -> tuple[Array, Array]:
+    years = study.years(name, other)
+    if not years:
+        raise NotComparable("no year in common")
+    return study.series(name, years), study.series(other, years)
+
+
+def _monthly_means(study: Study, name: str) -> Array:
+    """Means over vegetated land, shape (year, 12 or 1), of places that are known in any month."""
+    years = _several_years(study, name)
+    values = study.series(name, years)
+    weight = np.cos(np.deg2rad(study.places.north[study.places.is_studied]))
+    known = np.isfinite(values)
+    total = np.where(known, values * weight, 0).sum(axis=1, dtype=float)
+    weights = (known * weight).sum(axis=1)
+    means = np.divide(total, weights, out=np.full(total.shape, np.nan), where=weights > 0)
+    return means.reshape(len(years), -1)
+
+
+def _envelope(
+    study: Study, name: str, means: Array
+) -> Iterator[tuple[int, int | None, float, float, float]]:
+    """Year, month, mean, and the range of that time of the year in the other years."""
+    months = means.shape[1]
+    around = np.stack([means, np.roll(means, 1, axis=1), np.roll(means, -1, axis=1)])
+    for number, year in enumerate(study.years(name)):
+        others = np.delete(around, number, axis=1).reshape(-1, months)
+        for month in range(months):
+            column = others[np.isfinite(others[:, month]), month]
+            if column.size and np.isfinite(means[number, month]):
+                position = month + 1 if months > 1 else None
+                yield year, position, means[number, month], column.min(), column.max()
+
+
+def _means_of_others(fields: Array) -> Array:
+    known = np.isfinite(fields)
+    filled = np.where(known, fields, 0)
+    count = known.sum(axis=0) - known
+    total = filled.sum(axis=0, dtype=float) - filled
+    return np.divide(total, count, out=np.full(fields.shape, np.nan), where=count > 0)
+
+
+def _circular_median(lag: Array) -> float:
+    """Median of lags on a circle of twelve months, -6 to 6."""
+    turn = np.exp(2j * np.pi * lag / MONTHS_PER_YEAR)
+    middle = np.angle(turn.mean()) * MONTHS_PER_YEAR / (2 * np.pi)
+    around = (lag - middle + 6) % MONTHS_PER_YEAR - 6
+    return float((middle + np.median(around) + 6) % MONTHS_PER_YEAR - 6)
+
+
+def _rank_correlation(study: Study, name: str, other: str, *, studied: bool) -> float:
+    years = study.years(name, other)
+    first, second = (study.mean_map(each, years, studied=studied) for each in (name, other))
+    known = np.isfinite(first) & np.isfinite(second)
+    if known.sum() < FEWEST_PLACES:
+        raise NotComparable("too few cells have both")
+    mine, others = (statistics.ranks(values[known]) for values in (first, second))
+    return statistics.correlation_in_space(mine, others)
