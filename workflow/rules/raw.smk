@@ -14,6 +14,13 @@ GRIDDED = [
         for year in years
     ),
 ]
+GRIDDED_FILES = {
+    "static": {product: f"{RESULTS}/gridded/{product}.nc" for product in STATIC},
+    "yearly": {
+        product: {year: f"{RESULTS}/gridded/{product}/{year}.nc" for year in years}
+        for product, years in YEARLY.items()
+    },
+}
 TOWER_YEARS = (
     sources.product_years("flux_towers", RAW) if RAW["products"]["flux_towers"] else []
 )
@@ -168,6 +175,60 @@ rule read_towers:
         "../../scripts/read_towers.py"
 
 
+# Input that is wrong and looks right: what products know of each other.
+rule compare_products:
+    input:
+        GRIDDED,
+    output:
+        table=report(
+            "<results>/gridded/consistency.csv",
+            caption="../report/consistency.rst",
+            category="11 Driver",
+            labels={"table": "products compared with each other"},
+        ),
+    log:
+        "<logs>/compare_products.log",
+    benchmark:
+        "<benchmarks>/compare_products.tsv"
+    conda:
+        "../../envs/regrid.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("compare_products"),
+        runtime=runtime("compare_products"),
+    params:
+        **GRIDDED_FILES,
+        domain=RAW["domain"],
+    message:
+        "Comparing the gridded products with each other"
+    script:
+        "../../scripts/compare_products.py"
+
+
+# Apart from the comparison, whose table is there to be read when products are refused.
+rule accept_products:
+    input:
+        table="<results>/gridded/consistency.csv",
+    output:
+        accepted="<results>/gridded/accepted.txt",
+    log:
+        "<logs>/accept_products.log",
+    benchmark:
+        "<benchmarks>/accept_products.tsv"
+    conda:
+        "../../envs/regrid.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("accept_products"),
+        runtime=runtime("accept_products"),
+    params:
+        stop_at=config["quality"]["stop_at"],
+    message:
+        "Looking for contradictions between the gridded products"
+    script:
+        "../../scripts/accept_products.py"
+
+
 rule assemble_driver:
     input:
         unpack(
@@ -178,6 +239,8 @@ rule assemble_driver:
             )
         ),
         GRIDDED,
+        # What is accepted only decides whether there is a driver.
+        accepted=ancient("<results>/gridded/accepted.txt"),
         towers="<results>/gridded/towers.csv" if WITH_TOWERS else [],
         sites="<results>/gridded/sites.csv" if WITH_TOWERS else [],
     output:
@@ -193,11 +256,7 @@ rule assemble_driver:
         mem_mb=memory("assemble_driver"),
         runtime=runtime("assemble_driver"),
     params:
-        static={product: f"{RESULTS}/gridded/{product}.nc" for product in STATIC},
-        yearly={
-            product: {year: f"{RESULTS}/gridded/{product}/{year}.nc" for year in years}
-            for product, years in YEARLY.items()
-        },
+        **GRIDDED_FILES,
         raw=RAW,
     message:
         "Assembling the driver from gridded products"

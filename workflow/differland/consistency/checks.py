@@ -168,11 +168,12 @@ def factor_beyond_other_years(study: Study, name: str, other: str) -> Iterator[V
     That is the range of the same month and its neighbours, in all years but its own.
     """
     means = _monthly_means(study, name)
-    floor = NEAR_ZERO * np.nanmean(means)
+    floor = NEAR_ZERO * float(np.nanmean(means))
     for year, month, mean, low, high in _envelope(study, name, means):
         if max(mean, high) > floor > 0:
-            number = max(mean / max(high, floor), max(low, floor) / max(mean, floor / 1e3))
-            yield Value(year, month, float(number))
+            up = mean / max(high, floor)
+            down = max(low, floor) / max(mean, floor / 1e3)
+            yield Value(year, month, max(up, down))
 
 
 def offset_beyond_other_years(study: Study, name: str, other: str) -> Iterator[Value]:
@@ -438,7 +439,8 @@ def size_over_mean(study: Study, name: str, other: str) -> Iterator[Value]:
 
 def ratio_of_means(study: Study, name: str, other: str) -> Iterator[Value]:
     """Mean over vegetated land of a variable over that of another, year by year."""
-    for year in study.years(name, other) or [None]:
+    periods: list[int | None] = [*study.years(name, other)] or [None]
+    for year in periods:
         years = [] if year is None else [year]
         weight = np.cos(np.deg2rad(study.places.north[study.places.is_studied]))
         maps = [study.mean_map(each, years) for each in (name, other)]
@@ -493,7 +495,7 @@ def sum_of_textures(study: Study, name: str, other: str) -> Iterator[Value]:
     """Share of vegetated land where sand, silt and clay are not 100 % together, within 5 %."""
     if not {"sand", "silt", "clay"} <= set(study.static):
         raise NotComparable("not all three are there")
-    total = sum(study.mean_map(each, []) for each in ("sand", "silt", "clay"))
+    total = np.sum([study.mean_map(each, []) for each in ("sand", "silt", "clay")], axis=0)
     known = total[np.isfinite(total)]
     if known.size:
         yield Value(None, None, float((np.abs(known - 100) > 5).mean()))
@@ -641,7 +643,8 @@ def _envelope(
             column = others[np.isfinite(others[:, month]), month]
             if column.size and np.isfinite(means[number, month]):
                 position = month + 1 if months > 1 else None
-                yield year, position, means[number, month], column.min(), column.max()
+                mean, low, high = map(float, (means[number, month], column.min(), column.max()))
+                yield year, position, mean, low, high
 
 
 def _means_of_others(fields: Array) -> Array:

@@ -138,15 +138,15 @@ def refuse(table: pd.DataFrame, source: object, stop_at: StopAt) -> None:
         lines = table[table["verdict"] == verdict]
         if not lines.empty:
             logger.warning("%d comparisons of products are %s", len(lines), verdict)
-            for line in lines.itertuples():
-                logger.warning("%s: %s", verdict, describe(line._asdict()))
+            for line in _rows(lines):
+                logger.warning("%s: %s", verdict, describe(line))
     if stop_at == "never":
         return
     stopping = VERDICTS[: VERDICTS.index(stop_at) + 1]
     bad = table[table["verdict"].isin(stopping)]
     if bad.empty:
         return
-    found = "; ".join(describe(row) for row in bad.head(MOST_LINES).to_dict("records"))
+    found = "; ".join(describe(row) for row in _rows(bad.head(MOST_LINES)))
     if len(bad) > MOST_LINES:
         found += f"; and {len(bad) - MOST_LINES} more"
     expected = (
@@ -166,8 +166,13 @@ def describe(row: Mapping[str, object]) -> str:
     )
 
 
+def _rows(table: pd.DataFrame) -> list[dict[str, object]]:
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
 def _apply(study: Study, rule: Rule, name: str, other: str) -> Iterator[dict[str, object]]:
-    row = dict.fromkeys(COLUMNS, "") | {
+    blank: dict[str, object] = dict.fromkeys(COLUMNS, "")
+    row = blank | {
         "product": study.product(name),
         "variable": name,
         "comparison": rule.check,
@@ -209,9 +214,9 @@ def _worst(rule: Rule, values: Sequence[Value]) -> Iterator[tuple[Value, str, st
                 left = len(bad) - MOST_LINES
                 yield bad[MOST_LINES - 1], verdict, f" and {left} more" if left else ""
             return
-    low, high = (min if end == 0 else max for end in (0, 1))
-    edge = low if np.isfinite(max(rule.unlikely[0], rule.impossible[0])) else high
-    value = edge(values, key=lambda value: value.number)
+    smallest = np.isfinite(max(rule.unlikely[0], rule.impossible[0]))
+    ordered = sorted(values, key=lambda value: value.number)
+    value = ordered[0] if smallest else ordered[-1]
     yield (value._replace(year=None, month=None) if len(values) > 1 else value), "fine", ""
 
 

@@ -1,0 +1,20 @@
+import pandas as pd
+
+from differland.consistency.compare import StopAt, refuse
+from differland.files import write_text
+from differland.logs import record
+
+
+def accept_products(table: str, stop_at: StopAt, accepted: str) -> None:
+    """Refuse products that contradict each other; else tell from which verdict they would be."""
+    refuse(pd.read_csv(table, keep_default_na=False, dtype=str), table, stop_at)
+    write_text(f"{stop_at}\n", accepted)
+
+
+if __name__ == "__main__":
+    with record(snakemake.log[0], snakemake.resources.get("attempt", 1)):
+        accept_products(
+            table=snakemake.input.table,
+            stop_at=snakemake.params.stop_at,
+            accepted=snakemake.output.accepted,
+        )
