@@ -74,17 +74,33 @@ class Places:
         with xr.open_dataset(file, engine="netcdf4") as dataset:
             names = [str(n) for n in dataset.data_vars if "bnds" not in dataset[n].dims]
             cover = {name: dataset[name].to_numpy() for name in names}
-            cover["forest"] = np.sum([cover[name] for name in FORESTS], axis=0)
-            latitude = np.repeat(dataset["lat"].to_numpy()[:, None], dataset.sizes["lon"], axis=1)
+            return cls.of_cover(cover, dataset["lat"].to_numpy(), domain)
+
+    @classmethod
+    def of_cover(
+        cls, cover: Mapping[str, Array], latitude: Array, domain: Mapping[str, float]
+    ) -> "Places":
+        """Take them from fractions of land cover.
+
+        Parameters
+        ----------
+        cover
+            By name, ``water`` among them, each of shape (row, column).
+        latitude
+            Of the rows, degrees.
+        domain
+            The section ``raw.domain`` of the configuration.
+        """
+        forest = np.sum([cover[name] for name in FORESTS], axis=0)
         studied = vegetated_land(cover["water"], cover["nonvegetated"], **domain)
         land = np.flatnonzero(studied | (cover["water"] <= domain["maximum_water"]))
         sample = land[:: -(-land.size // LARGEST_SAMPLE) or 1]
         return cls(
-            latitude,
+            np.repeat(latitude[:, None], studied.shape[1], axis=1),
             studied,
             cover["water"] >= OPEN_WATER,
             sample,
-            {name: values.flat[sample] for name, values in cover.items()},
+            {name: values.flat[sample] for name, values in {**cover, "forest": forest}.items()},
         )
 
     @cached_property
@@ -203,6 +219,13 @@ class Study:
     def __contains__(self, name: object) -> bool:
         return name in self.static or name in self.yearly or name in self.places.cover
 
+    def add(self, name: str, year: int | None, summary: Summary) -> None:
+        """Add a variable of a year, or one that does not change (None)."""
+        if year is None:
+            self.static[name] = summary
+        else:
+            self.yearly.setdefault(name, {})[year] = summary
+
     def years(self, *names: str) -> list[int]:
         """Years that all of some variables have, in order; those that do not change apart."""
         sets = [set(self.yearly[name]) for name in names if name in self.yearly]
@@ -310,10 +333,7 @@ def add_file(study: Study, product: str, year: int | None, file: Path) -> None:
             if "bnds" in dataset[name].dims:
                 continue
             summary = summarise(product, dataset[name].to_numpy(), study.places)
-            if year is None:
-                study.static[name] = summary
-            else:
-                study.yearly.setdefault(name, {})[year] = summary
+            study.add(name, year, summary)
 
 
 def _share(part: npt.NDArray[np.integer], whole: npt.NDArray[np.integer] | int) -> Array:
