@@ -45,11 +45,11 @@ from differland.datasets.products import (  # noqa: E402
     read_year,
 )
 from differland.errors import InputError  # noqa: E402
-from differland.gridding import Gridding, grid_static, grid_year  # noqa: E402
+from differland.gridding import Gridding, grid_static, grid_year, study_window  # noqa: E402
 from differland.synthetic.raw import RawPlanetSettings  # noqa: E402
 from differland.synthetic.writing import write_planet  # noqa: E402
 
-SETTINGS = RawPlanetSettings(south=42, north=58, west=70, east=85, sites=20)
+SETTINGS = RawPlanetSettings(south=38, north=58, west=70, east=90, sites=20)
 """A part of the demo's planet, so that thousands of variants can be tried."""
 
 YEAR, MONTH = 2019, 7
@@ -566,10 +566,8 @@ def make_planet(folder: Path) -> Planet:
 
 
 def _places(cover: Fields, raw: Mapping[str, Any]) -> Places:
-    north, south = raw["window"]["north"], raw["window"]["south"]
-    rows = cover["water"].shape[0]
-    latitude = north - (north - south) * (np.arange(rows) + 0.5) / rows
-    return Places.of_cover(cover, latitude, raw["domain"])
+    grid = study_window(**raw["window"])
+    return Places.of_cover(cover, grid.latitude, grid.longitude, raw["domain"])
 
 
 def _put(study: Study, product: str, year: int, fields: Fields) -> None:

@@ -74,6 +74,13 @@ def _by_month(attribute: str) -> Check:
     return check
 
 
+def commonest(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Share of the values of a month that are the commonest one, zero apart."""
+    for value in _by_month("commonest")(study, name, other):
+        if study.places.studied.sum() >= FEWEST_PLACES:
+            yield value
+
+
 def _by_year(attribute: str) -> Check:
     def check(study: Study, name: str, other: str) -> Iterator[Value]:
         for year, summary in study.summaries(name):
@@ -180,6 +187,16 @@ def offset_beyond_other_years(study: Study, name: str, other: str) -> Iterator[V
     """Distance by which a month's mean leaves what other years have at that time of the year."""
     for year, month, mean, low, high in _envelope(study, name, _monthly_means(study, name)):
         yield Value(year, month, float(max(mean - high, low - mean, 0)))
+
+
+def worst_month_of_other_years(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Largest monthly mean of a year, over the largest of all other years."""
+    years = _several_years(study, name)
+    largest = np.nanmax(_monthly_means(study, name), axis=1)
+    for number, year in enumerate(years):
+        others = float(np.delete(largest, number).max())
+        if others > 0:
+            yield Value(year, None, float(largest[number] / others))
 
 
 def size_of_other_years(study: Study, name: str, other: str) -> Iterator[Value]:
@@ -555,7 +572,7 @@ CHECKS: Mapping[str, Check] = {
     "highest": _by_year("highest"),
     "infinite": _by_year("infinite"),
     "typical": typical,
-    "commonest": _by_month("commonest"),
+    "commonest": commonest,
     "spread of month": spread_of_month,
     "spread of year": spread_of_year,
     "spread in time": spread_in_time,
@@ -564,6 +581,7 @@ CHECKS: Mapping[str, Check] = {
     "same elsewhere": repeated_elsewhere,
     "factor beyond other years": factor_beyond_other_years,
     "offset beyond other years": offset_beyond_other_years,
+    "worst month of other years": worst_month_of_other_years,
     "size of other years": size_of_other_years,
     "zeros beyond other years": zeros_beyond_other_years,
     "gaps beyond other years": gaps_beyond_other_years,
@@ -607,6 +625,8 @@ def _relative_range(values: Array) -> float:
 
 def _several_years(study: Study, name: str) -> list[int]:
     years = study.years(name)
+    if study.places.studied.sum() < FEWEST_PLACES:
+        raise NotComparable(f"fewer than {FEWEST_PLACES} cells of vegetated land")
     if len(years) < 2:
         raise NotComparable("fewer than two years")
     return years

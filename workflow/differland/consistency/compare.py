@@ -45,6 +45,9 @@ class Rule:
         A key of :data:`differland.consistency.checks.CHECKS`.
     variable, other
         Of the gridded products; the other is empty where there is none.
+    patches
+        Of 4 x 5 degrees with vegetated land that it needs. In small regions one front or drought
+        makes a month look like another, or a map like no other.
     unlikely, impossible
         Smallest and largest number that is neither; infinite where there is no bound.
     source
@@ -54,6 +57,7 @@ class Rule:
     check: str
     variable: str
     other: str
+    patches: int
     unlikely: tuple[float, float]
     impossible: tuple[float, float]
     source: str
@@ -78,6 +82,7 @@ def read_rules() -> list[Rule]:
                 row["check"],
                 name,
                 row["other"],
+                int(row["patches"] or 0),
                 _bounds(row["unlikely_minimum"], row["unlikely_maximum"], name),
                 _bounds(row["impossible_minimum"], row["impossible_maximum"], name),
                 row["source"],
@@ -181,6 +186,10 @@ def _apply(study: Study, rule: Rule, name: str, other: str) -> Iterator[dict[str
     missing = [each for each in (name, other) if each and each not in study]
     if missing:
         reason = f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} not in the study"
+        yield row | {"verdict": "not compared", "reason": reason}
+        return
+    if study.places.patches < rule.patches:
+        reason = f"vegetated land in fewer than {rule.patches} patches of 4 x 5 degrees"
         yield row | {"verdict": "not compared", "reason": reason}
         return
     try:

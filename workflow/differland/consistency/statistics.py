@@ -13,7 +13,7 @@ Array = npt.NDArray[np.floating]
 SOLAR_MAXIMUM = 37.6
 """Daily radiation of an overhead sun at the top of the atmosphere over pi, MJ m-2 day-1."""
 
-FEWEST_NEIGHBOURS = 100
+FEWEST_NEIGHBOURS = 700
 """Pairs of adjacent cells from which their correlation means something."""
 
 FAINT = 1e-12

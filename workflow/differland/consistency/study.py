@@ -17,6 +17,7 @@ from differland.consistency.statistics import commonest_share, insolation, neigh
 from differland.datasets.land_cover import vegetated_land
 from differland.driver import MONTHS_PER_YEAR
 from differland.files import verify
+from differland.grid import PATCH_GRID, patch_number
 
 Array = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
@@ -41,7 +42,7 @@ class Places:
 
     Attributes
     ----------
-    latitude
+    latitude, longitude
         Of all cells, degrees, shape (row, column).
     studied
         Vegetated land, likewise.
@@ -54,6 +55,7 @@ class Places:
     """
 
     latitude: Array
+    longitude: Array
     studied: Mask
     water: Mask
     sample: npt.NDArray[np.intp]
@@ -74,11 +76,15 @@ class Places:
         with xr.open_dataset(file, engine="netcdf4") as dataset:
             names = [str(n) for n in dataset.data_vars if "bnds" not in dataset[n].dims]
             cover = {name: dataset[name].to_numpy() for name in names}
-            return cls.of_cover(cover, dataset["lat"].to_numpy(), domain)
+            return cls.of_cover(cover, dataset["lat"].to_numpy(), dataset["lon"].to_numpy(), domain)
 
     @classmethod
     def of_cover(
-        cls, cover: Mapping[str, Array], latitude: Array, domain: Mapping[str, float]
+        cls,
+        cover: Mapping[str, Array],
+        latitude: Array,
+        longitude: Array,
+        domain: Mapping[str, float],
     ) -> "Places":
         """Take them from fractions of land cover.
 
@@ -86,8 +92,8 @@ class Places:
         ----------
         cover
             By name, ``water`` among them, each of shape (row, column).
-        latitude
-            Of the rows, degrees.
+        latitude, longitude
+            Of rows and columns, degrees.
         domain
             The section ``raw.domain`` of the configuration.
         """
@@ -96,7 +102,7 @@ class Places:
         land = np.flatnonzero(studied | (cover["water"] <= domain["maximum_water"]))
         sample = land[:: -(-land.size // LARGEST_SAMPLE) or 1]
         return cls(
-            np.repeat(latitude[:, None], studied.shape[1], axis=1),
+            *np.meshgrid(latitude, longitude, indexing="ij"),
             studied,
             cover["water"] >= OPEN_WATER,
             sample,
@@ -112,6 +118,12 @@ class Places:
     def is_studied(self) -> Mask:
         """Whether each cell of the sample is vegetated land."""
         return self.studied.flat[self.sample]
+
+    @cached_property
+    def patches(self) -> int:
+        """Number of patches of 4 x 5 degrees that have vegetated land."""
+        here = self.studied
+        return np.unique(patch_number(self.latitude[here], self.longitude[here], PATCH_GRID)).size
 
     @cached_property
     def sun(self) -> Array:
