@@ -45,7 +45,7 @@ from differland.datasets.products import (  # noqa: E402
     read_year,
 )
 from differland.errors import InputError  # noqa: E402
-from differland.gridding import Gridding, grid_static, grid_year, study_window  # noqa: E402
+from differland.gridding import DETAIL, Gridding, grid_static, grid_year, study_window  # noqa: E402
 from differland.synthetic.raw import RawPlanetSettings  # noqa: E402
 from differland.synthetic.writing import write_planet  # noqa: E402
 
@@ -57,7 +57,7 @@ YEAR, MONTH = 2019, 7
 
 Values = np.ndarray
 Change = Callable[[Values, np.random.Generator], Values]
-Fields = dict[str, Values]
+Fields = Mapping[str, Any]
 
 
 @dataclass
@@ -69,7 +69,7 @@ class Planet:
     raw
         The section of the configuration.
     fields
-        Variables by product and year; of year 0, what does not change.
+        Variables (DataArray) by product and year; of year 0, what does not change.
     study
         Their summaries.
     calibration
@@ -210,7 +210,8 @@ def gridded_variants(planet: Planet) -> Iterator[Variant]:
             for place, chosen in places.items():
                 yield _of_years(kind, product, name, place, chosen, change)
             if monthly:
-                yield _of_years(kind, product, name, "one month", [YEAR], _in_month(change))
+                chosen = [YEAR] if YEAR in years else years[:1]
+                yield _of_years(kind, product, name, "one month", chosen, _in_month(change))
         if monthly:
             for (kind, change), place in itertools.product(TIME_KINDS.items(), places):
                 yield _of_years(kind, product, name, place, places[place], change)
@@ -225,7 +226,7 @@ def _of_years(
         # The same cells are shuffled in all years.
         return {
             (product, year): {
-                name: change(planet.fields[product, year][name], np.random.default_rng(0))
+                name: change(planet.fields[product, year][name].values, np.random.default_rng(0))
             }
             for year in years
         }
@@ -536,9 +537,7 @@ def grid_product(
             some = {name: by_month[name] for name in names or by_month}
             dataset = grid_year(some, year, gridding, gaps=product in GAPS_ALLOWED)
     return {
-        str(name): dataset[name].to_numpy()
-        for name in dataset.data_vars
-        if "bnds" not in dataset[name].dims
+        str(name): dataset[name] for name in dataset.data_vars if "bnds" not in dataset[name].dims
     }
 
 
@@ -567,12 +566,15 @@ def make_planet(folder: Path) -> Planet:
 
 def _places(cover: Fields, raw: Mapping[str, Any]) -> Places:
     grid = study_window(**raw["window"])
-    return Places.of_cover(cover, grid.latitude, grid.longitude, raw["domain"])
+    values = {name: np.asarray(fraction) for name, fraction in cover.items()}
+    return Places.of_cover(values, grid.latitude, grid.longitude, raw["domain"])
 
 
 def _put(study: Study, product: str, year: int, fields: Fields) -> None:
     for name, values in fields.items():
-        study.add(name, year or None, summarise(product, values, study.places))
+        detail = getattr(values, "attrs", {}).get(DETAIL, np.nan)
+        summary = summarise(product, np.asarray(values), study.places, detail)
+        study.add(name, year or None, summary)
 
 
 def outcome(planet: Planet, variant: Variant) -> tuple[str, str]:
@@ -616,8 +618,8 @@ def _same(planet: Planet, changed: dict[tuple[str, int], Fields]) -> bool:
     studied = planet.study.places.studied
     return all(
         np.allclose(
-            values[..., studied],
-            planet.fields[key][name][..., studied],
+            np.asarray(values)[..., studied],
+            planet.fields[key][name].values[..., studied],
             rtol=1e-4,
             atol=1e-6,
             equal_nan=True,

@@ -23,14 +23,19 @@ SUNLIT = 6.0
 CLEAR_PATTERN = 0.6
 """Correlation with the other years from which a year has to look like them."""
 
+CLEAR_RELATION = 0.4
+"""Usual correlation of departures from which each month and year has to have it."""
+
 CLEAR_CYCLE = 0.8
 """Usual ratio of distances below which months of the year tell themselves apart."""
 
 LATITUDE_RANGE = 8.0
 """Degrees of latitude from which what falls poleward is to be seen."""
 
-RELIEF = 100.0
-"""Standard deviation of elevation, m, from which the lapse rate is to be seen."""
+RELIEF, LITTLE_RELIEF = 100.0, 20.0
+"""Standard deviation of elevation, m, from which the lapse rate is to be seen; and from which it is
+where temperature follows elevation closely, as it does where elevation is in a wrong unit.
+"""
 
 FOREST = 0.5
 """Cover from which a cell is a forest."""
@@ -349,20 +354,57 @@ def joint_departures(study: Study, name: str, other: str) -> Iterator[Value]:
 
 def joint_departures_of_month(study: Study, name: str, other: str) -> Iterator[Value]:
     """Correlation over places of departures from the mean cycles, for each sunlit month."""
-    if len(study.years(name, other)) < 2:
-        raise NotComparable("fewer than two years")
-    sunlit = study.places.sun[:, study.places.is_studied] >= SUNLIT
-    first, second = (statistics.departures(series) for series in _pair(study, name, other))
-    for number, year in enumerate(study.years(name, other)):
-        for month in range(MONTHS_PER_YEAR):
-            row = MONTHS_PER_YEAR * number + month
-            there = sunlit[month] & np.isfinite(first[row]) & np.isfinite(second[row])
-            if there.sum() >= FEWEST_PLACES:
-                yield Value(
-                    year,
-                    month + 1,
-                    statistics.correlation_in_space(first[row, there], second[row, there]),
-                )
+    years, found = _joint_departures(study, name, other)
+    for (number, month), correlation in np.ndenumerate(found):
+        yield Value(years[number], month + 1, float(correlation))
+
+
+def usual_departures_of_month(study: Study, name: str, other: str) -> Iterator[Value]:
+    """The same, over what is usual; left out where departures usually have little in common."""
+    years, found = _joint_departures(study, name, other)
+    usual = float(np.nanmedian(found))
+    if not abs(usual) >= CLEAR_RELATION:
+        raise NotComparable("departures have little in common")
+    for (number, month), correlation in np.ndenumerate(found):
+        yield Value(years[number], month + 1, float(correlation / usual))
+
+
+def usual_departures_of_year(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Median over the months of a year of the same correlation, over that of the other years."""
+    years, found = _joint_departures(study, name, other)
+    if len(years) < 3:
+        raise NotComparable("fewer than three years")
+    medians = np.nanmedian(found, axis=1)
+    for number, year in enumerate(years):
+        usual = float(np.nanmedian(np.delete(medians, number)))
+        if abs(usual) >= CLEAR_RELATION:
+            yield Value(year, None, float(medians[number] / usual))
+
+
+def months_beside(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Correlation over places of a month with the mean of the months before and after."""
+    years = study.years(name)
+    values = study.series(name, years).astype(float)
+    for month in range(1, len(values) - 1):
+        if years[(month - 1) // 12] + 1 < years[(month + 1) // 12]:
+            continue
+        beside = (values[month - 1] + values[month + 1]) / 2
+        known = np.isfinite(values[month]) & np.isfinite(beside)
+        if known.sum() >= FEWEST_PLACES:
+            correlation = statistics.correlation_in_space(values[month], beside)
+            yield Value(years[month // 12], month % 12 + 1, correlation)
+
+
+def zero_despite(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Share of places with nothing but zeros, where another variable is above its median."""
+    years: list[int | None] = [*study.years(name)] or [None]
+    measure = study.mean_map(other, study.years(other))
+    high = np.isfinite(measure) & (measure > np.nanmedian(measure))
+    for year in years:
+        values = study.mean_map(name, [] if year is None else [year])
+        known = high & np.isfinite(values)
+        if known.sum() >= FEWEST_PLACES:
+            yield Value(year, None, float((values[known] == 0).mean()))
 
 
 def correlation_in_space(study: Study, name: str, other: str) -> Iterator[Value]:
@@ -397,7 +439,8 @@ def lapse_rate(study: Study, name: str, other: str) -> Iterator[Value]:
         raise NotComparable("too few cells have both")
     rest, values = (statistics.without(each, north, north**2) for each in (height, values))
     known = np.isfinite(rest) & np.isfinite(values)
-    if rest[known].std() < RELIEF:
+    close = statistics.correlation_in_space(rest, values) < -0.5
+    if rest[known].std() < (LITTLE_RELIEF if close else RELIEF):
         raise NotComparable("the land is flat")
     yield Value(None, None, float(1000 * (rest * values)[known].sum() / (rest**2)[known].sum()))
 
@@ -534,11 +577,12 @@ def _storage_and_supply(study: Study, name: str, other: str) -> tuple[Array, Arr
 def water_balance(study: Study, name: str, other: str) -> Iterator[Value]:
     """Correlation of changes of water storage with precipitation less evaporation.
 
-    The change is that between the months before and after. Each place has lost its mean.
+    The change is that between the months before and after. Each place has lost its yearly mean.
     """
-    yield Value(
-        None, None, statistics.correlation_in_time(*_storage_and_supply(study, name, other))
-    )
+    change, supply = _storage_and_supply(study, name, other)
+    for number, year in enumerate(study.years(name, other, "et")):
+        months = slice(MONTHS_PER_YEAR * number, MONTHS_PER_YEAR * (number + 1))
+        yield Value(year, None, statistics.correlation_in_time(change[months], supply[months]))
 
 
 def stored_share(study: Study, name: str, other: str) -> Iterator[Value]:
@@ -566,7 +610,10 @@ def fire_without_burning(study: Study, name: str, other: str) -> Iterator[Value]
 CHECKS: Mapping[str, Check] = {
     "share known": share_known,
     "share vegetated": share_vegetated,
+    "zeros": _by_month("zero"),
     "zero throughout": zero_throughout,
+    "zero despite": zero_despite,
+    "detail": _by_year("detail"),
     "known on water": extent,
     "lowest": _by_year("lowest"),
     "highest": _by_year("highest"),
@@ -593,6 +640,9 @@ CHECKS: Mapping[str, Check] = {
     "correlation in time": correlation_in_time,
     "joint departures": joint_departures,
     "joint departures of month": joint_departures_of_month,
+    "usual departures of month": usual_departures_of_month,
+    "usual departures of year": usual_departures_of_year,
+    "months beside": months_beside,
     "correlation in space": correlation_in_space,
     "correlation over land": correlation_over_land,
     "correlation beside latitude": correlation_beside_latitude,
@@ -612,6 +662,24 @@ CHECKS: Mapping[str, Check] = {
     "fire without burning": fire_without_burning,
 }
 """Comparisons by their names in the table."""
+
+
+def _joint_departures(study: Study, name: str, other: str) -> tuple[list[int], Array]:
+    """Years, and correlations over places of departures from the mean cycles, shape (year, 12)."""
+    years = study.years(name, other)
+    if len(years) < 2:
+        raise NotComparable("fewer than two years")
+    sunlit = study.places.sun[:, study.places.is_studied] >= SUNLIT
+    first, second = (statistics.departures(series) for series in _pair(study, name, other))
+    found = np.full((len(years), MONTHS_PER_YEAR), np.nan)
+    for row, month in np.ndindex(found.shape):
+        position = MONTHS_PER_YEAR * row + month
+        there = sunlit[month] & np.isfinite(first[position]) & np.isfinite(second[position])
+        if there.sum() >= FEWEST_PLACES:
+            found[row, month] = statistics.correlation_in_space(
+                first[position, there], second[position, there]
+            )
+    return years, found
 
 
 def _base(name: str) -> str:

@@ -18,6 +18,7 @@ from differland.datasets.land_cover import vegetated_land
 from differland.driver import MONTHS_PER_YEAR
 from differland.files import verify
 from differland.grid import PATCH_GRID, patch_number
+from differland.gridding import DETAIL
 
 Array = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
@@ -156,6 +157,8 @@ class Summary:
         Of the whole map by month; empty for a map of one value or none.
     neighbours
         Correlation of adjacent cells of the mean map.
+    detail
+        Distinct values over values, of the provider's numbers of a month; NaN where not known.
     """
 
     product: str
@@ -169,9 +172,10 @@ class Summary:
     commonest: Array
     digests: tuple[str, ...]
     neighbours: float
+    detail: float
 
 
-def summarise(product: str, values: Array, places: Places) -> Summary:
+def summarise(product: str, values: Array, places: Places, detail: float = np.nan) -> Summary:
     """Summarise a variable in one year.
 
     Parameters
@@ -182,6 +186,8 @@ def summarise(product: str, values: Array, places: Places) -> Summary:
         Shape (12, row, column), or (row, column) for what does not change within the year.
     places
         Cells of the window.
+    detail
+        Attribute of the gridded variable (:data:`differland.gridding.DETAIL`).
     """
     maps = values.reshape(-1, *places.studied.shape)
     infinite = np.isinf(maps)
@@ -207,6 +213,7 @@ def summarise(product: str, values: Array, places: Places) -> Summary:
         np.array([commonest_share(month) for month in here]),
         tuple(_digest(month) for month in maps),
         neighbour_correlation(mean),
+        detail,
     )
 
 
@@ -344,7 +351,8 @@ def add_file(study: Study, product: str, year: int | None, file: Path) -> None:
         for name in map(str, dataset.data_vars):
             if "bnds" in dataset[name].dims:
                 continue
-            summary = summarise(product, dataset[name].to_numpy(), study.places)
+            detail = float(dataset[name].attrs.get(DETAIL, np.nan))
+            summary = summarise(product, dataset[name].to_numpy(), study.places, detail)
             study.add(name, year, summary)
 
 
