@@ -49,7 +49,7 @@ from differland.gridding import DETAIL, Gridding, grid_static, grid_year, study_
 from differland.synthetic.raw import RawPlanetSettings  # noqa: E402
 from differland.synthetic.writing import write_planet  # noqa: E402
 
-SETTINGS = RawPlanetSettings(south=38, north=58, west=70, east=90, sites=20)
+SETTINGS = RawPlanetSettings(south=42, north=62, west=70, east=90, sites=20, seed=1)
 """A part of the demo's planet, so that thousands of variants can be tried."""
 
 YEAR, MONTH = 2019, 7

@@ -29,6 +29,9 @@ CLEAR_RELATION = 0.4
 CLEAR_CYCLE = 0.8
 """Usual ratio of distances below which months of the year tell themselves apart."""
 
+CLEAR_EXCESS = 0.1
+"""Distance, over that of months half a year apart, by which another month has to be nearer."""
+
 LATITUDE_RANGE = 8.0
 """Degrees of latitude from which what falls poleward is to be seen."""
 
@@ -182,9 +185,10 @@ def factor_beyond_other_years(study: Study, name: str, other: str) -> Iterator[V
     means = _monthly_means(study, name)
     floor = NEAR_ZERO * float(np.nanmean(means))
     for year, month, mean, low, high in _envelope(study, name, means):
-        if max(mean, high) > floor > 0:
+        if floor > 0:
+            # Below the floor a ratio means nothing.
             up = mean / max(high, floor)
-            down = max(low, floor) / max(mean, floor / 1e3)
+            down = low / max(mean, floor / 1e3) if low > floor else 0.0
             yield Value(year, month, max(up, down))
 
 
@@ -273,17 +277,23 @@ def another_month(study: Study, name: str, other: str) -> Iterator[Value]:
     distant = np.minimum(apart, MONTHS_PER_YEAR - apart) >= 2
     fields = values.reshape(len(years), MONTHS_PER_YEAR, -1)
     found = np.full((len(years), MONTHS_PER_YEAR), np.nan)
+    excess, between = np.zeros(found.shape), np.full(found.shape, np.nan)
     cycles = statistics.cycles_of_other_years(values)
     for number, (mine, cycle) in enumerate(zip(fields, cycles, strict=True)):
         distance = statistics.distances(mine, cycle)
         nearest = np.where(distant & np.isfinite(distance), distance, np.inf).min(axis=1)
         clear = (nearest > 0) & (nearest < np.inf)
         found[number, clear] = distance.diagonal()[clear] / nearest[clear]
+        excess[number, clear] = (distance.diagonal() - nearest)[clear]
+        between[number] = distance[month, (month + 6) % MONTHS_PER_YEAR]
     usual = float(np.nanmedian(found))
     if not usual <= CLEAR_CYCLE:
         raise NotComparable("months of the year hardly differ")
+    # Months of the same winter are alike, whichever is nearest.
+    clear = excess > CLEAR_EXCESS * np.nanmedian(between)
     for (number, position), ratio in np.ndenumerate(found):
-        yield Value(years[number], position + 1, float(ratio))
+        told = ratio if clear[number, position] else min(ratio, 1.0)
+        yield Value(years[number], position + 1, float(told))
 
 
 def shifted_year(study: Study, name: str, other: str) -> Iterator[Value]:
@@ -324,6 +334,25 @@ def lag_behind_sun(study: Study, name: str, other: str) -> Iterator[Value]:
     yield Value(None, None, median if median > -3 else median + MONTHS_PER_YEAR)
 
 
+def unevenness_of_cycle(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Largest distance of a month from the mean of its neighbours, over the range of the year.
+
+    It is that of the mean of places where the year has one summer, for each year.
+    """
+    north = study.places.north[study.places.is_studied]
+    for hemisphere in (north >= SEASONAL_LATITUDE, north <= -SEASONAL_LATITUDE):
+        if hemisphere.sum() < FEWEST_PLACES:
+            continue
+        years = study.years(name)
+        cycles = statistics.monthly_means(study.series(name, years)[:, hemisphere])
+        for year, cycle in zip(years, cycles.reshape(-1, MONTHS_PER_YEAR), strict=True):
+            apart = np.abs(cycle - (np.roll(cycle, 1) + np.roll(cycle, -1)) / 2)
+            # December and January of a year are not neighbours.
+            inside = apart[1:-1]
+            if np.isfinite(inside).all() and np.ptp(cycle[np.isfinite(cycle)]) > 0:
+                yield Value(year, None, float(inside.max() / np.ptp(cycle[np.isfinite(cycle)])))
+
+
 def lag_behind(study: Study, name: str, other: str) -> Iterator[Value]:
     """Months by which a variable best follows another one, over all months and places."""
     first, second = _pair(study, name, other)
@@ -362,7 +391,7 @@ def joint_departures_of_month(study: Study, name: str, other: str) -> Iterator[V
 def usual_departures_of_month(study: Study, name: str, other: str) -> Iterator[Value]:
     """The same, over what is usual; left out where departures usually have little in common."""
     years, found = _joint_departures(study, name, other)
-    usual = float(np.nanmedian(found))
+    usual = float(np.nanmedian(found)) if np.isfinite(found).any() else np.nan
     if not abs(usual) >= CLEAR_RELATION:
         raise NotComparable("departures have little in common")
     for (number, month), correlation in np.ndenumerate(found):
@@ -374,6 +403,10 @@ def usual_departures_of_year(study: Study, name: str, other: str) -> Iterator[Va
     years, found = _joint_departures(study, name, other)
     if len(years) < 3:
         raise NotComparable("fewer than three years")
+    known = np.isfinite(found).any(axis=1)
+    years, found = [year for year, here in zip(years, known, strict=True) if here], found[known]
+    if len(years) < 3:
+        raise NotComparable("fewer than three years vary")
     medians = np.nanmedian(found, axis=1)
     for number, year in enumerate(years):
         usual = float(np.nanmedian(np.delete(medians, number)))
@@ -636,6 +669,7 @@ CHECKS: Mapping[str, Check] = {
     "another month": another_month,
     "shifted year": shifted_year,
     "lag behind sun": lag_behind_sun,
+    "unevenness of cycle": unevenness_of_cycle,
     "lag": lag_behind,
     "correlation in time": correlation_in_time,
     "joint departures": joint_departures,
@@ -710,13 +744,8 @@ def _pair(study: Study, name: str, other: str) -> tuple[Array, Array]:
 def _monthly_means(study: Study, name: str) -> Array:
     """Means over vegetated land, shape (year, 12 or 1), of places that are known in any month."""
     years = _several_years(study, name)
-    values = study.series(name, years)
     weight = np.cos(np.deg2rad(study.places.north[study.places.is_studied]))
-    known = np.isfinite(values)
-    total = np.where(known, values * weight, 0).sum(axis=1, dtype=float)
-    weights = (known * weight).sum(axis=1)
-    means = np.divide(total, weights, out=np.full(total.shape, np.nan), where=weights > 0)
-    return means.reshape(len(years), -1)
+    return statistics.monthly_means(study.series(name, years), weight).reshape(len(years), -1)
 
 
 def _envelope(

@@ -42,6 +42,26 @@ def insolation(latitude: Array) -> Array:
     return result
 
 
+def monthly_means(values: Array, weight: Array | float = 1.0) -> Array:
+    """Mean over the places that have a value, NaN where none has.
+
+    Parameters
+    ----------
+    values
+        Shape (month, place).
+    weight
+        Of the places, shape (place,).
+
+    Returns
+    -------
+    Shape (month,).
+    """
+    known = np.isfinite(values)
+    total = np.where(known, values * weight, 0).sum(axis=1, dtype=float)
+    weights = (known * weight).sum(axis=1, dtype=float)
+    return np.divide(total, weights, out=np.full(total.shape, np.nan), where=weights > 0)
+
+
 def mean_cycle(values: Array) -> Array:
     """Mean of each calendar month over the years, NaN where no year has one.
 
