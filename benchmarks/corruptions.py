@@ -357,12 +357,16 @@ RAW_KINDS: Mapping[str, Callable[[Path, Raw], None]] = {
 def raw_variants(planet: Planet) -> Iterator[Variant]:
     """Mistakes in raw files: in all of them, and in those of one year."""
     for raw in RAW:
-        places = ("all", "one year") if "{year}" in raw.pattern else ("all",)
-        for (kind, edit), place in itertools.product(RAW_KINDS.items(), places):
-            yield Variant(
-                kind, raw.product, raw.variable, f"raw, {place}", _edited(raw, place, edit)
-            )
-        if "{year}" in raw.pattern:
+        yearly = "{year}" in raw.pattern
+        for kind, edit in RAW_KINDS.items():
+            # Contents of all years are changed in gridded fields.
+            places = ["one year"] if yearly else ["all"]
+            if yearly and kind not in {**VALUE_KINDS, **PLACE_KINDS}:
+                places.append("all")
+            for place in places:
+                make = _edited(raw, place, edit)
+                yield Variant(kind, raw.product, raw.variable, f"raw, {place}", make)
+        if yearly:
             make = _edited(raw, "one year", _of_another_year)
             yield Variant(
                 "another year under its name", raw.product, raw.variable, "raw, one year", make
@@ -440,7 +444,7 @@ def _rewrite(path: Path, raw: Raw, change: Callable[[Values], Values]) -> None:
         values = stored.get()
         if raw.classes_last:
             values = np.moveaxis(values, -1, 0)
-        changed = _stored(change(values), values)
+        changed = _stored(change(values.astype(float)), values)
         stored[:] = np.ascontiguousarray(
             np.moveaxis(changed, 0, -1) if raw.classes_last else changed
         )
@@ -449,10 +453,10 @@ def _rewrite(path: Path, raw: Raw, change: Callable[[Values], Values]) -> None:
     elif path.suffix == ".tif":
         with rasterio.open(path, "r+") as file:
             values = file.read()
-            file.write(_stored(change(values), values))
+            file.write(_stored(change(values.astype(float)), values))
     elif path.suffix == ".DEM":
         values = np.fromfile(path, ">i2").reshape(1000, 800)
-        path.write_bytes(_stored(change(values), values).tobytes())
+        path.write_bytes(_stored(change(values.astype(float)), values).tobytes())
     else:
         with _netcdf(path, raw.variable) as (dataset, variables):
             for variable in variables:

@@ -23,6 +23,9 @@ SUNLIT = 6.0
 CLEAR_PATTERN = 0.6
 """Correlation with the other years from which a year has to look like them."""
 
+FEWEST_FIRES = 15
+"""Burned cells of a month from which its emissions are compared."""
+
 CLEAR_RELATION = 0.4
 """Usual correlation of departures from which each month and year has to have it."""
 
@@ -32,8 +35,8 @@ CLEAR_CYCLE = 0.8
 CLEAR_EXCESS = 0.1
 """Distance, over that of months half a year apart, by which another month has to be nearer."""
 
-LATITUDE_RANGE = 8.0
-"""Degrees of latitude from which what falls poleward is to be seen."""
+CONTRAST_OF_SUN = 6.0
+"""Range of annual radiation at the top of the atmosphere from which its effect is to be seen."""
 
 RELIEF, LITTLE_RELIEF = 100.0, 20.0
 """Standard deviation of elevation, m, from which the lapse rate is to be seen; and from which it is
@@ -84,9 +87,11 @@ def _by_month(attribute: str) -> Check:
 
 def commonest(study: Study, name: str, other: str) -> Iterator[Value]:
     """Share of the values of a month that are the commonest one, zero apart."""
-    for value in _by_month("commonest")(study, name, other):
-        if study.places.studied.sum() >= FEWEST_PLACES:
-            yield value
+    for year, summary in study.summaries(name):
+        count = summary.known * study.places.studied.sum()
+        for month, share in enumerate(summary.commonest):
+            if count[month] >= FEWEST_PLACES:
+                yield Value(year, month + 1 if len(count) > 1 else None, float(share))
 
 
 def _by_year(attribute: str) -> Check:
@@ -354,8 +359,11 @@ def unevenness_of_cycle(study: Study, name: str, other: str) -> Iterator[Value]:
 
 
 def lag_behind(study: Study, name: str, other: str) -> Iterator[Value]:
-    """Months by which a variable best follows another one, over all months and places."""
-    first, second = _pair(study, name, other)
+    """Months by which a variable best follows another one, where the year has one summer."""
+    seasonal = np.abs(study.places.north[study.places.is_studied]) >= SEASONAL_LATITUDE
+    if seasonal.sum() < FEWEST_PLACES:
+        raise NotComparable(f"less than {FEWEST_PLACES} cells poleward of {SEASONAL_LATITUDE:g}")
+    first, second = (series[:, seasonal] for series in _pair(study, name, other))
     lags = range(-5, 7)
     correlation = statistics.correlation_at_lags(first, second, lags)
     if not np.isfinite(correlation).any() or np.nanmax(correlation) < 0.3:
@@ -403,8 +411,8 @@ def usual_departures_of_year(study: Study, name: str, other: str) -> Iterator[Va
     years, found = _joint_departures(study, name, other)
     if len(years) < 3:
         raise NotComparable("fewer than three years")
-    known = np.isfinite(found).any(axis=1)
-    years, found = [year for year, here in zip(years, known, strict=True) if here], found[known]
+    known = np.flatnonzero(np.isfinite(found).any(axis=1))
+    years, found = [years[number] for number in known], found[known]
     if len(years) < 3:
         raise NotComparable("fewer than three years vary")
     medians = np.nanmedian(found, axis=1)
@@ -480,11 +488,11 @@ def lapse_rate(study: Study, name: str, other: str) -> Iterator[Value]:
 
 def falls_poleward(study: Study, name: str, other: str) -> Iterator[Value]:
     """Correlation over land of the mean map with radiation at the top of the atmosphere."""
-    north = study.places.north
-    if np.ptp(north) < LATITUDE_RANGE:
-        raise NotComparable(f"less than {LATITUDE_RANGE:g} degrees of latitude")
+    sun = study.places.sun.mean(axis=0)
+    if np.ptp(sun) < CONTRAST_OF_SUN:
+        raise NotComparable(f"radiation varies by less than {CONTRAST_OF_SUN:g} MJ m-2 day-1")
     values = study.mean_map(name, study.years(name), studied=False)
-    yield Value(None, None, statistics.correlation_in_space(values, study.places.sun.mean(axis=0)))
+    yield Value(None, None, statistics.correlation_in_space(values, sun))
 
 
 def typical_of_forest(study: Study, name: str, other: str) -> Iterator[Value]:
@@ -631,13 +639,30 @@ def stored_share(study: Study, name: str, other: str) -> Iterator[Value]:
 
 
 def fire_without_burning(study: Study, name: str, other: str) -> Iterator[Value]:
-    """Share of the emissions from cells in which nothing burned, year by year."""
+    """Share of the emissions from cells in which nothing burned, of months with some fires."""
     for year in study.years(name, other):
         emitted, burned = (study.series(each, [year]).astype(float) for each in (name, other))
-        known = np.isfinite(emitted) & np.isfinite(burned)
-        total = emitted[known].sum()
-        if total > 0:
-            yield Value(year, None, float(emitted[known & (burned <= 0)].sum() / total))
+        for month in range(MONTHS_PER_YEAR):
+            known = np.isfinite(emitted[month]) & np.isfinite(burned[month])
+            fires = known & (burned[month] > 0)
+            total = emitted[month, known].sum()
+            if total > 0 and fires.sum() >= FEWEST_FIRES:
+                yield Value(year, month + 1, float(1 - emitted[month, fires].sum() / total))
+
+
+def relief(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Standard deviation over the land."""
+    yield Value(None, None, float(np.nanstd(study.mean_map(name, [], studied=False))))
+
+
+def month_size_beyond_other_years(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Factor by which a month's root mean square leaves that of its time in other years."""
+    years = _several_years(study, name)
+    values = study.series(name, years).astype(float)
+    size = np.sqrt(statistics.monthly_means(values**2)).reshape(len(years), -1)
+    for year, month, mine, low, high in _envelope(study, name, size):
+        if low > 0:
+            yield Value(year, month, mine / high if mine > high else low / max(mine, low / 1e4))
 
 
 CHECKS: Mapping[str, Check] = {
@@ -662,6 +687,8 @@ CHECKS: Mapping[str, Check] = {
     "factor beyond other years": factor_beyond_other_years,
     "offset beyond other years": offset_beyond_other_years,
     "worst month of other years": worst_month_of_other_years,
+    "relief": relief,
+    "month size beyond other years": month_size_beyond_other_years,
     "size of other years": size_of_other_years,
     "zeros beyond other years": zeros_beyond_other_years,
     "gaps beyond other years": gaps_beyond_other_years,

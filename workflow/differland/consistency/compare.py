@@ -26,8 +26,8 @@ VERDICTS = ("impossible", "unlikely", "fine", "not compared")
 MOST_LINES = 6
 """Months and years of a comparison that are told one by one."""
 
-OF_RANGES = "range"
-"""Bound that stands in ``plausible_ranges.csv``."""
+OF_RANGES, AROUND_RANGES, AROUND = "range", "around range", 1.5
+"""Bounds that stand in ``plausible_ranges.csv``, as they are or wider by a factor."""
 
 COLUMNS = (
     *("verdict", "product", "variable", "period", "comparison", "compared_with"),
@@ -240,6 +240,7 @@ def _others(study: Study, name: str, other: str) -> list[str]:
     return [other] if other in study else []
 
 
+@cache
 def _base(name: str) -> str:
     try:
         return known_variable(name)[1]
@@ -269,4 +270,7 @@ def _expected(rule: Rule, verdict: str) -> str:
 def _bounds(low: str, high: str, name: str) -> tuple[float, float]:
     if OF_RANGES in (low, high):
         return PLAUSIBLE[name].minimum, PLAUSIBLE[name].maximum
+    if AROUND_RANGES in (low, high):
+        smallest, largest = PLAUSIBLE[name].minimum, PLAUSIBLE[name].maximum
+        return smallest * (AROUND if smallest < 0 else 1 / AROUND), largest * AROUND
     return (float(low) if low else -np.inf), (float(high) if high else np.inf)
