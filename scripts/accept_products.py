@@ -1,6 +1,6 @@
 import pandas as pd
 
-from differland.consistency.compare import StopAt, refuse
+from differland.consistency.verdicts import StopAt, refuse
 from differland.files import write_text
 from differland.logs import record
 

@@ -12,8 +12,9 @@ from conftest import ROOT
 
 from differland.consistency import statistics
 from differland.consistency.checks import CHECKS
-from differland.consistency.compare import compare, read_rules, refuse
+from differland.consistency.compare import compare, read_rules
 from differland.consistency.study import Places, Study, read_study, summarise
+from differland.consistency.verdicts import refuse, remarks
 from differland.datasets.fields import Field
 from differland.errors import InputError
 from differland.files import write_netcdf
@@ -246,6 +247,11 @@ def test_the_study_says_from_which_verdict_on_it_stops(verdict, stop_at, stops):
             refuse(table_of(verdict), "table", stop_at)
     else:
         refuse(table_of(verdict), "table", stop_at)
+
+
+def test_the_quality_table_is_told_what_is_wrong_with_a_variable():
+    told = remarks(table_of("unlikely", "fine"))
+    assert told == {"et": "unlikely: et of 2003-07: highest: 21, expected 17 or less"}
 
 
 def test_rules_speak_of_comparisons_variables_and_reasons():

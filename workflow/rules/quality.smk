@@ -11,8 +11,15 @@ PLOTTED = list(
 )
 
 
+# Products are compared where the driver is made of them.
+CONSISTENCY = (
+    ["<results>/gridded/consistency.csv"] if config["driver"]["source"] == "raw" else []
+)
+
+
 rule quality:
     input:
+        CONSISTENCY,
         "<results>/driver/quality.csv",
         expand("<results>/figures/driver/{variable}.png", variable=PLOTTED),
     message:
@@ -23,6 +30,7 @@ rule check_quality:
     input:
         driver="<results>/driver/driver.nc",
         patches="<results>/driver/patches.nc",
+        consistency=CONSISTENCY,
     output:
         table=report(
             "<results>/driver/quality.csv",

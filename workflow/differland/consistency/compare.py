@@ -1,30 +1,19 @@
 """All comparisons of a study: which rule applies to which variable, and what came of it."""
 
 import csv
-import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from differland.consistency.checks import CHECKS, NotComparable, Value
 from differland.consistency.study import Study
+from differland.consistency.verdicts import MOST_LINES, VERDICTS
 from differland.errors import InputError
 from differland.quality import PLAUSIBLE, known_variable
 from differland.shipped import RESOURCES
-
-logger = logging.getLogger(__name__)
-
-StopAt = Literal["impossible", "unlikely", "never"]
-
-VERDICTS = ("impossible", "unlikely", "fine", "not compared")
-"""Of a comparison, the worst first."""
-
-MOST_LINES = 6
-"""Months and years of a comparison that are told one by one."""
 
 OF_RANGES, AROUND_RANGES, AROUND = "range", "around range", 1.5
 """Bounds that stand in ``plausible_ranges.csv``, as they are or wider by a factor."""
@@ -120,59 +109,6 @@ def compare(study: Study, only: Iterable[str] | None = None) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     order = table["verdict"].map(VERDICTS.index)
     return table.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
-
-
-def refuse(table: pd.DataFrame, source: object, stop_at: StopAt) -> None:
-    """Refuse products that contradict each other.
-
-    Parameters
-    ----------
-    table
-        Of :func:`compare`.
-    source
-        Where it is, for the message.
-    stop_at
-        From which verdict on.
-
-    Raises
-    ------
-    InputError
-        There is such a verdict; tells each.
-    """
-    for verdict in ("unlikely", "impossible"):
-        lines = table[table["verdict"] == verdict]
-        if not lines.empty:
-            logger.warning("%d comparisons of products are %s", len(lines), verdict)
-            for line in _rows(lines):
-                logger.warning("%s: %s", verdict, describe(line))
-    if stop_at == "never":
-        return
-    stopping = VERDICTS[: VERDICTS.index(stop_at) + 1]
-    bad = table[table["verdict"].isin(stopping)]
-    if bad.empty:
-        return
-    found = "; ".join(describe(row) for row in _rows(bad.head(MOST_LINES)))
-    if len(bad) > MOST_LINES:
-        found += f"; and {len(bad) - MOST_LINES} more"
-    expected = (
-        f"nothing {' or '.join(stopping)} (see the table; quality.stop_at: never"
-        f"{'' if stop_at == 'impossible' else ' or impossible'} goes on all the same)"
-    )
-    raise InputError(source, ", ".join(dict.fromkeys(bad["product"])), expected, found)
-
-
-def describe(row: Mapping[str, object]) -> str:
-    """One finding as a sentence."""
-    when = f" of {row['period']}" if row["period"] else ""
-    other = f" with {row['compared_with']}" if row["compared_with"] else ""
-    return (
-        f"{row['variable']}{when}: {row['comparison']}{other}: {row['found']},"
-        f" expected {row['expected']}"
-    )
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, object]]:
-    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
 
 
 def _apply(study: Study, rule: Rule, name: str, other: str) -> Iterator[dict[str, object]]:
