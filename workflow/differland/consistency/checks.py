@@ -23,6 +23,9 @@ SUNLIT = 6.0
 CLEAR_PATTERN = 0.6
 """Correlation with the other years from which a year has to look like them."""
 
+FEWEST_MONTHS = 5
+"""Of a year, whose median correlation means something."""
+
 FEWEST_FIRES = 15
 """Burned cells of a month from which its emissions are compared."""
 
@@ -626,6 +629,34 @@ def water_balance(study: Study, name: str, other: str) -> Iterator[Value]:
         yield Value(year, None, statistics.correlation_in_time(change[months], supply[months]))
 
 
+def storage_pattern(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Median over the months of a year of the correlation over places of the same.
+
+    Mean cycles are taken away.
+    """
+    change, supply = (
+        statistics.departures(part) for part in _storage_and_supply(study, name, other)
+    )
+    found = np.array(
+        [statistics.correlation_in_space(*pair) for pair in zip(change, supply, strict=True)]
+    ).reshape(-1, MONTHS_PER_YEAR)
+    for number, year in enumerate(study.years(name, other, "et")):
+        if np.isfinite(found[number]).sum() >= FEWEST_MONTHS:
+            yield Value(year, None, float(np.nanmedian(found[number])))
+
+
+def amplitude_in_space(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Rank correlation over places of the standard deviations of the mean cycles."""
+    years = study.years(name, other)
+    first, second = (
+        statistics.mean_cycle(study.series(each, years)).std(axis=0) for each in (name, other)
+    )
+    known = np.isfinite(first) & np.isfinite(second)
+    if known.sum() >= FEWEST_PLACES:
+        mine, others = (statistics.ranks(values[known]) for values in (first, second))
+        yield Value(None, None, statistics.correlation_in_space(mine, others))
+
+
 def stored_share(study: Study, name: str, other: str) -> Iterator[Value]:
     """Change of water storage for each millimetre of precipitation less evaporation."""
     change, supply = _storage_and_supply(study, name, other)
@@ -719,7 +750,9 @@ CHECKS: Mapping[str, Check] = {
     "latent heat": latent_heat,
     "sum of textures": sum_of_textures,
     "water balance": water_balance,
+    "storage pattern": storage_pattern,
     "stored share": stored_share,
+    "amplitude in space": amplitude_in_space,
     "fire without burning": fire_without_burning,
 }
 """Comparisons by their names in the table."""
