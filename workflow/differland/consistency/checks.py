@@ -13,6 +13,7 @@ from differland.consistency.statistics import Array
 from differland.consistency.study import Study
 from differland.driver import MONTHS_PER_YEAR
 from differland.quality import PLAUSIBLE, SEASONAL_LATITUDE
+from differland.tables import PREDICTOR_GROUPS
 
 FEWEST_PLACES = 50
 """Cells that a comparison over places or of cycles needs."""
@@ -605,6 +606,15 @@ def sum_of_textures(study: Study, name: str, other: str) -> Iterator[Value]:
         yield Value(None, None, float((np.abs(known - 100) > 5).mean()))
 
 
+def sum_of_cover(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Share of the land where all fractions of cover are not one together, within 0.05."""
+    types = [*PREDICTOR_GROUPS["PFT"], "water"]
+    total = np.sum([study.mean_map(each, [], studied=False) for each in types], axis=0)
+    known = total[np.isfinite(total)]
+    if known.size:
+        yield Value(None, None, float((np.abs(known - 1) > 0.05).mean()))
+
+
 def _storage_and_supply(study: Study, name: str, other: str) -> tuple[Array, Array]:
     if "et" not in study:
         raise NotComparable("et is missing")
@@ -749,6 +759,7 @@ CHECKS: Mapping[str, Check] = {
     "moisture of air": moisture_of_air,
     "latent heat": latent_heat,
     "sum of textures": sum_of_textures,
+    "sum of cover": sum_of_cover,
     "water balance": water_balance,
     "storage pattern": storage_pattern,
     "stored share": stored_share,
