@@ -382,9 +382,11 @@ def raw_variants(planet: Planet) -> Iterator[Variant]:
 
 
 def _of_another_year(path: Path, raw: Raw) -> None:
-    other = Path(str(path).replace(f"{YEAR}", f"{YEAR - 1}"))
-    if not other.exists():  # names of MODIS hold the day, too
-        other = sorted(path.parent.glob(raw.pattern.format(year=YEAR - 1)))[0]
+    year = next(year for year in (YEAR, 2021) if f"{year}" in path.name)
+    mine, others = (
+        sorted(path.parent.glob(raw.pattern.format(year=each))) for each in (year, year - 1)
+    )
+    other = others[mine.index(path)].resolve()
     path.unlink()
     shutil.copy(other, path.with_suffix(other.suffix))
 

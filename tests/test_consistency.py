@@ -58,15 +58,17 @@ def make_world() -> tuple[Fields, Fields, Fields]:
         "nbe": 0.5 - 1.5 * sif + 0.05 * rng.normal(size=sif.shape),
         "burned_fraction": burned,
         "fire_emission": 30 * burned,
-        "ewt": 10 * storage,
+        "ewt": 10 * (storage - storage.mean(axis=1)[:, None]),
     }
     static = {name: drawn[name] for name in ("elevation", "forest_age", "sand", "silt", "clay")}
     static["canopy_height"] = 2 + 25 * forest + drawn["canopy_height"] / 10
     static["gpp"] = 5500 * sif.mean(axis=1)
     static["silt"] = 100 - static["sand"] - static["clay"]
     cover = {name: value for name, value in drawn.items() if (table_row(name).group == "PFT")}
-    cover["water"] = np.zeros(latitude.size)
-    cover["nonvegetated"] = np.where(annual < np.quantile(annual, 0.2), 0.5, 0.05)
+    bare = np.where(annual < np.quantile(annual, 0.2), 0.5, 0.05)
+    plants = 1 - cover.pop("nonvegetated")
+    cover = {name: value / plants * (1 - bare) for name, value in cover.items()}
+    cover |= {"nonvegetated": bare, "water": np.zeros(bare.size)}
     assert months == sif.shape[1]
     shaped = {name: values.T.reshape(months, *grid.shape) for name, values in monthly.items()}
     return (

@@ -119,6 +119,13 @@ def share_known(study: Study, name: str, other: str) -> Iterator[Value]:
                 yield Value(year, month + 1, float(known[month, sunlit[month]].mean()))
 
 
+def share_ever_known(study: Study, name: str, other: str) -> Iterator[Value]:
+    """Share of vegetated land that has a value in any month of any year."""
+    known = np.isfinite(study.series(name, study.years(name))).any(axis=0)
+    if known.size:
+        yield Value(None, None, float(known.mean()))
+
+
 def extent(study: Study, name: str, other: str) -> Iterator[Value]:
     """Share of open water that has a value, over that of vegetated land."""
     for year, summary in study.summaries(name):
@@ -708,6 +715,7 @@ def month_size_beyond_other_years(study: Study, name: str, other: str) -> Iterat
 
 CHECKS: Mapping[str, Check] = {
     "share known": share_known,
+    "share ever known": share_ever_known,
     "share vegetated": share_vegetated,
     "zeros": _by_month("zero"),
     "zero throughout": zero_throughout,
