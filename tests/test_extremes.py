@@ -182,5 +182,5 @@ def test_extremes_are_finite_and_close_in_the_kernel(seed, edge, co2):
 @pytest.mark.parametrize("double", [False, True])
 def test_day_and_night_at_the_poles_are_those_beside_them(double):
     with jax.enable_x64(double):
-        hours = day_length(np.array([90.0, 89.9, -90.0, -89.9]), np.array([[15.0], [172.0]]))
+        hours = day_length(np.array([[90.0, 89.9, -90.0, -89.9]]), np.array([[15.0], [172.0]]))
     assert np.asarray(hours).tolist() == [[0, 0, 24, 24], [24, 24, 0, 0]]

@@ -23,6 +23,14 @@ logger = logging.getLogger(__name__)
 
 Method = Literal["exact", "conservative", "bilinear"]
 
+DETAIL = "native_detail"
+"""Attribute of a variable: distinct values over values of the provider's numbers of a field, the
+lowest of all fields. Numbers that somebody rounded have few; NaN where a field has too few values.
+"""
+
+DETAIL_SAMPLE, FEWEST_DETAILED = 20_000, 2_000
+"""Values of a field that are looked at, and without which there is nothing to tell; zeros apart."""
+
 
 @dataclass(frozen=True)
 class Gridding:
@@ -102,6 +110,7 @@ def grid_static(variables: Mapping[str, Field], gridding: Gridding) -> xr.Datase
     dataset = _empty(gridding.target)
     for name, field in tqdm(variables.items(), "static fields", disable=None):
         _put(dataset, name, ("lat", "lon"), gridder.regrid(field), str(field.file.name))
+        dataset[name].attrs[DETAIL] = gridder.told_detail()
     return dataset
 
 
@@ -142,6 +151,7 @@ def grid_year(
         fields = [f for f in all_fields if f.month is not None and f.month.year == year]
         if len(fields) == 1 and is_annual(fields[0]):
             _put(dataset, name, ("lat", "lon"), gridder.regrid(fields[0]), fields[0].file.name)
+            dataset[name].attrs[DETAIL] = gridder.told_detail()
             continue
         if not gaps:
             check_months(fields, name, months)
@@ -152,6 +162,7 @@ def grid_year(
             values[number] = _mean(gridder, [field for field in fields if field.month == month])
         files = ", ".join(dict.fromkeys(field.file.name for field in fields))
         _put(dataset, name, ("time", "lat", "lon"), values, files)
+        dataset[name].attrs[DETAIL] = gridder.told_detail()
     return dataset
 
 
@@ -167,12 +178,20 @@ def _mean(gridder: "_Gridder", parts: list[Field]) -> np.ndarray:
     return np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)
 
 
+def _detail(native: np.ndarray) -> float:
+    """Distinct values over values, zeros and missing ones apart, of a sample."""
+    flat = native.ravel()[:: max(1, native.size // (2 * DETAIL_SAMPLE))]
+    known = flat[np.isfinite(flat) & (flat != 0)][:DETAIL_SAMPLE]
+    return np.unique(known).size / known.size if known.size >= FEWEST_DETAILED else np.nan
+
+
 class _Gridder:
     """Operators to one target, kept for the fields that share a grid."""
 
     def __init__(self, gridding: Gridding) -> None:
         self.gridding = gridding
         self.operators: dict[bytes, list[Band] | list[EsmfBand]] = {}
+        self.detail = np.nan
 
     def regrid(self, field: Field) -> np.ndarray:
         """Values of a field on the target; shape (rows, columns), double precision."""
@@ -182,10 +201,17 @@ class _Gridder:
             self.operators[key] = self._bands(field.grid, hashlib.sha256(key).hexdigest()[:8])
         values = np.empty(self.gridding.target.shape)
         for band in self.operators[key]:
+            native = field.read(band.source)
+            self.detail = np.fmin(self.detail, _detail(native))
             values[band.target] = band.regridder.apply(
-                field.read(band.source), self.gridding.minimum_coverage, field.quantity
+                native, self.gridding.minimum_coverage, field.quantity
             )
         return values
+
+    def told_detail(self) -> float:
+        """The lowest detail of all fields since the last call."""
+        detail, self.detail = self.detail, np.nan
+        return float(detail)
 
     def _bands(self, source: Grid, digest: str) -> list[Band] | list[EsmfBand]:
         target, method = self.gridding.target, self.gridding.method

@@ -11,11 +11,17 @@ PLOTTED = list(
 )
 
 
+# Products are compared where the driver is made of them.
+CONSISTENCY = (
+    ["<results>/gridded/consistency.csv"] if config["driver"]["source"] == "raw" else []
+)
+
+
 rule quality:
     input:
         part(
             "Driver",
-            tables=["<results>/driver/quality.csv"],
+            tables=["<results>/driver/quality.csv", *CONSISTENCY],
             files=expand("<results>/figures/driver/{variable}.png", variable=PLOTTED),
         ),
 
@@ -24,6 +30,7 @@ rule check_quality:
     input:
         driver="<results>/driver/driver.nc",
         patches="<results>/driver/patches.nc",
+        consistency=CONSISTENCY,
     output:
         table=reported(
             "<results>/driver/quality.csv",

@@ -14,6 +14,13 @@ GRIDDED = [
         for year in years
     ),
 ]
+GRIDDED_FILES = {
+    "static": {product: f"{RESULTS}/gridded/{product}.nc" for product in STATIC},
+    "yearly": {
+        product: {year: f"{RESULTS}/gridded/{product}/{year}.nc" for year in years}
+        for product, years in YEARLY.items()
+    },
+}
 TOWER_YEARS = (
     sources.product_years("flux_towers", RAW) if RAW["products"]["flux_towers"] else []
 )
@@ -138,6 +145,44 @@ rule read_towers:
         "../../scripts/read_towers.py"
 
 
+# Input that is wrong and looks right: what products know of each other.
+rule compare_products:
+    input:
+        GRIDDED,
+    output:
+        table=reported(
+            "<results>/gridded/consistency.csv",
+            "Driver",
+            variable="all",
+            content="products compared with each other",
+        ),
+    conda:
+        "../../envs/regrid.yaml"
+    params:
+        **GRIDDED_FILES,
+        domain=RAW["domain"],
+    message:
+        "Comparing the gridded products with each other"
+    script:
+        "../../scripts/compare_products.py"
+
+
+# Apart from the comparison, whose table is there to be read when products are refused.
+rule accept_products:
+    input:
+        table="<results>/gridded/consistency.csv",
+    output:
+        accepted="<results>/gridded/accepted.txt",
+    conda:
+        "../../envs/regrid.yaml"
+    params:
+        stop_at=config["quality"]["stop_at"],
+    message:
+        "Looking for contradictions between the gridded products"
+    script:
+        "../../scripts/accept_products.py"
+
+
 rule assemble_driver:
     input:
         unpack(
@@ -148,6 +193,8 @@ rule assemble_driver:
             )
         ),
         GRIDDED,
+        # What is accepted only decides whether there is a driver.
+        accepted=ancient("<results>/gridded/accepted.txt"),
         towers="<results>/gridded/towers.csv" if WITH_TOWERS else [],
         sites="<results>/gridded/sites.csv" if WITH_TOWERS else [],
     output:
@@ -155,11 +202,7 @@ rule assemble_driver:
     conda:
         "../../envs/regrid.yaml"
     params:
-        static={product: f"{RESULTS}/gridded/{product}.nc" for product in STATIC},
-        yearly={
-            product: {year: f"{RESULTS}/gridded/{product}/{year}.nc" for year in years}
-            for product, years in YEARLY.items()
-        },
+        **GRIDDED_FILES,
         raw=RAW,
     message:
         "Assembling the driver from gridded products"

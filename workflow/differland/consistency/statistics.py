@@ -1,0 +1,241 @@
+"""Statistics of monthly fields: small functions of arrays, which know nothing of products.
+
+Fields have the shape (month, place) or (12, place), NaN where there is no value.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from differland.driver import MONTHS_PER_YEAR
+
+Array = npt.NDArray[np.floating]
+
+SOLAR_MAXIMUM = 37.6
+"""Daily radiation of an overhead sun at the top of the atmosphere over pi, MJ m-2 day-1."""
+
+FEWEST_NEIGHBOURS = 700
+"""Pairs of adjacent cells from which their correlation means something."""
+
+FAINT = 1e-12
+"""Share of the mean square below which variance is that of rounding."""
+
+
+def insolation(latitude: Array) -> Array:
+    """Radiation at the top of the atmosphere in the middle of each month, MJ m-2 day-1.
+
+    Parameters
+    ----------
+    latitude
+        Degrees, shape (place,).
+
+    Returns
+    -------
+    Shape (12, place).
+    """
+    middle = 2 * np.pi * (np.arange(MONTHS_PER_YEAR) + 0.5) / MONTHS_PER_YEAR
+    declination = np.deg2rad(-23.4 * np.cos(middle + 0.17))[:, None]
+    north = np.deg2rad(latitude)[None]
+    hour = np.arccos(-np.clip(np.tan(north) * np.tan(declination), -1, 1))
+    top = hour * np.sin(north) * np.sin(declination)
+    top += np.cos(north) * np.cos(declination) * np.sin(hour)
+    result: Array = np.maximum(SOLAR_MAXIMUM * top, 0)
+    return result
+
+
+def monthly_means(values: Array, weight: Array | float = 1.0) -> Array:
+    """Mean over the places that have a value, NaN where none has.
+
+    Parameters
+    ----------
+    values
+        Shape (month, place).
+    weight
+        Of the places, shape (place,).
+
+    Returns
+    -------
+    Shape (month,).
+    """
+    known = np.isfinite(values)
+    total = np.where(known, values * weight, 0).sum(axis=1, dtype=float)
+    weights = (known * weight).sum(axis=1, dtype=float)
+    return np.divide(total, weights, out=np.full(total.shape, np.nan), where=weights > 0)
+
+
+def mean_cycle(values: Array) -> Array:
+    """Mean of each calendar month over the years, NaN where no year has one.
+
+    Parameters
+    ----------
+    values
+        Shape (month, place), whole years.
+
+    Returns
+    -------
+    Shape (12, place).
+    """
+    return _mean_and_count(values.reshape(-1, MONTHS_PER_YEAR, values.shape[1]))[0]
+
+
+def cycles_of_other_years(values: Array) -> Array:
+    """Mean of each calendar month over all years but one's own.
+
+    Parameters
+    ----------
+    values
+        Shape (month, place), two years or more.
+
+    Returns
+    -------
+    Shape (year, 12, place), NaN where no other year has a value.
+    """
+    years = values.reshape(-1, MONTHS_PER_YEAR, values.shape[1])
+    known = np.isfinite(years)
+    filled = np.where(known, years, 0)
+    count = known.sum(axis=0) - known
+    total = filled.sum(axis=0, dtype=float) - filled
+    return np.divide(total, count, out=np.full(years.shape, np.nan), where=count > 0)
+
+
+def seasonal_lag(cycle: Array, reference: Array) -> Array:
+    """Months by which the first harmonic of a cycle comes after that of another.
+
+    Parameters
+    ----------
+    cycle, reference
+        Shape (12, place).
+
+    Returns
+    -------
+    -6 to 6, shape (place,); NaN where a month is missing or there is no cycle.
+    """
+    turn = np.exp(-2j * np.pi * np.arange(MONTHS_PER_YEAR) / MONTHS_PER_YEAR)
+    mine, other = turn @ cycle, turn @ reference
+    lag = np.angle(other * np.conj(mine)) * MONTHS_PER_YEAR / (2 * np.pi)
+    clear = np.abs(mine) ** 2 > FAINT * (cycle**2).sum(axis=0)
+    return np.where(clear, lag, np.nan)
+
+
+def departures(values: Array) -> Array:
+    """What is left of monthly values without the mean cycle of each place."""
+    cycle = mean_cycle(values)
+    return values - np.tile(cycle, (len(values) // MONTHS_PER_YEAR, 1))
+
+
+def correlation_in_time(first: Array, second: Array) -> float:
+    """Correlation over all months and places, once each place has lost its mean; NaN if none.
+
+    Parameters
+    ----------
+    first, second
+        Shape (month, place).
+    """
+    known = np.isfinite(first) & np.isfinite(second)
+    return _correlation(_centred(first, known), _centred(second, known), known)
+
+
+def correlation_at_lags(first: Array, second: Array, lags: range) -> Array:
+    """:func:`correlation_in_time` of a series with another one so many months earlier."""
+    months = len(first)
+    result = []
+    for lag in lags:
+        late, early = slice(max(lag, 0), months + min(lag, 0)), slice(max(-lag, 0), months - lag)
+        result.append(correlation_in_time(first[late], second[early][: len(first[late])]))
+    return np.array(result)
+
+
+def correlation_in_space(first: Array, second: Array) -> float:
+    """Correlation over places that have both, shape (place,); NaN with fewer than three."""
+    known = np.isfinite(first) & np.isfinite(second)
+    if known.sum() < 3:
+        return np.nan
+    mine, other = (values[known].astype(float) for values in (first, second))
+    return _correlation(mine - mine.mean(), other - other.mean(), np.ones(mine.shape, bool))
+
+
+def ranks(values: Array) -> Array:
+    """Ranks of the places that have a value, NaN elsewhere; shape (place,)."""
+    result = np.full(values.shape, np.nan)
+    known = np.isfinite(values)
+    _, place, count = np.unique(values[known], return_inverse=True, return_counts=True)
+    result[known] = (np.cumsum(count) - (count - 1) / 2)[place]
+    return result
+
+
+def without(values: Array, *others: Array) -> Array:
+    """What is left of values over places, shape (place,), once straight lines of others are taken.
+
+    NaN where one of them is missing.
+    """
+    known = np.isfinite(values)
+    for other in others:
+        known &= np.isfinite(other)
+    result = np.full(values.shape, np.nan)
+    design = np.stack([np.ones(int(known.sum())), *(other[known] for other in others)], axis=1)
+    line, *_ = np.linalg.lstsq(design, values[known].astype(float), rcond=None)
+    result[known] = values[known] - design @ line
+    return result
+
+
+def distances(fields: Array, cycle: Array) -> Array:
+    """Root mean square differences of 12 fields from 12 others.
+
+    Parameters
+    ----------
+    fields, cycle
+        Shape (12, place).
+
+    Returns
+    -------
+    Shape (12, 12), first the fields; NaN where no place has both.
+    """
+    known, there = np.isfinite(fields), np.isfinite(cycle)
+    mine, other = (np.where(k, v, 0).astype(float) for k, v in ((known, fields), (there, cycle)))
+    count = known.astype(float) @ there.T
+    square = mine**2 @ there.T - 2 * mine @ other.T + known.astype(float) @ (other**2).T
+    mean = np.divide(square, count, out=np.full(count.shape, np.nan), where=count > 0)
+    return np.sqrt(np.maximum(mean, 0))
+
+
+def neighbour_correlation(field: Array) -> float:
+    """Correlation of a map with itself one row or one column on; NaN where few cells adjoin.
+
+    Parameters
+    ----------
+    field
+        Shape (row, column).
+    """
+    pairs = [(field[1:], field[:-1]), (field[:, 1:], field[:, :-1])]
+    first, second = (np.concatenate([pair[side].ravel() for pair in pairs]) for side in (0, 1))
+    if (np.isfinite(first) & np.isfinite(second)).sum() < FEWEST_NEIGHBOURS:
+        return np.nan
+    return correlation_in_space(first, second)
+
+
+def commonest_share(values: Array) -> float:
+    """Share of the values that are there which are the commonest one, zero apart."""
+    known = values[np.isfinite(values)]
+    others = known[known != 0]
+    if others.size == 0:
+        return 0.0
+    return float(np.unique(others, return_counts=True)[1].max() / known.size)
+
+
+def _mean_and_count(years: Array) -> tuple[Array, Array]:
+    known = np.isfinite(years)
+    count = known.sum(axis=0)
+    total = np.where(known, years, 0).sum(axis=0, dtype=float)
+    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0), count
+
+
+def _centred(values: Array, known: npt.NDArray[np.bool_]) -> Array:
+    count = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known, values, 0).sum(axis=0, dtype=float) / count
+    return np.where(known, values - mean, 0.0)
+
+
+def _correlation(first: Array, second: Array, known: npt.NDArray[np.bool_]) -> float:
+    squares = float((first**2).sum()), float((second**2).sum())
+    if not known.any() or min(squares) == 0:
+        return np.nan
+    return float((first * second).sum() / np.sqrt(squares[0] * squares[1]))
