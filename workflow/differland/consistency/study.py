@@ -11,12 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
 from differland.consistency.statistics import commonest_share, insolation, neighbour_correlation
 from differland.datasets.land_cover import vegetated_land
 from differland.driver import MONTHS_PER_YEAR
-from differland.files import verify
+from differland.files import open_verified
 from differland.grid import PATCH_GRID, patch_number
 from differland.gridding import DETAIL
 
@@ -73,8 +72,7 @@ class Places:
         domain
             The section ``raw.domain`` of the configuration.
         """
-        verify(file)
-        with xr.open_dataset(file, engine="netcdf4") as dataset:
+        with open_verified(file) as dataset:
             names = [str(n) for n in dataset.data_vars if "bnds" not in dataset[n].dims]
             cover = {name: dataset[name].to_numpy() for name in names}
             return cls.of_cover(cover, dataset["lat"].to_numpy(), dataset["lon"].to_numpy(), domain)
@@ -346,8 +344,7 @@ def add_file(study: Study, product: str, year: int | None, file: Path) -> None:
     file
         Its path.
     """
-    verify(file)
-    with xr.open_dataset(file, engine="netcdf4", cache=False) as dataset:
+    with open_verified(file, cache=False) as dataset:
         for name in map(str, dataset.data_vars):
             if "bnds" in dataset[name].dims:
                 continue
