@@ -60,7 +60,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(dict.fromkeys([str(LIBRARY), *other
 from differland.surroundings import take_out
 
 for found in take_out(os.environ):
-    logger.warning(f"Environment, not passed on to jobs since it changes numbers: {found}")
+    logger.warning(f"Not passed on to jobs, since it changes numbers: {found}")
 
 # Compiled programs are shared by all jobs of all studies.
 os.environ.setdefault(
