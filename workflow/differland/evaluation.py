@@ -1,4 +1,4 @@
-"""Simulation with an ensemble, and how well it meets the observations."""
+"""Simulation with an ensemble, and its skill against the observations."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -175,7 +175,7 @@ def simulate_chunks(
 
 @dataclass(frozen=True)
 class _Points:
-    """What is kept of the points of a target in a chunk, for every prediction.
+    """Means and skills at the points of a target in a chunk, for every prediction.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Metrics, and what is compared with what: observations and their modelled counterparts."""
+"""Metrics of agreement between observations and their modelled counterparts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -188,7 +188,7 @@ def explained_variance(pearson_r2: Values, r2: Values) -> Values:
     Parameters
     ----------
     pearson_r2, r2
-        Of the same predictions, as :func:`skill` gives them (``r2`` is its ``R2``).
+        Squared Pearson correlation and ``R2`` of the same predictions, as :func:`skill` gives them.
 
     Returns
     -------
@@ -209,9 +209,9 @@ def skill(observed: np.ndarray, modelled: np.ndarray, axis: int = -1) -> dict[st
     Parameters
     ----------
     observed, modelled
-        Of the same shape.
+        Observed and modelled values, of the same shape.
     axis
-        Along which to pair.
+        Axis along which the pairs lie.
 
     Returns
     -------
@@ -227,7 +227,7 @@ class Target:
     Attributes
     ----------
     name, support
-        See :class:`differland.observables.Observable`.
+        Name and support of the target, defined in :class:`differland.observables.Observable`.
     observed
         Shape (point, step), NaN where there is none; a point is a cell or a patch, a step a
         month, a year, or the whole period.

@@ -79,7 +79,7 @@ def carboxylation_per_leaf_area(
 ) -> Float[Array, "..."]:
     """Nitrogen-limited demand for CO2 over conductance, ppm.
 
-    Of one unit of leaf area with a canopy efficiency of 1 gC m-2 leaf day-1.
+    The value is per unit of leaf area, for a canopy efficiency of 1 gC m-2 leaf day-1.
     """
     return jnp.exp(NITROGEN_TEMPERATURE_COEFFICIENT * t_max) / conductance
 

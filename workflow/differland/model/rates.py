@@ -1,4 +1,4 @@
-"""Everything about a month that does not depend on the model's state."""
+"""Factors of a month that depend on forcing and parameters, but not on the model's state."""
 
 from typing import NamedTuple
 
@@ -27,7 +27,7 @@ class Rates(NamedTuple):
     srad
         MJ m-2 day-1.
     conductance, carboxylation, day_factor
-        See :mod:`differland.model.photosynthesis`.
+        Factors of photosynthesis, defined in :mod:`differland.model.photosynthesis`.
     evapotranspiration_per_gpp
         Water transpired per carbon assimilated, mm day-1 (gC m-2 day-1)-1.
     radiation_driven_evapotranspiration
@@ -66,7 +66,7 @@ def decomposition_factor(
     Parameters
     ----------
     weather
-        Its anomalies are used.
+        Weather, of which the anomalies of temperature and precipitation are used.
     temperature_sensitivity
         K-1.
     moisture_factor
@@ -84,7 +84,7 @@ def monthly_rates(parameters: Parameters, weather: Weather) -> Rates:
     parameters
         Each of shape (cell,).
     weather
-        Of one month: each of shape (cell,), or (1,) where cells share it.
+        Weather of one month: each of shape (cell,), or (1,) where cells share it.
 
     Returns
     -------

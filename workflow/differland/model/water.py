@@ -23,7 +23,7 @@ def water_stress(
     water, field_capacity
         mm.
     wilting_point_fraction
-        Of field capacity.
+        Wilting point as a fraction of field capacity.
     """
     wilting_point = wilting_point_fraction * field_capacity
     return jnp.clip((water - wilting_point) / (field_capacity - wilting_point), 0, 1)
@@ -62,7 +62,7 @@ def balance(
     Parameters
     ----------
     water
-        At the start of the month, mm.
+        Water at the start of the month, mm.
     precipitation, evapotranspiration, runoff
         mm day-1.
     dt

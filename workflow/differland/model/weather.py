@@ -1,6 +1,6 @@
-"""Everything about a month that its forcing alone determines: no parameter, no state.
+"""Quantities of a month that its forcing alone determines, whatever parameters and state are.
 
-Worked out once for a study, before any training.
+They are computed once for a study, before any training.
 """
 
 from typing import NamedTuple
@@ -37,8 +37,8 @@ class Weather(NamedTuple):
     root_of_vpd
         Square root of the vapour pressure deficit, hPa^0.5.
     conductance, carboxylation, day_factor
-        See :mod:`differland.model.photosynthesis`; carboxylation is that of a canopy
-        efficiency of 1 gC m-2 leaf day-1.
+        Factors of photosynthesis, defined in :mod:`differland.model.photosynthesis`; carboxylation
+        is that of a canopy efficiency of 1 gC m-2 leaf day-1.
     temperature_anomaly
         Air temperature minus its long-term mean, K.
     precipitation_anomaly
@@ -65,7 +65,7 @@ SHARED = ("time", "dt", "december", "co2")
 
 
 def weather_of(forcing: Forcing) -> Weather:
-    """Work out what the forcing alone determines.
+    """Compute the quantities that the forcing alone determines.
 
     Parameters
     ----------
