@@ -202,7 +202,7 @@ class _Points:
 
     @classmethod
     def of(cls, target: Target, modelled: np.ndarray, patch_of_cell: np.ndarray) -> Self:
-        """Compare; `modelled` is of shape (prediction, point, step)."""
+        """Compare predictions with observations; `modelled` has shape (prediction, point, step)."""
         in_time = Agreement.of(np.broadcast_to(target.observed, modelled.shape), modelled, axis=2)
         patch = patch_of_cell[target.cell[:, 0]]
         numbers, group = np.unique(patch, return_inverse=True)

@@ -34,7 +34,7 @@ PLANT_TYPES = tuple(name for name in PREDICTOR_GROUPS["PFT"] if name != "nonvege
 
 @runtime_checkable
 class TraitEnsemble(Protocol):
-    """An ensemble of networks, as far as attribution needs it."""
+    """Interface of an ensemble of networks that the attribution needs."""
 
     @property
     def active_predictors(self) -> tuple[str, ...]:
@@ -55,7 +55,7 @@ class TraitEnsemble(Protocol):
         Returns
         -------
         array, shape (row, trait)
-            In the order and units of ``differland.tables.TRAITS``.
+            Traits in the order and units of ``differland.tables.TRAITS``.
         """
 
 
@@ -78,7 +78,7 @@ class AttributionSettings:
     minimum_cells
         Populations with fewer cells are skipped.
     seed
-        Of the choice of cells and of coalitions.
+        Seed of the random choice of cells and of coalitions.
     """
 
     background: int
@@ -286,7 +286,7 @@ def importance_of_groups(explanation: xr.Dataset) -> pd.DataFrame:
     Parameters
     ----------
     explanation
-        Of :func:`attribute`.
+        SHAP values, as :func:`attribute` returns them.
 
     Returns
     -------

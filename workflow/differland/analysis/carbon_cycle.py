@@ -50,9 +50,9 @@ class Exchange(NamedTuple):
     Attributes
     ----------
     name, kind
-        Of the source.
+        Name and kind of the source.
     months
-        Of `values`.
+        Months of `values`.
     values
         gC m-2 day-1, shape (month, cell); NaN where the source has none.
     """
@@ -65,7 +65,7 @@ class Exchange(NamedTuple):
 
 @dataclass(frozen=True)
 class ExchangeFiles:
-    """Where inversions and land models are; they are read one at a time.
+    """Files of inversions and land models, which are read one at a time.
 
     Attributes
     ----------
@@ -82,16 +82,16 @@ class ExchangeFiles:
     land_models: Mapping[str, Path]
 
     def cells(self) -> xr.Dataset:
-        """Places, patches and months of the driver."""
+        """Locations, patches and months of the driver."""
         return read_netcdf(self.driver, names=["lat", "lon", "patch", "time"])
 
     def __iter__(self) -> Iterator[Exchange]:
-        """Read one source after another.
+        """Yield the exchange of one source after another.
 
         Raises
         ------
         InputError
-            The driver has not even the reference.
+            The driver lacks the reference inversion.
         """
         reference = next(iter(self.inversions))
         driver = read_netcdf(self.driver, names=["patch", "time", *self.inversions])
@@ -121,11 +121,11 @@ def common_cells(
     sources
         Inversions and land models.
     patches
-        Of the study, which tell its test set.
+        Patches of the study, with its test set.
     region
         Index into `names` of each cell's region.
     names
-        Of the regions.
+        Names of the regions.
 
     Returns
     -------
@@ -204,12 +204,12 @@ def cell_areas(latitude: np.ndarray, longitude: np.ndarray) -> Array:
 
 
 def region_areas(cells: xr.Dataset) -> xr.DataArray:
-    """Area of each cell that counts in each region: what turns fluxes into totals.
+    """Area of each cell that counts in each region, m2, by which fluxes become totals.
 
     Parameters
     ----------
     cells
-        Of :func:`common_cells`.
+        Cells that all sources have, from :func:`common_cells`.
 
     Returns
     -------
@@ -244,7 +244,7 @@ def add_up(
     areas
         m2, shape (cell, region); cells of no area in any region may have any value.
     months
-        Whose days are counted.
+        Months of the flux, whose lengths in days enter the totals.
 
     Returns
     -------
@@ -270,7 +270,7 @@ def compare(
     sources
         Inversions and land models.
     cells
-        Of :func:`common_cells`.
+        Cells that all sources have, from :func:`common_cells`.
     members
         Totals of the members of DifferLand, Pg C month-1, of dimensions (member, time, region).
     spin_up_months
@@ -279,10 +279,10 @@ def compare(
     Returns
     -------
     series : Dataset
-        By source and region: ``exchange`` of every month; ``seasonal_cycle``, the mean of each
-        calendar month over the common years; ``annual`` totals; their ``anomaly`` from the mean
-        over the common years; ``trend``, the slope of the least-squares line through the annual
-        totals of the common years, and its standard error. ``NAME_spread`` is the standard
+        Series by source and region: ``exchange`` of every month; ``seasonal_cycle``, the mean of
+        each calendar month over the common years; ``annual`` totals; their ``anomaly`` from the
+        mean over the common years; ``trend``, the slope of the least-squares line through the
+        annual totals of the common years, and its standard error. ``NAME_spread`` is the standard
         deviation of the same among the members of DifferLand. Common years are those of which every
         source has all months (``common(year)``).
     agreement : DataFrame
@@ -417,7 +417,7 @@ def agreement(
 
 
 def _skill(pair: np.ndarray, fewest: int = FEWEST) -> dict[str, float]:
-    """Skill of a source, the second row, in meeting its reference, the first."""
+    """Skill of a source, the second row, against its reference, the first."""
     difference = pair[1] - pair[0]
     varies = pair.shape[1] >= fewest and (pair.std(axis=1) > 0).all()
     return {

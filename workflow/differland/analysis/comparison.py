@@ -1,4 +1,4 @@
-"""Whether one setup is better than another: skill on held-out patches, with its uncertainty.
+"""Comparison of the skill of setups on held-out patches, with its uncertainty.
 
 Neighbouring cells and months are alike, patches hardly: the paired bootstrap resamples whole test
 patches, the same ones for both setups (Efron & Tibshirani 1993, An Introduction to the Bootstrap,
@@ -52,7 +52,7 @@ def compare_setups(
     resamples
         Draws of as many test patches as there are, with replacement.
     seed
-        Of the draws; all targets and setups with the same patches have the same draws.
+        Seed of the draws; all targets and setups with the same patches have the same draws.
 
     Returns
     -------
@@ -99,9 +99,9 @@ def normalise_errors(
     Parameters
     ----------
     sums, resamples, seed
-        As `compare_setups` takes them.
+        Sums, number of resamples and seed, as for `compare_setups`.
     baseline
-        One of the setups: its errors are the unit.
+        Setup whose errors are the unit.
 
     Returns
     -------
@@ -143,7 +143,7 @@ def normalise_errors(
 
 
 def patch_draws(count: int, resamples: int, seed: int) -> np.ndarray:
-    """How often each of `count` patches is drawn, shape (draw, patch); the first draw is the data.
+    """Number of times each of `count` patches is drawn, shape (draw, patch); draw 0 is the data.
 
     All resamples hold as many patches as there are, drawn with replacement.
     """
@@ -173,7 +173,7 @@ def _targets(sums: Mapping[str, xr.Dataset]) -> Iterator[str]:
 def _resampled(
     sums: Mapping[str, xr.Dataset], target: str, resamples: int, seed: int
 ) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, int]]:
-    """Skills of each setup, shape (prediction, draw), and how much they are from."""
+    """Skills of each setup, shape (prediction, draw), and numbers of patches and pairs."""
     skills = {}
     facts: dict[str, int] = {}
     for setup, dataset in sums.items():

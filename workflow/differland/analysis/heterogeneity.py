@@ -1,4 +1,4 @@
-"""Do plant types explain more where the land cover is a mosaic? (paper, Results on Fig. 2)."""
+"""Importance of plant types against the heterogeneity of land cover (paper, Results on Fig. 2)."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -68,9 +68,9 @@ def correlate_heterogeneity(
     plant_types
         Predictors that are cover fractions.
     resamples, seed
-        Of the bootstrap of whole patches that intervals are from.
+        Number of resamples and seed of the bootstrap of whole patches that gives the intervals.
     group
-        Whose importance; one of those of `cells`.
+        Predictor group whose importance is correlated; one of those of `cells`.
 
     Returns
     -------

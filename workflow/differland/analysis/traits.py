@@ -24,7 +24,7 @@ def principal_components(parameters: xr.Dataset, components: int) -> xr.Dataset:
     parameters
         The 13 traits by name, each (member, cell), and the coordinates lat and lon.
     components
-        How many components to keep. Three in the paper.
+        Number of components to keep. Three in the paper.
 
     Returns
     -------
@@ -110,14 +110,14 @@ def principal_components(parameters: xr.Dataset, components: int) -> xr.Dataset:
 def project_traits(
     traits: npt.NDArray[np.floating], components: xr.Dataset
 ) -> npt.NDArray[np.float64]:
-    """Project traits onto components found before.
+    """Project traits onto given principal components.
 
     Parameters
     ----------
     traits
         Traits, shape (row, trait), in the order and units of ``differland.tables.TRAITS``.
     components
-        What `principal_components` gave.
+        Principal components, as `principal_components` returns them.
 
     Returns
     -------
