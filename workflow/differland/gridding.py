@@ -1,4 +1,4 @@
-"""Raw products on the study's grid: fields of any native grid, regridded band by band."""
+"""Raw products on the study's grid: fields of any native grid, regridded in bands."""
 
 import hashlib
 import logging
@@ -34,12 +34,12 @@ DETAIL_SAMPLE, FEWEST_DETAILED = 20_000, 2_000
 
 @dataclass(frozen=True)
 class Gridding:
-    """How fields get to the study's grid.
+    """Settings of the regridding to the study's grid.
 
     Attributes
     ----------
     target
-        The grid.
+        Grid of the study.
     method
         ``exact``: the product of two one-dimensional conservative operators; ``conservative``:
         the operator of ESMF, as a check; ``bilinear``: that of ESMF between nodes.
@@ -58,14 +58,14 @@ class Gridding:
     def from_settings(
         cls, settings: Mapping[str, Any], product: Mapping[str, Any], weights: Path | str
     ) -> Self:
-        """Take the choices of the configuration.
+        """Make the regridding settings from the configuration.
 
         Parameters
         ----------
         settings
-            Its keys window, method and minimum_coverage.
+            Settings with the keys window, method and minimum_coverage.
         product
-            Those of the product, of which ``nodes: bilinear`` asks for interpolation.
+            Settings of the product, of which ``nodes: bilinear`` asks for interpolation.
         weights
             Folder in which weights of ESMF are kept.
         """
@@ -100,7 +100,7 @@ def grid_static(variables: Mapping[str, Field], gridding: Gridding) -> xr.Datase
     variables
         Fields by the name that they get.
     gridding
-        How.
+        Settings of the regridding.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def grid_year(
     year
         Fields of other years are passed over.
     gridding
-        How.
+        Settings of the regridding.
     gaps
         Whether months may be missing, which become NaN.
 
@@ -186,7 +186,7 @@ def _detail(native: np.ndarray) -> float:
 
 
 class _Gridder:
-    """Operators to one target, kept for the fields that share a grid."""
+    """Regridding operators to one target, kept for the fields that share a grid."""
 
     def __init__(self, gridding: Gridding) -> None:
         self.gridding = gridding

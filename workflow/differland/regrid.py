@@ -28,7 +28,7 @@ NEGLIGIBLE = 1e-9
 
 
 class Band(NamedTuple):
-    """Some rows of the target, and all that is needed to compute them."""
+    """Rows of the target that are regridded at a time, with the data of their operator."""
 
     target: slice
     source: slice
@@ -37,7 +37,7 @@ class Band(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Regridder:
-    """The operator from one grid to another.
+    """Conservative regridding operator from one grid to another.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class Regridder:
         Parameters
         ----------
         source, target
-            Either may be a window, run either way, and start at any longitude.
+            Grids, which may be windows, run either way, and start at any longitude.
         """
         latitude = overlaps(source.latitude_edges, target.latitude_edges, latitude_widths)
         longitude = overlaps(
@@ -119,7 +119,7 @@ class Regridder:
         Parameters
         ----------
         fields
-            Fields that are regridded at a time.
+            Number of fields that are regridded at a time.
         maximum_values
             Source values, and target values, of a band over all these fields. A band has at least
             one target row, whatever it takes.
@@ -196,7 +196,7 @@ def overlaps(
     widths
         Function of two arrays of edges that gives the widths between them.
     period
-        After which the source repeats itself.
+        Period with which the source repeats itself, in the units of the edges.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Statistics of monthly fields: small functions of arrays, which know nothing of products.
+"""Statistics of monthly fields: small functions of arrays, independent of the products.
 
 Fields have the shape (month, place) or (12, place), NaN where there is no value.
 """
@@ -48,9 +48,9 @@ def monthly_means(values: Array, weight: Array | float = 1.0) -> Array:
     Parameters
     ----------
     values
-        Shape (month, place).
+        Monthly values, shape (month, place).
     weight
-        Of the places, shape (place,).
+        Weights of the places, shape (place,).
 
     Returns
     -------
@@ -68,7 +68,7 @@ def mean_cycle(values: Array) -> Array:
     Parameters
     ----------
     values
-        Shape (month, place), whole years.
+        Monthly values of whole years, shape (month, place).
 
     Returns
     -------
@@ -78,12 +78,12 @@ def mean_cycle(values: Array) -> Array:
 
 
 def cycles_of_other_years(values: Array) -> Array:
-    """Mean of each calendar month over all years but one's own.
+    """Mean of each calendar month over all other years, for each year.
 
     Parameters
     ----------
     values
-        Shape (month, place), two years or more.
+        Monthly values of two years or more, shape (month, place).
 
     Returns
     -------
@@ -103,7 +103,7 @@ def seasonal_lag(cycle: Array, reference: Array) -> Array:
     Parameters
     ----------
     cycle, reference
-        Shape (12, place).
+        Mean cycles, shape (12, place).
 
     Returns
     -------
@@ -117,7 +117,7 @@ def seasonal_lag(cycle: Array, reference: Array) -> Array:
 
 
 def departures(values: Array) -> Array:
-    """What is left of monthly values without the mean cycle of each place."""
+    """Departures of monthly values from the mean cycle of each place."""
     cycle = mean_cycle(values)
     return values - np.tile(cycle, (len(values) // MONTHS_PER_YEAR, 1))
 
@@ -128,7 +128,7 @@ def correlation_in_time(first: Array, second: Array) -> float:
     Parameters
     ----------
     first, second
-        Shape (month, place).
+        Monthly values, shape (month, place).
     """
     known = np.isfinite(first) & np.isfinite(second)
     return _correlation(_centred(first, known), _centred(second, known), known)
@@ -163,9 +163,9 @@ def ranks(values: Array) -> Array:
 
 
 def without(values: Array, *others: Array) -> Array:
-    """What is left of values over places, shape (place,), once straight lines of others are taken.
+    """Residuals of the linear regression of values on others over places, shape (place,).
 
-    NaN where one of them is missing.
+    They are NaN where one of the values is missing.
     """
     known = np.isfinite(values)
     for other in others:

@@ -33,12 +33,12 @@ LOWEST, HIGHEST = -407, 8752
 
 
 class Tile(NamedTuple):
-    """One tile.
+    """One tile of the map.
 
     Attributes
     ----------
     file
-        Raw (``.DEM``: big-endian, rows from the north, no header) or GeoTIFF.
+        Path of the tile: raw (``.DEM``: big-endian, rows from the north, no header) or GeoTIFF.
     north, west
         Upper left corner, degrees north and east.
     height, width

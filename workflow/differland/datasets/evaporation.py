@@ -47,7 +47,7 @@ def read_gleam(
         ``E_YYYY_GLEAM_v4.2a_MO.nc``: the variable ``E`` of the 12 months of a year, stamped with
         a day of the month.
     units
-        What the values are. Some copies label the monthly totals as daily rates, or the other way
+        Units of the values. Some copies label the monthly totals as daily rates, or the other way
         round: ``stated`` goes by the file, anything else overrules it.
     missing_value
         Value that stands for missing although the files do not say so.

@@ -129,7 +129,7 @@ def read_summary(source: Source, evaporation: float) -> pd.DataFrame:
     source
         ``<site>_L6_Summary.nc`` or ``<site>_summary_L6.nc``, with the group ``Monthly``.
     evaporation
-        Of one watt m-2 of latent heat, mm day-1.
+        Evaporation of one W m-2 of latent heat, mm day-1.
 
     Returns
     -------

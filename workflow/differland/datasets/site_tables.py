@@ -1,4 +1,4 @@
-"""Tables of flux towers: where their sites are, and what grows there.
+"""Tables of flux tower sites, with their locations and vegetation.
 
 Networks ship them in a form of their own, with a row for each fact (BADM); users write one row for
 each site, under many names of columns.
@@ -124,7 +124,7 @@ def is_site_table(source: Source) -> bool:
 
 
 def read_sites(files: Iterable[Source]) -> pd.DataFrame:
-    """Read where sites are, and what grows there.
+    """Read the locations and the vegetation of flux tower sites.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def read_sites(files: Iterable[Source]) -> pd.DataFrame:
 
 
 class _OtherColumnsError(InputError):
-    """A table is none of sites."""
+    """A table without the columns of a table of sites."""
 
 
 def _refuse_placeless(file: Source, rows: pd.DataFrame) -> None:
@@ -300,7 +300,7 @@ def _columns_of_sites(table: pd.DataFrame) -> dict[str, str] | None:
 
 
 def _read_table(source: Source) -> pd.DataFrame:
-    """Read a spreadsheet, or a table as text."""
+    """Read a table from a spreadsheet or a text file."""
     try:
         content = source.read_bytes()
         if Path(source.name).suffix.lower() in (".xlsx", ".xls"):
