@@ -179,7 +179,7 @@ def _mean(gridder: "_Gridder", parts: list[Field]) -> np.ndarray:
 
 
 def _detail(native: np.ndarray) -> float:
-    """Distinct values over values, zeros and missing ones apart, of a sample."""
+    """Number of distinct values over number of values of a sample, without zeros and gaps."""
     flat = native.ravel()[:: max(1, native.size // (2 * DETAIL_SAMPLE))]
     known = flat[np.isfinite(flat) & (flat != 0)][:DETAIL_SAMPLE]
     return np.unique(known).size / known.size if known.size >= FEWEST_DETAILED else np.nan

@@ -68,10 +68,10 @@ def draw_parameter_correlation(
     covariance
         ``maps/{setup}/parameter_covariance.nc``.
     names
-        Which parameters, such as those that are identifiable. Fewer than two have no correlation,
-        and the figure says so.
+        Names of the parameters, such as those that are identifiable. Fewer than two have no
+        correlation, and the figure says so.
     space
-        One of its spaces.
+        Space of the covariance, one of those of the file.
 
     Raises
     ------

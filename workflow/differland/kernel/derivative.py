@@ -1,4 +1,4 @@
-"""What compiled loops over months are made of: a month, its derivative, the gradient of all."""
+"""Parts of the compiled loops over months: a month, its derivative, the gradient of all."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ Month = Callable[[Pools, Parameters, Weather, Compared, Array], tuple[Pools, Kep
 
 
 def month_keeping(keep: Keep) -> Month:
-    """One month of the readable model, and what is kept of it.
+    """One month of the readable model, and its reduced record.
 
     Returns
     -------
@@ -91,7 +91,7 @@ class CompiledLoop(ABC):
     Attributes
     ----------
     kept
-        What is kept of a month, as shapes.
+        Shapes of the reduced record of a month.
     """
 
     kept: Kept
@@ -110,7 +110,7 @@ class CompiledLoop(ABC):
         parameters, initial
             Each of shape (member, cell).
         weather, observations
-            Of all members, each of shape (time, cell), or (time, 1) if
+            Weather and observations of all members, each of shape (time, cell), or (time, 1) if
             :data:`differland.model.weather.SHARED`.
 
         Returns
@@ -134,11 +134,11 @@ class CompiledLoop(ABC):
 
     @abstractmethod
     def forward(self, inputs: Inputs) -> tuple[Kept, Any]:
-        """What is kept, with a leading axis of members; and the pools before each month."""
+        """Reduced record, with a leading axis of members; and the pools before each month."""
 
     @abstractmethod
     def backward(self, inputs: Inputs, before: Any, cotangents: Kept) -> tuple[Parameters, Pools]:
-        """Cotangents of parameters and initial pools, from those of what is kept."""
+        """Cotangents of parameters and initial pools, from those of the reduced record."""
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))

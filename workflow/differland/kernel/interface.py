@@ -1,4 +1,4 @@
-"""Whether structures of XLA's foreign function interface are where compiled code looks for them.
+"""Check of the structures of XLA's foreign function interface that compiled code addresses.
 
 Compiled code addresses their fields by bytes. jaxlib ships the header that says where they are.
 """
@@ -33,18 +33,18 @@ Fields = list[tuple[str, str]]
 
 @cache
 def api_version() -> tuple[int, int]:
-    """Tell the version of the interface that the installed jaxlib has.
+    """Version of the interface of the installed jaxlib.
 
     Raises
     ------
     ValueError
-        There is no header, or compiled code would look for fields in other places than it has them.
+        There is no header, or its fields are not where compiled code looks for them.
     """
     return read_version(Path(jax.ffi.include_dir(), HEADER))
 
 
 def read_version(header: Path) -> tuple[int, int]:
-    """Read the version of an interface from its header, if its layout is the one that is known.
+    """Read the version of an interface from its header, after a check of its layout.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def read_version(header: Path) -> tuple[int, int]:
     Raises
     ------
     ValueError
-        As :func:`api_version`.
+        The header cannot be used, as for :func:`api_version`.
     """
     if not header.is_file():
         raise ValueError(f"{header}: expected the header of XLA's interface, found no such file")

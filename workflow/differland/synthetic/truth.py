@@ -114,7 +114,7 @@ class TrueField:
     Attributes
     ----------
     mean, standard_deviation
-        By which predictors are standardised, by name, in their units.
+        Means and standard deviations that standardise the predictors, by name, in their units.
     """
 
     mean: Mapping[str, float]
@@ -131,12 +131,12 @@ class TrueField:
 
     @classmethod
     def read_from(cls, truth: xr.Dataset) -> "TrueField":
-        """Take the function from a file of truth (:meth:`write_into`).
+        """Read the function from a file of truth (:meth:`write_into`).
 
         Raises
         ------
         InputError
-            It holds none.
+            The file holds no such function.
         """
         source = truth.encoding.get("source", "truth")
         for name in ("predictor_mean", "predictor_standard_deviation"):
@@ -169,12 +169,12 @@ class TrueField:
         return tuple(self.mean)
 
     def parameters(self, predictors: Mapping[str, Any], latitude: Any) -> dict[str, Any]:
-        """Every parameter of cells; numpy's arrays or those of JAX.
+        """Every parameter of cells, as arrays of numpy or JAX.
 
         Parameters
         ----------
         predictors
-            By name, in their units, each of shape (cell,).
+            Predictors by name, in their units, each of shape (cell,).
         latitude
             degrees_north, shape (cell,).
 
