@@ -54,13 +54,13 @@ class GriddedFiles:
     Attributes
     ----------
     static
-        By product.
+        Paths of static products by name.
     yearly
-        By product and year.
+        Paths of yearly products by name and year.
     co2
-        Table of NOAA.
+        Table of CO2 of NOAA.
     towers, sites
-        Tables of the fluxes and the places of flux towers; None without towers.
+        Tables of the fluxes and the locations of flux towers; None without towers.
     """
 
     static: Mapping[str, Path]
@@ -83,7 +83,7 @@ def assemble_driver(
     files
         The gridded products.
     target
-        Their grid.
+        Grid of the gridded products.
     raw
         The section ``raw`` of the configuration.
 
@@ -166,7 +166,7 @@ def assemble_driver(
 
 
 class _Domain:
-    """Cells and months of the driver.
+    """Domain of the driver: its cells and months.
 
     Patches are counted from 0, in the order of their numbers on the globe. They are those of the
     study, or the boxes of the inversion CMS-Flux.
@@ -192,7 +192,7 @@ class _Domain:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Cells and months."""
+        """Numbers of cells and months."""
         return self.latitude.size, self.months.size
 
     def coordinates(self) -> dict[str, Any]:

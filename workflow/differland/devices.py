@@ -1,4 +1,4 @@
-"""What a training job computes on: asked for, found, and told."""
+"""Devices of a training job: requested, found, and logged."""
 
 import logging
 import os

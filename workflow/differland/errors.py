@@ -2,7 +2,7 @@
 
 
 class InputError(ValueError):
-    """Input that cannot be used: says where, what, what was expected and what was found.
+    """Input that cannot be used: states file, variable, expected and found values.
 
     Parameters
     ----------
@@ -11,9 +11,9 @@ class InputError(ValueError):
     variable
         The variable, coordinate or configuration key at fault.
     expected
-        What a usable input would hold.
+        Description of usable input.
     found
-        What this one holds.
+        Description of the input that was found.
     """
 
     def __init__(self, file: object, variable: str, expected: str, found: str) -> None:

@@ -20,13 +20,13 @@ Statistic = Float[Array | np.ndarray, "..."]
 
 
 class PredictorScaling(NamedTuple):
-    """How a member sees predictors: ``(value - mean) / standard_deviation * active``.
+    """Standardisation of a member's predictors: ``(value - mean) / standard_deviation * active``.
 
     Attributes
     ----------
     mean, standard_deviation
-        Over the member's training cells, in the predictor's units; shape (predictor,), or of
-        members side by side (member, predictor).
+        Mean and standard deviation over the member's training cells, in the predictor's units;
+        shape (predictor,), or of members side by side (member, predictor).
     active
         1 for a predictor of the member's setup, 0 for an excluded one; of the same shape.
     """
@@ -64,9 +64,9 @@ class SpatializationNetwork(nn.Module):
     Attributes
     ----------
     hidden_layers, width
-        Of the trunk; its last layer is the embedding of a cell.
+        Number of hidden layers of the trunk, and their width; the last is the embedding of a cell.
     activation
-        A key of :data:`ACTIVATIONS`.
+        Activation function, a key of :data:`ACTIVATIONS`.
     """
 
     hidden_layers: int = 3
@@ -82,7 +82,7 @@ class SpatializationNetwork(nn.Module):
         Parameters
         ----------
         predictors
-            Standardised; zero where a predictor is excluded.
+            Standardised predictors; zero where a predictor is excluded.
         latitude
             degrees_north. Only the phenology head sees it, as an indicator of the hemisphere
             that is smooth over about 10 degrees around the equator.
@@ -115,12 +115,12 @@ class SpatializationNetwork(nn.Module):
 def initial_weights(
     network: SpatializationNetwork, key: PRNGKeyArray, active: Float[Array, " predictor"]
 ) -> Weights:
-    """Glorot normal weights and biases of one, from one key.
+    """Glorot normal weights and biases of one, drawn from one key.
 
     Parameters
     ----------
     network
-        Its shape.
+        Network whose weights are drawn.
     key
         Every random number comes from it.
     active

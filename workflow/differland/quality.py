@@ -63,9 +63,9 @@ class PlausibleRange:
         ``median`` or ``mean`` over cells and months, or ``half_range``: half the distance of the
         1st and 99th percentile.
     minimum, maximum
-        In the units of the variable. Wide: only a wrong unit or worse lies outside.
+        Range in the units of the variable. It is wide: only a wrong unit or worse lies outside.
     mistake
-        What such a value often means; empty where nothing comes to mind.
+        Frequent mistake behind such a value; empty where none is known.
     """
 
     statistic: str
@@ -178,7 +178,7 @@ def check_quality(driver: xr.Dataset, patches: xr.Dataset, names: Sequence[str])
     driver
         A checked driver, in memory or of :func:`open_driver`.
     patches
-        Its patches.
+        Patches of the driver.
     names
         Variables to describe, whether the driver has them or not.
 

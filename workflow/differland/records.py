@@ -88,12 +88,12 @@ def select_members(records: Sequence[Record], size: int, minimum: int = 1) -> di
     Parameters
     ----------
     records
-        Of all members of one setup and stage; ``training_loss`` is the mean loss per training
-        patch in the last epoch, ``failed`` says why a member has none.
+        Records of all members of one setup and stage; ``training_loss`` is the mean loss per
+        training patch in the last epoch, ``failed`` says why a member has none.
     size
-        How many to keep.
+        Number of members to keep.
     minimum
-        How many there must be. A setup that has fewer has failed.
+        Least number of members. A setup that has fewer has failed.
 
     Returns
     -------

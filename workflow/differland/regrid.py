@@ -229,7 +229,7 @@ def overlaps(
 
 
 def _snapped(edges: np.ndarray, marks: np.ndarray) -> np.ndarray:
-    """Put edges that differ from a mark by rounding only on the mark, so that no sliver is left."""
+    """Move edges that differ from a mark by rounding only onto it, so that no sliver is left."""
     after = np.clip(np.searchsorted(marks, edges), 1, marks.size - 1)
     before = after - 1
     nearest = np.where(edges - marks[before] < marks[after] - edges, marks[before], marks[after])

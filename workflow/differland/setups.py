@@ -34,9 +34,9 @@ def of_experiment(config: Configuration, name: str | None) -> Configuration:
     Parameters
     ----------
     config
-        Of the study.
+        Configuration of the study.
     name
-        Of the experiment; None: the study itself.
+        Name of the experiment; None: the study itself.
     """
     if name is None:
         return config

@@ -1,4 +1,4 @@
-"""Where a study stands: what is there, what is under way, what has failed, what it took."""
+"""Status of a study: what is finished, under way or failed, and the time spent."""
 
 import json
 import re
@@ -23,14 +23,14 @@ from differland.setups import of_setup
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the study is to have.
+    """Files that the study is to produce.
 
     Attributes
     ----------
     ensembles
         Stage and setup of each ensemble.
     seeds
-        Of its members.
+        Seeds of the members.
     member_files
         Names of the files of a member.
     files
@@ -50,13 +50,13 @@ class Unfinished:
     Attributes
     ----------
     log
-        Its log.
+        Path of the log.
     written
-        When something was last written to it.
+        Time at which the log was last written to.
     epoch
-        The last epoch that it tells of, such as ``12/199``; None: of none.
+        Last epoch in the log, such as ``12/199``; None: there is none.
     failure
-        Why it failed; None: the log tells of no failure.
+        Failure that the log states; None: the log tells of no failure.
     """
 
     log: Path
@@ -81,7 +81,7 @@ def status_lines(
     results
         Folder of the study's results.
     wanted
-        What the study is to have.
+        Files that the study is to produce.
     left
         Jobs that are left to be run, or why they cannot be told.
     cores

@@ -1,4 +1,4 @@
-"""What a job's surroundings may say about its numbers: nothing."""
+"""Environment variables that could change the numbers of a job, and their removal."""
 
 import os
 import sys

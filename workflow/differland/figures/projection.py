@@ -84,7 +84,7 @@ def draw_projection(projection: xr.Dataset) -> Figure:
 def _add_dots(
     axes: GeoAxes, latitude: np.ndarray, longitude: np.ndarray, beyond: np.ndarray, size: float
 ) -> None:
-    """Put a dot amid the cells of a block of a size, degrees, of which most are beyond training."""
+    """Draw a dot in each block of cells (`size` in degrees) of which most are beyond training."""
     if not beyond.any():
         return
     blocks = np.stack([np.floor(latitude / size), np.floor(longitude / size)])

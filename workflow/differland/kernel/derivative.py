@@ -127,7 +127,7 @@ class CompiledLoop(ABC):
         return run(self, *inputs)
 
     def check(self, inputs: Inputs) -> None:
-        """Refuse what the loop cannot take: sums of years over months that do not fill them."""
+        """Refuse arrays that the loop cannot take: annual sums over incomplete years."""
         months = inputs[2].time.shape[0]
         if self.kept.years and months % MONTHS_PER_YEAR:
             raise ValueError(f"expected months that fill whole years, found {months}")

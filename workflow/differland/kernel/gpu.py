@@ -77,7 +77,7 @@ class Loop(CompiledLoop):
         return {"m": members, "t": months, "y": years, "n": tiles * self.tile, "c": tiles}
 
     def _stacks(self, inputs: Inputs) -> list[tuple[Array, str]]:
-        """Inputs as few arrays, filled up to whole tiles, each with the axes after its first."""
+        """Stack the inputs into few arrays, padded to whole tiles, each with its further axes."""
         parameters, initial, weather, observations = inputs
         missing = -initial.labile.shape[1] % self.tile
         of_cells = [getattr(weather, name) for name in Weather._fields if name not in SHARED]

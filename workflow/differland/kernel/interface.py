@@ -85,7 +85,7 @@ def _structures(text: str) -> dict[str, Fields]:
 def _offset(
     structures: Mapping[str, Fields], enumerations: set[str], name: str, path: list[str]
 ) -> int | None:
-    """Bytes to a field of a structure, or of one within it; None if there is no such field."""
+    """Offset of a field in a structure, perhaps in one within it, bytes; None if it is absent."""
     position = 0
     for kind, field in structures.get(name, []):
         size, alignment = _size(structures, enumerations, kind)

@@ -507,7 +507,7 @@ def _put_biomass(
     valid: np.ndarray,
     months: pd.PeriodIndex,
 ) -> dict[int, np.ndarray]:
-    """Woody biomass is what herbs leave over. Returns it by year on the window."""
+    """Put total biomass into the driver, and return woody biomass by year on the window."""
     annual = np.tensordot(AVERAGE_MONTHS, production, axes=1)
     of_cells = annual.repeat(2, axis=0).repeat(2, axis=1)[valid]
     herbaceous = np.sum(list(herbs.values()), axis=0) * of_cells * (1 - RESPIRED_SHARE)
