@@ -81,7 +81,7 @@ def assemble_driver(
     Parameters
     ----------
     files
-        The gridded products.
+        Files of the gridded products.
     target
         Grid of the gridded products.
     raw

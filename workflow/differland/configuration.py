@@ -326,7 +326,7 @@ def training_blocks(config: Configuration, setup: str, seed: str) -> list[Member
     Parameters
     ----------
     config
-        The configuration.
+        Configuration of the study.
     setup, seed
         Placeholders of the setup, or of the seed, that a block leaves open.
 
@@ -352,7 +352,7 @@ def setup_blocks(config: Configuration, setup: str) -> list[Sequence[str]]:
     Parameters
     ----------
     config
-        The configuration.
+        Configuration of the study.
     setup
         Placeholder of the setup that a block leaves open.
 

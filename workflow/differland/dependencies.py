@@ -68,7 +68,7 @@ def dependencies(script: Path, selected: Iterable[str] = ()) -> dict[str, str]:
 
     Returns
     -------
-    By module of the library, script and file of ``resources/``, a digest of what is used of it.
+    Digest of what is used, by module of the library, script and file of ``resources/``.
     """
     keys = frozenset(selected)
     found: dict[str, set[str]] = {}
@@ -93,7 +93,7 @@ def reached(script: Path, keys: frozenset[str]) -> dict[str, tuple[str, Definiti
 
     Returns
     -------
-    By names such as ``differland.metrics:r_squared``, the module or script of a definition, and it.
+    Module or script, and definition, by names such as ``differland.metrics:r_squared``.
     """
     # Of a script all but what it imports, which counts where it is used.
     found = {

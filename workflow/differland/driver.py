@@ -176,7 +176,7 @@ def predictor_matrix(driver: xr.Dataset) -> np.ndarray:
 
     Returns
     -------
-    Shape (cell, predictor), float64, in the units of the table.
+    Predictors, shape (cell, predictor), float64, in the units of the table.
     """
     absent = np.zeros(driver.sizes["cell"])
     return np.stack(

@@ -151,7 +151,7 @@ class Ensemble:
         predictors
             All predictors of ``resources/variables.csv`` in their units, shape (cell, predictor).
         latitude
-            degrees_north, shape (cell,).
+            Latitude, degrees_north, shape (cell,).
         """
         return self._predict(
             self.weights, self.standardise(predictors), jnp.asarray(latitude, jnp.float32)
@@ -187,11 +187,11 @@ class Ensemble:
         predictors
             Predictors in their units, shape (row, active predictor).
         latitude
-            degrees_north, shape (row,).
+            Latitude, degrees_north, shape (row,).
 
         Returns
         -------
-        In the order and units of the table of traits.
+        Traits in the order and units of the table of traits.
         """
         network = self.members[0].network
         columns = [list(PREDICTORS).index(name) for name in self.active_predictors]
@@ -221,7 +221,7 @@ class Ensemble:
 
         Returns
         -------
-        Dimensions (member, cell): the 40 parameters and the traits by name, float32.
+        Dataset of dimensions (member, cell): the 40 parameters and the traits by name, float32.
         """
         parameters, initial = self.predict_cells(driver)
         values = {

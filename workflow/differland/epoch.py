@@ -73,7 +73,7 @@ def patch_losses(
     weights, scaling
         Weights of the networks and statistics of the predictors, with a leading axis of members.
     minibatch
-        The patch.
+        Minibatch of the patch.
     """
 
     def of_member(weights: Weights, scaling: PredictorScaling) -> tuple[Parameters, Pools]:

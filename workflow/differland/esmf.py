@@ -81,7 +81,7 @@ class EsmfRegridder:
         Conservative: share of each target cell that each source cell covers; bilinear: weights of
         the nodes. Shape (target cells, source cells), cells counted along rows.
     source_shape, target_shape
-        Rows and columns.
+        Numbers of rows and columns of the grids.
     source_areas, target_areas
         Areas of the cells between great circles, m2; shapes (rows, columns). None if bilinear.
     """
@@ -170,7 +170,7 @@ class EsmfRegridder:
         Parameters
         ----------
         values
-            Shape (..., source rows, source columns). NaN is what was not observed.
+            Fields, shape (..., source rows, source columns). NaN is what was not observed.
         minimum_coverage
             Share of a target cell's area, from 0 to 1, that must be observed; with 0 any observed
             area will do. Bilinear: share of the weights of its nodes.
@@ -182,8 +182,8 @@ class EsmfRegridder:
 
         Returns
         -------
-        Shape (..., target rows, target columns), double precision; NaN where too little of the
-        cell was observed.
+        Regridded fields, shape (..., target rows, target columns), double precision; NaN where too
+        little of the cell was observed.
 
         Raises
         ------

@@ -317,7 +317,7 @@ def evaluate_ensemble(
     Parameters
     ----------
     ensemble
-        The members.
+        Ensemble to evaluate.
     driver
         A checked driver with the setup's predictors.
     patches

@@ -183,7 +183,7 @@ def verify(path: Path | str) -> bool:
 
     Returns
     -------
-    Whether it has one.
+    Whether the file has a checksum.
 
     Raises
     ------

@@ -78,7 +78,7 @@ def check_spin_up(months: int, path: Path | str, spin_up_months: int) -> None:
     months, path
         Months and path of the driver.
     spin_up_months
-        ``evaluation.spin_up_months``.
+        Months that no metric uses, ``evaluation.spin_up_months``.
 
     Raises
     ------

@@ -114,7 +114,7 @@ def latitude_widths(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     first, second
-        Degrees north.
+        Latitudes, degrees north.
     """
     middle = np.deg2rad(first + second) / 2
     return 2 * np.cos(middle) * np.sin(np.deg2rad(second - first) / 2)
@@ -169,7 +169,7 @@ def cell_numbers(
     Parameters
     ----------
     latitude, longitude
-        Degrees north and east, of any shapes that broadcast.
+        Locations, degrees north and east, of any shapes that broadcast.
     """
     rows, columns = STUDY_GRID.shape
     row = np.floor((90 - np.asarray(latitude, dtype=float)) / STUDY_CELL).astype(np.int64)
@@ -190,7 +190,7 @@ def is_gridded(latitude: np.ndarray, longitude: np.ndarray) -> bool:
     Parameters
     ----------
     latitude, longitude
-        Degrees north and east, of one shape.
+        Locations, degrees north and east, of one shape.
     """
     rows = (np.asarray(latitude, dtype=float) + 90) / STUDY_CELL - 0.5
     columns = (np.asarray(longitude, dtype=float) + 180) / STUDY_CELL - 0.5
@@ -206,13 +206,13 @@ def patch_number(
     Parameters
     ----------
     latitude, longitude
-        Degrees north and east, of any shapes that broadcast.
+        Locations, degrees north and east, of any shapes that broadcast.
     patches
         Grid of patches of the whole globe, north-up and from west to east.
 
     Returns
     -------
-    Counted from 0 along rows from the north-west; of the study's patches 72 in a row, 3240 in all.
+    Numbers from 0 along rows from the north-west; the study's patches are 72 in a row, 3240 in all.
     A place on an edge is in the patch south or east of it.
 
     Raises

@@ -94,7 +94,7 @@ def find_horizontal_axes(dataset: netCDF4.Dataset, file: object) -> HorizontalAx
     Parameters
     ----------
     dataset
-        An open file.
+        Dataset of an open file.
     file
         Path of the file, for messages.
 

@@ -104,7 +104,7 @@ def grid_static(variables: Mapping[str, Field], gridding: Gridding) -> xr.Datase
 
     Returns
     -------
-    Each of shape (lat, lon), float32, NaN where too little of a cell has values.
+    Variables, each of shape (lat, lon), float32, NaN where too little of a cell has values.
     """
     gridder = _Gridder(gridding)
     dataset = _empty(gridding.target)

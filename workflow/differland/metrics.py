@@ -30,7 +30,7 @@ class Agreement:
     Attributes
     ----------
     n
-        Pairs.
+        Number of pairs.
     observed_mean, modelled_mean
         Means over the pairs.
     observed_squares, modelled_squares, products
@@ -192,7 +192,7 @@ def explained_variance(pearson_r2: Values, r2: Values) -> Values:
 
     Returns
     -------
-    NaN where the observations do not vary or are too few.
+    Explained variance; NaN where the observations do not vary or are too few.
     """
     return pearson_r2.where(pearson_r2.notnull() | r2.isnull(), 0.0)
 
@@ -215,7 +215,7 @@ def skill(observed: np.ndarray, modelled: np.ndarray, axis: int = -1) -> dict[st
 
     Returns
     -------
-    By name, without that axis; ``n`` is the number of pairs.
+    Skills by name, without that axis; ``n`` is the number of pairs.
     """
     return Agreement.of(observed, modelled, axis).skills()
 
@@ -229,8 +229,8 @@ class Target:
     name, support
         Name and support of the target, defined in :class:`differland.observables.Observable`.
     observed
-        Shape (point, step), NaN where there is none; a point is a cell or a patch, a step a
-        month, a year, or the whole period.
+        Observations, shape (point, step), NaN where there is none; a point is a cell or a patch, a
+        step a month, a year, or the whole period.
     cell
         Cells of each point and their weights in its mean: index, shape (point, slot), and 1 or
         0, shape (point, slot).

@@ -69,7 +69,7 @@ class Minibatches(NamedTuple):
         The other fields of :class:`Weather`, each of shape (patch, time, slot). A slot that
         pads a patch repeats the patch's first cell, so that nothing in it can blow up.
     latitude
-        degrees_north, shape (patch, slot).
+        Latitude, degrees_north, shape (patch, slot).
     predictors
         Every predictor of ``resources/variables.csv``, not standardised, zero where the driver
         has none; shape (patch, slot, predictor).

@@ -36,7 +36,7 @@ class PredictorScaling(NamedTuple):
     active: Statistic
 
     def standardise(self, predictors: Float[Array | np.ndarray, "cell predictor"]) -> Any:
-        """Values in the predictors' units as one member sees them, an array of the same kind."""
+        """Standardise values in the predictors' units for one member, array by array."""
         mean, deviation, active = (statistic[None, :] for statistic in self)
         return (predictors - mean) / deviation * active
 
@@ -84,8 +84,8 @@ class SpatializationNetwork(nn.Module):
         predictors
             Standardised predictors; zero where a predictor is excluded.
         latitude
-            degrees_north. Only the phenology head sees it, as an indicator of the hemisphere
-            that is smooth over about 10 degrees around the equator.
+            Latitude, degrees_north. Only the phenology head sees it, as an indicator of the
+            hemisphere that is smooth over about 10 degrees around the equator.
         """
 
         def layer(size: int, name: str) -> nn.Dense:
@@ -161,7 +161,7 @@ def predict(
     predictors
         Standardised with the member's own mean and standard deviation, zero where excluded.
     latitude
-        degrees_north.
+        Latitude, degrees_north.
     """
     raw: Any = network.apply({"params": weights}, predictors, latitude)
     values: dict[str, Float[Array, " cell"]] = {}

@@ -320,7 +320,7 @@ def trajectory_of(
     Parameters
     ----------
     terms
-        Names of terms.
+        Names of terms of the loss.
     outputs
         Model outputs by name, each of shape (time, cell); see :func:`needed_outputs`.
     observations

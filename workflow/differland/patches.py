@@ -45,9 +45,9 @@ def draw_patches(
 
     Returns
     -------
-    Dimensions ``patch`` and ``slot``: ``cell(patch, slot)``, index into the driver or -1 where
-    a slot pads the patch; ``number(patch)``, number of the patch in the driver; ``test(patch)``
-    and ``bulk(patch)``, 1 or 0.
+    Dataset of dimensions ``patch`` and ``slot``: ``cell(patch, slot)``, index into the driver or -1
+    where a slot pads the patch; ``number(patch)``, number of the patch in the driver;
+    ``test(patch)`` and ``bulk(patch)``, 1 or 0.
 
     Raises
     ------

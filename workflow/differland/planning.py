@@ -170,7 +170,7 @@ def study_size(config: Mapping[str, Any], driver: Path) -> StudySize:
     Parameters
     ----------
     config
-        The configuration.
+        Configuration of the study.
     driver
         Path of the checked driver, if it exists already. Faults of a driver are reported by the job
         that checks it.
@@ -212,7 +212,7 @@ def land_cells(window: Mapping[str, float], boxes: bool = False) -> np.ndarray:
 
     Returns
     -------
-    Numbers of cells of 0.25 degrees, one for each patch; none of them whole.
+    Numbers of cells of 0.25 degrees, one for each patch, not rounded.
     """
     north, west, cells = _read_land()
     tall, wide = QUARTER
@@ -283,7 +283,7 @@ def amounts(
     Parameters
     ----------
     config, size
-        The study.
+        Configuration and size of the study.
     members
         Number of members that a training job trains.
     native
@@ -291,10 +291,10 @@ def amounts(
 
     Returns
     -------
-    ``job``: one million, so that a slope is a constant. ``cell``, ``cell month``: of the driver.
-    ``member cell``, ``member cell month``: of an ensemble. ``update``: cells times months of all
-    patches, times members and epochs. ``row``: rows that attribution gives to each member.
-    ``native byte``: of the providers' files.
+    Amounts by name. ``job``: one million, so that a slope is a constant. ``cell``, ``cell month``:
+    of the driver. ``member cell``, ``member cell month``: of an ensemble. ``update``: cells times
+    months of all patches, times members and epochs. ``row``: rows that attribution gives to each
+    member. ``native byte``: of the providers' files.
     """
     settings = config["analysis"]["attribution"]
     predictors = sum(map(len, config["predictors"].values()))
@@ -323,13 +323,13 @@ def study_amounts(
     Parameters
     ----------
     config, size
-        The study.
+        Configuration and size of the study.
     rules
         Keys of :func:`read_costs`; files are looked for only if one of these reads them.
 
     Returns
     -------
-    What gives :func:`amounts` of a rule's job that trains so many members.
+    Function that gives :func:`amounts` of a rule's job from the number of members it trains.
     """
     reading = config["driver"]["source"] == "raw" and any(rule in NATIVE_JOBS for rule in rules)
     native = native_bytes(config["raw"]) if reading else {}
@@ -372,7 +372,7 @@ class Share:
     rule, jobs
         Name of the rule, and number of its jobs.
     device
-        ``GPU`` or ``CPU``.
+        Device of the jobs, ``GPU`` or ``CPU``.
     need
         Expected cost of one of the jobs.
     kind
@@ -399,7 +399,7 @@ def count_jobs(
     Parameters
     ----------
     config
-        The configuration.
+        Configuration of the study.
     config_file
         Path to which the configuration is written for the dry run.
     dry_run
@@ -433,15 +433,15 @@ def shares_of_jobs(
     Parameters
     ----------
     jobs
-        Number by rule.
+        Number of jobs by rule.
     config, size
-        The study.
+        Configuration and size of the study.
     blocks
         Members that a job of each training rule trains.
     setup_blocks
         Rules of jobs that do several setups: the rule whose cost is that of one, and how many.
     trained_on
-        ``train`` or ``train_gpu``.
+        Costs of training jobs, ``train`` or ``train_gpu``.
     """
     shares = []
     amount = study_amounts(config, size, jobs)

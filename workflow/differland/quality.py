@@ -128,7 +128,7 @@ def area_weights(driver: xr.Dataset, dimension: str) -> Array:
     driver
         A checked driver.
     dimension
-        ``cell`` or ``patch``.
+        Dimension of the weights, ``cell`` or ``patch``.
     """
     area: Array = np.cos(np.deg2rad(driver["lat"].to_numpy().astype(float)))
     if dimension == PATCH_DIMENSION:
@@ -144,7 +144,7 @@ def monthly_statistics(driver: xr.Dataset, name: str) -> pd.DataFrame:
     driver
         A checked driver that has the variable, of dimension time and maybe cell or patch.
     name
-        The variable.
+        Name of the variable.
 
     Returns
     -------

@@ -32,7 +32,7 @@ def read_record(directory: Path) -> Record:
     Parameters
     ----------
     directory
-        The member's folder.
+        Folder of the member.
 
     Raises
     ------
@@ -97,8 +97,8 @@ def select_members(records: Sequence[Record], size: int, minimum: int = 1) -> di
 
     Returns
     -------
-    setup, stage, the seeds selected (best first) and rejected, why others failed, the training
-    loss by seed, and the digest of the weights of those that are selected.
+    Selection: setup, stage, the seeds selected (best first) and rejected, why others failed, the
+    training loss by seed, and the digest of the weights of those that are selected.
 
     Raises
     ------

@@ -87,7 +87,7 @@ class Regridder:
         Parameters
         ----------
         values
-            Shape (..., source rows, source columns). NaN is what was not observed.
+            Fields, shape (..., source rows, source columns). NaN is what was not observed.
         minimum_coverage
             Share of a target cell's area, from 0 to 1, that must be observed; with 0 any observed
             area will do.
@@ -99,8 +99,8 @@ class Regridder:
 
         Returns
         -------
-        Shape (..., target rows, target columns), double precision; NaN where too little of the
-        cell was observed.
+        Regridded fields, shape (..., target rows, target columns), double precision; NaN where too
+        little of the cell was observed.
         """
         leading = values.shape[:-2]
         result = np.empty((*leading, self.rows.shape[0], self.columns.shape[0]))
@@ -200,7 +200,7 @@ def overlaps(
 
     Returns
     -------
-    Shape (target cells, source cells).
+    Overlaps, shape (target cells, source cells).
     """
     rising_source, rising_target = np.sort(source), np.sort(target)
     shifts = np.zeros(1)

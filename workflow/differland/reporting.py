@@ -57,7 +57,7 @@ class Study:
     driver, patches
         Driver of the study, of which times and names are needed, and its patches.
     metrics
-        ``tables/metrics.csv``.
+        Content of ``tables/metrics.csv``.
     components
         Principal components of the reference setup.
     tables

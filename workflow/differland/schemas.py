@@ -72,7 +72,7 @@ def _syntax_error(path: Path, number: int, line: str, error: yaml.MarkedYAMLErro
 
 
 class WrittenInteger(int):
-    """A whole number in a form that YAML also reads as one, such as 007, 2001_02 or 12:30.
+    """A whole number written in another form, such as 007, 2001_02 or 12:30.
 
     Attributes
     ----------

@@ -77,7 +77,7 @@ def status_lines(
     Parameters
     ----------
     config
-        The configuration.
+        Configuration of the study.
     results
         Folder of the study's results.
     wanted

@@ -35,7 +35,7 @@ def take_out(environment: MutableMapping[str, str]) -> list[str]:
 
     Returns
     -------
-    What was taken out, as ``NAME=value``, or flag by flag for ``XLA_FLAGS``.
+    Variables that were taken out, as ``NAME=value``, or flag by flag for ``XLA_FLAGS``.
     """
     found = [
         name

@@ -32,7 +32,7 @@ def hint(
     message
         Message with which Snakemake reports that no rule makes the target.
     config
-        The configuration.
+        Configuration of the study.
     files, rules
         Files that the study makes, and names of rules.
     is_made

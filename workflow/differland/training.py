@@ -79,7 +79,7 @@ class Settings:
     predictors
         Names of the predictors of each group.
     network
-        Arguments of :class:`SpatializationNetwork`.
+        Keyword arguments of :class:`SpatializationNetwork`.
     model, loss
         Settings of the process model and of the loss function.
     development_fraction
@@ -94,7 +94,7 @@ class Settings:
     order_seed
         Seed of the order of patches and cells, the same for the whole study.
     checkpoint_interval
-        Epochs between checkpoints.
+        Number of epochs between checkpoints.
     maximum_restarts
         Maximum number of restarts of a member whose loss turns non-finite.
     initial_weights
@@ -173,7 +173,7 @@ class Progress:
     Attributes
     ----------
     epoch
-        Epochs done.
+        Number of epochs done.
     draw
         Number of the draw of initial weights: 0, and one more for each restart.
     restarts
@@ -539,7 +539,7 @@ def _read_checkpoint(
     Parameters
     ----------
     path
-        The file.
+        Path of the checkpoint.
     like
         Weights and optimizer state of the expected shapes.
 
@@ -598,7 +598,7 @@ def train_block(
     members
         Setup and seed of each.
     stage
-        ``develop`` or ``final``.
+        Stage, ``develop`` or ``final``.
     settings
         Settings of the training.
     checkpoints
@@ -609,7 +609,7 @@ def train_block(
     Returns
     -------
     The members, in order. The record of one whose loss turned non-finite more often than
-    ``maximum_restarts`` allows says so under ``failed``; the others do not notice.
+    ``maximum_restarts`` allows has the reason under ``failed``; the others are not affected.
 
     Raises
     ------

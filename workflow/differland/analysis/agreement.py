@@ -166,13 +166,14 @@ def true_components(recovered: xr.Dataset, number: int) -> xr.Dataset:
     Parameters
     ----------
     recovered
-        ``recovery.nc``: ``truth(quantity, cell)``.
+        Content of ``recovery.nc``: ``truth(quantity, cell)``.
     number
         Number of components to keep.
 
     Returns
     -------
-    What ``principal_components`` gives. Traits that are the same everywhere have zero loadings.
+    Dataset as ``principal_components`` returns it. Traits that are the same everywhere have zero
+    loadings.
 
     Raises
     ------
@@ -192,7 +193,7 @@ def of_varying_traits(truth: xr.Dataset, parameters: xr.Dataset) -> xr.Dataset:
     truth
         Principal components of the truth, from :func:`true_components`.
     parameters
-        ``parameters.nc``.
+        Content of ``parameters.nc``.
     """
     constant = truth["trait"].to_numpy()[truth["trait_standard_deviation"].to_numpy() == 0]
     return parameters.assign({name: xr.full_like(parameters[name], 1.0) for name in constant})

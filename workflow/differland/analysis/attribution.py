@@ -48,9 +48,10 @@ class TraitEnsemble(Protocol):
         Parameters
         ----------
         predictors
-            Shape (row, active predictor), in the units of the driver.
+            Predictors, shape (row, active predictor), in the units of the driver.
         latitude
-            Shape (row,), degrees north, for the hemisphere indicator of the phenology head.
+            Latitude, degrees north, shape (row,), for the hemisphere indicator of the phenology
+            head.
 
         Returns
         -------
@@ -109,7 +110,7 @@ def attribute(
     Parameters
     ----------
     ensemble
-        The ensemble.
+        Ensemble whose traits are explained.
     driver
         Predictors (cell) and the coordinates lat and lon.
     components

@@ -54,7 +54,7 @@ class Exchange(NamedTuple):
     months
         Months of `values`.
     values
-        gC m-2 day-1, shape (month, cell); NaN where the source has none.
+        Net biosphere exchange, gC m-2 day-1, shape (month, cell); NaN where the source has none.
     """
 
     name: str
@@ -129,7 +129,7 @@ def common_cells(
 
     Returns
     -------
-    ``region(cell)``; ``area(cell)``, m2; ``common(cell)`` and ``test(cell)``, 1 or 0;
+    Dataset of ``region(cell)``; ``area(cell)``, m2; ``common(cell)`` and ``test(cell)``, 1 or 0;
     ``covered(source)``, share of the area of all cells where the source has values in every month
     that it covers.
 
@@ -213,8 +213,8 @@ def region_areas(cells: xr.Dataset) -> xr.DataArray:
 
     Returns
     -------
-    Shape (cell, region), m2, 0 elsewhere. Regions are :data:`GLOBAL`, those of the table, and
-    :data:`HELD_OUT`, if any cell that counts is in them.
+    Areas, m2, shape (cell, region), 0 elsewhere. Regions are :data:`GLOBAL`, those of the table,
+    and :data:`HELD_OUT`, if any cell that counts is in them.
     """
     names = [name.replace("_", " ") for name in cells["region"].attrs["flag_meanings"].split()]
     counts = cells["area"].to_numpy() * cells["common"].to_numpy()
@@ -240,15 +240,15 @@ def add_up(
     Parameters
     ----------
     flux
-        gC m-2 day-1, shape (..., month, cell).
+        Carbon flux, gC m-2 day-1, shape (..., month, cell).
     areas
-        m2, shape (cell, region); cells of no area in any region may have any value.
+        Areas, m2, shape (cell, region); cells of no area in any region may have any value.
     months
         Months of the flux, whose lengths in days enter the totals.
 
     Returns
     -------
-    Pg C month-1, shape (..., month, region); NaN where a cell that counts has no value.
+    Totals, Pg C month-1, shape (..., month, region); NaN where a cell that counts has no value.
     """
     counts = areas.any(axis=1)
     weights = areas[counts] / PETAGRAM
@@ -363,14 +363,14 @@ def linear_trend(years: np.ndarray, values: np.ndarray) -> tuple[Array, Array]:
     Parameters
     ----------
     years
-        Shape (year,).
+        Calendar years, shape (year,).
     values
-        Shape (..., year).
+        Annual values, shape (..., year).
 
     Returns
     -------
-    Per year, each of shape (...); NaN for fewer than three years. The error is that of independent
-    residuals (n - 2 degrees of freedom).
+    Slope and standard error per year, each of shape (...); NaN for fewer than three years. The
+    error is that of independent residuals (n - 2 degrees of freedom).
     """
     count = years.size
     if count < FEWEST:

@@ -56,10 +56,10 @@ def compare_setups(
 
     Returns
     -------
-    Columns setup_a, setup_b, target, split (``test``), prediction (``ensemble``: of the mean
-    prediction, ``members``: mean over the members' own skills), skill, units; value_a, lower_a,
-    upper_a and the same of b; difference (b minus a) with lower and upper; patches and pairs,
-    the number of those. Intervals are of 95 %, NaN for a single patch.
+    Table with columns setup_a, setup_b, target, split (``test``), prediction (``ensemble``: of the
+    mean prediction, ``members``: mean over the members' own skills), skill, units; value_a,
+    lower_a, upper_a and the same of b; difference (b minus a) with lower and upper; numbers of
+    patches and pairs. Intervals are of 95 %, NaN for a single patch.
 
     Raises
     ------
@@ -105,10 +105,11 @@ def normalise_errors(
 
     Returns
     -------
-    Columns setup, target, prediction, mae, units, normalised, lower, upper, patches. Predictions
-    are single members and ``members``, the mean of their errors, both over the mean of those of
-    the baseline's members; and ``ensemble``, the error of the mean prediction over that of the
-    baseline. The 95 % intervals are of the ratio, from paired resamples; single members have none.
+    Table with columns setup, target, prediction, mae, units, normalised, lower, upper, patches.
+    Predictions are single members and ``members``, the mean of their errors, both over the mean of
+    those of the baseline's members; and ``ensemble``, the error of the mean prediction over that of
+    the baseline. The 95 % intervals are of the ratio, from paired resamples; single members have
+    none.
 
     Raises
     ------

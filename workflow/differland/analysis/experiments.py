@@ -44,7 +44,7 @@ def compare_experiments(
     Parameters
     ----------
     metrics
-        ``tables/metrics.csv``.
+        Content of ``tables/metrics.csv``.
     sums
         ``patches.nc`` of stage develop by setup: those of experiments, and the same in the study.
     descriptions
@@ -117,9 +117,9 @@ def profiles(
 
     Returns
     -------
-    Columns experiment, setup, quantity, latitude (middle of a band, degrees_north; NaN for all
-    cells together), mean (weighted by area, in `units`), cells, total (PgC year-1 of fluxes of
-    carbon, NaN of others).
+    Table with columns experiment, setup, quantity, latitude (middle of a band, degrees_north; NaN
+    for all cells together), mean (weighted by area, in `units`), cells, total (PgC year-1 of fluxes
+    of carbon, NaN of others).
     """
     rows = []
     for setup, read in simulations.items():

@@ -40,7 +40,7 @@ def shannon_index(fractions: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
     Returns
     -------
-    Shape (cell,), natural logarithm; NaN where nothing covers the cell.
+    Index of each cell, shape (cell,), natural logarithm; NaN where nothing covers the cell.
     """
     cover = np.asarray(fractions, dtype=float)
     total = cover.sum(axis=0)
@@ -62,7 +62,7 @@ def correlate_heterogeneity(
     Parameters
     ----------
     cells
-        ``analysis/partition_cells.nc``.
+        Content of ``analysis/partition_cells.nc``.
     driver
         ``driver.nc`` of the same cells: cover fractions, ``patch``.
     plant_types

@@ -27,8 +27,8 @@ def member_totals(ensemble: Ensemble, driver: xr.Dataset, cells: xr.Dataset) -> 
 
     Returns
     -------
-    ``exchange(member, time, region)``: net biosphere exchange, Pg C month-1, positive into the
-    atmosphere.
+    Totals ``exchange(member, time, region)``: net biosphere exchange, Pg C month-1, positive into
+    the atmosphere.
     """
     areas = region_areas(cells)
     months = driver.indexes["time"].to_period("M")  # type: ignore[attr-defined]

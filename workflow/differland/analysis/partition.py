@@ -171,9 +171,10 @@ def summarise_cells(cells: xr.Dataset) -> pd.DataFrame:
 
     Returns
     -------
-    Columns target, group, cells (with a partition), contribution (mean over these), share (of the
-    mean explained variance), dominated and negative (fractions of the cells). The dominant group
-    of a cell never has a negative contribution, since they sum to a squared correlation.
+    Table with columns target, group, cells (with a partition), contribution (mean over these),
+    share (of the mean explained variance), dominated and negative (fractions of the cells). The
+    dominant group of a cell never has a negative contribution, since they sum to a squared
+    correlation.
     """
     rows = []
     for target in cells["target"].to_numpy():

@@ -177,7 +177,7 @@ def project_traits(
         Ensembles by setup: of `aware`, and of one that does not know plant types, if there is one.
         Each gives the traits of today and of the scenario.
     driver
-        Predictors of today.
+        Driver with the predictors of today.
     climate
         Climate of cells, the first result of :func:`project_climate`.
     aware
@@ -236,11 +236,11 @@ def at_cells(climate: xr.Dataset, latitude: np.ndarray, longitude: np.ndarray) -
     climate
         Climate on the grid, from :func:`differland.climatology.grid_climates`.
     latitude, longitude
-        Degrees north and east, shape (cell,).
+        Locations, degrees north and east, shape (cell,).
 
     Returns
     -------
-    The variables of shape (period, cell).
+    Variables of `climate` at the locations, shape (period, cell).
 
     Raises
     ------

@@ -46,9 +46,9 @@ def recover(parameters: xr.Dataset, truth: xr.Dataset) -> xr.Dataset:
 
     Returns
     -------
-    ``truth``, ``mean`` and ``spread`` (sample standard deviation across members) of dimensions
-    (quantity, cell), in the units that the coordinate ``units`` names; NaN for what the truth
-    lacks.
+    Dataset of ``truth``, ``mean`` and ``spread`` (sample standard deviation across members) of
+    dimensions (quantity, cell), in the units that the coordinate ``units`` names; NaN for what the
+    truth lacks.
 
     Raises
     ------

@@ -69,7 +69,7 @@ def tabulate_sites(
     Parameters
     ----------
     driver, patches
-        ``driver.nc`` and ``patches.nc``.
+        Content of ``driver.nc`` and ``patches.nc``.
     seeds, development_fraction
         Seeds of the members, and share of the patches that each of them holds back for development.
     variables
@@ -81,13 +81,13 @@ def tabulate_sites(
 
     Returns
     -------
-    Columns as in `COLUMNS`. ``plant_type`` is that of the IGBP class, ``cover`` the share of the
-    cell that it covers (0 to 1; NaN where unknown). Months count those of good quality in the
-    study's years. ``cell`` and ``patch`` are numbers in the driver (empty outside of it),
+    Table with the columns `COLUMNS`. ``plant_type`` is that of the IGBP class, ``cover`` the share
+    of the cell that it covers (0 to 1; NaN where unknown). Months count those of good quality in
+    the study's years. ``cell`` and ``patch`` are numbers in the driver (empty outside of it),
     ``sites_in_cell`` counts the sites used there. ``split`` is that of the patch, train or test
-    (empty if it is left out), ``development_seeds`` the members that only watch it in stage
-    develop. ``used`` tells whether the targets have the site, ``reason`` why not, and
-    ``candidate`` whether only the cover decides, so that variables of other thresholds may.
+    (empty if it is left out), ``development_seeds`` the members that hold the patch back in stage
+    develop. ``used`` tells whether the targets have the site, ``reason`` why not, and ``candidate``
+    whether only the cover decides, so that variables of other thresholds may.
     """
     table = _rows_of_driver(driver, variables)
     if towers is not None:

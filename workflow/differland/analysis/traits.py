@@ -122,7 +122,7 @@ def project_traits(
     Returns
     -------
     array, shape (row, component)
-        Scores.
+        Scores of the rows on the components.
     """
     mean: npt.NDArray[np.float64] = components["trait_mean"].to_numpy()
     scale = _reciprocal(components["trait_standard_deviation"].to_numpy())

@@ -93,10 +93,10 @@ def compare(study: Study, only: Iterable[str] | None = None) -> pd.DataFrame:
 
     Returns
     -------
-    One row for each comparison that is fine or could not be made, and for each month or year of
-    one that is not, the worst first. Columns verdict, product, variable, period (year, month,
-    or both; empty for the whole), comparison, compared_with (a variable, other years or the sun),
-    found, expected, reason (the source of the bounds, or why there was no comparison).
+    Table with one row for each comparison that is fine or could not be made, and for each month or
+    year of one that is not, the worst first. Columns verdict, product, variable, period (year,
+    month, or both; empty for the whole), comparison, compared_with (a variable, other years or the
+    sun), found, expected, reason (the source of the bounds, or why there was no comparison).
     """
     chosen = None if only is None else set(only)
     rows: list[dict[str, object]] = []

@@ -26,11 +26,11 @@ def insolation(latitude: Array) -> Array:
     Parameters
     ----------
     latitude
-        Degrees, shape (place,).
+        Latitude, degrees, shape (place,).
 
     Returns
     -------
-    Shape (12, place).
+    Radiation, shape (12, place).
     """
     middle = 2 * np.pi * (np.arange(MONTHS_PER_YEAR) + 0.5) / MONTHS_PER_YEAR
     declination = np.deg2rad(-23.4 * np.cos(middle + 0.17))[:, None]
@@ -54,7 +54,7 @@ def monthly_means(values: Array, weight: Array | float = 1.0) -> Array:
 
     Returns
     -------
-    Shape (month,).
+    Means, shape (month,).
     """
     known = np.isfinite(values)
     total = np.where(known, values * weight, 0).sum(axis=1, dtype=float)
@@ -72,7 +72,7 @@ def mean_cycle(values: Array) -> Array:
 
     Returns
     -------
-    Shape (12, place).
+    Mean cycles, shape (12, place).
     """
     return _mean_and_count(values.reshape(-1, MONTHS_PER_YEAR, values.shape[1]))[0]
 
@@ -87,7 +87,7 @@ def cycles_of_other_years(values: Array) -> Array:
 
     Returns
     -------
-    Shape (year, 12, place), NaN where no other year has a value.
+    Mean cycles, shape (year, 12, place), NaN where no other year has a value.
     """
     years = values.reshape(-1, MONTHS_PER_YEAR, values.shape[1])
     known = np.isfinite(years)
@@ -107,7 +107,7 @@ def seasonal_lag(cycle: Array, reference: Array) -> Array:
 
     Returns
     -------
-    -6 to 6, shape (place,); NaN where a month is missing or there is no cycle.
+    Lags in months, -6 to 6, shape (place,); NaN where a month is missing or there is no cycle.
     """
     turn = np.exp(-2j * np.pi * np.arange(MONTHS_PER_YEAR) / MONTHS_PER_YEAR)
     mine, other = turn @ cycle, turn @ reference
@@ -183,11 +183,11 @@ def distances(fields: Array, cycle: Array) -> Array:
     Parameters
     ----------
     fields, cycle
-        Shape (12, place).
+        Fields to compare, shape (12, place).
 
     Returns
     -------
-    Shape (12, 12), first the fields; NaN where no place has both.
+    Differences, shape (12, 12), the fields first; NaN where no place has both.
     """
     known, there = np.isfinite(fields), np.isfinite(cycle)
     mine, other = (np.where(k, v, 0).astype(float) for k, v in ((known, fields), (there, cycle)))
@@ -203,7 +203,7 @@ def neighbour_correlation(field: Array) -> float:
     Parameters
     ----------
     field
-        Shape (row, column).
+        Map, shape (row, column).
     """
     pairs = [(field[1:], field[:-1]), (field[:, 1:], field[:, :-1])]
     first, second = (np.concatenate([pair[side].ravel() for pair in pairs]) for side in (0, 1))

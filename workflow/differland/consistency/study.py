@@ -269,7 +269,7 @@ class Study:
 
         Returns
         -------
-        Shape (month, place), or (year, place) for an annual variable.
+        Values, shape (month, place), or (year, place) for an annual variable.
         """
         values = np.concatenate([self.yearly[name][year].values for year in years])
         return values[:, self.places.is_studied] if studied else values

@@ -226,7 +226,7 @@ def unpack(archive: Path, folder: Path, endings: Collection[str]) -> list[Path]:
     Parameters
     ----------
     archive
-        A zip file.
+        Path of a zip file.
     folder
         Destination folder. Files that are already there are not unpacked again.
     endings
@@ -273,7 +273,7 @@ def check_spreadsheet(content: bytes, place: object) -> None:
     Raises
     ------
     InputError
-        Names the `place`.
+        The file is damaged or unpacks to too much; the message names the `place`.
     """
     if content.startswith(b"PK"):
         try:
@@ -364,7 +364,7 @@ def check_depth(within: int, place: object) -> None:
     Raises
     ------
     InputError
-        Names the `place`.
+        The archive lies too deep; the message names the `place`.
     """
     if within >= DEEPEST:
         expected = f"at most {DEEPEST} archives, one in the other"

@@ -89,8 +89,8 @@ def read_woody_biomass(
         Whether 0 is missing. It may be that land without wood and the sea share it; the paper does
         not say.
     resolution
-        Degrees of the grid to which a file that is not in latitude and longitude is warped, as
-        the mean of the pixels that touch a cell.
+        Resolution, degrees, of the grid to which a file that is not in latitude and longitude is
+        warped, as the mean of the pixels that touch a cell.
 
     Returns
     -------
@@ -247,7 +247,8 @@ def herbaceous_biomass(
 
     Returns
     -------
-    gC m-2, NaN where either is missing; but 0 without herbs, whatever the production.
+    Herbaceous biomass, gC m-2, NaN where either is missing; but 0 without herbs, whatever the
+    production.
     """
     biomass = fraction * annual_gpp / residence_time * (1 - respired_fraction)
     return np.where(fraction == 0, 0.0, biomass)

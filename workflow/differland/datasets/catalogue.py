@@ -45,7 +45,7 @@ class Product:
     title, role, provider, version, access, licence, citation, format, grid
         Description of the product, its use, and where it can be obtained.
     seen
-        Files of the real product that its reader was tried on or written after.
+        Evidence that the reader rests on: genuine files, names of files, or documentation.
     doi
         Digital object identifier without the address; None if there is none.
     first_year, last_year
@@ -157,7 +157,7 @@ def unread_by(
 
     Returns
     -------
-    As :func:`unread_below`.
+    Paths from the folder, as for :func:`unread_below`.
     """
     read: set[Path] = set()
     for find in finders:

@@ -317,8 +317,8 @@ def fit_cross_calibration(
 
     Returns
     -------
-    By region, 0 being all cells: ``slope``; ``months`` with fire in `other`; ``own``, whether the
-    slope is the region's own; burned areas ``reference_area`` and ``other_area`` (km2, of the
+    Table by region, 0 being all cells: ``slope``; ``months`` with fire in `other`; ``own``, whether
+    the slope is the region's own; burned areas ``reference_area`` and ``other_area`` (km2, of the
     overlap); ``r2``, the squared correlation of months (NaN without variance); ``rmse`` of the
     scaled months, km2; ``first`` and ``last`` month of the overlap.
 

@@ -284,7 +284,7 @@ def percentile_of_blocks(
 
     Returns
     -------
-    Shape (blocks,); NaN where all is missing.
+    Percentiles, shape (blocks,); NaN where all is missing.
     """
     blocks = strip.shape[1] // width
     index = strip + 256 * np.repeat(np.arange(blocks), width)

@@ -90,7 +90,7 @@ def ease_grid(rows: int = ROWS, columns: int = COLUMNS) -> Grid:
 
     Returns
     -------
-    Edges in geodetic latitude.
+    Grid with its edges in geodetic latitude.
     """
     half_width, _ = Transformer.from_crs(GEOGRAPHIC, PROJECTION, always_xy=True).transform(180, 0)
     north = (rows - 2 * np.arange(rows + 1)) * half_width / columns

@@ -202,7 +202,7 @@ class NativeVariable:
 
         Returns
         -------
-        Double precision, shape (rows, columns), NaN where missing.
+        Values in double precision, shape (rows, columns), NaN where missing.
 
         Raises
         ------
@@ -305,9 +305,9 @@ def find_coordinate(
     Parameters
     ----------
     dataset
-        An open file.
+        Dataset of an open file.
     kind
-        ``latitude`` or ``longitude``.
+        Kind of coordinate, ``latitude`` or ``longitude``.
     file
         Path of the file, for messages.
     along
@@ -472,7 +472,8 @@ def read_time_bounds(dataset: netCDF4.Dataset, name: str, file: Source) -> TimeB
 
     Returns
     -------
-    None where it has none, or where all of them are empty, of which the log tells.
+    Bounds of the steps; None where the coordinate has none, or where all of them are empty, of
+    which the log tells.
 
     Raises
     ------

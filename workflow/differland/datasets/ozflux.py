@@ -172,8 +172,8 @@ def measured_shares(source: Source) -> pd.DataFrame:
 
     Returns
     -------
-    ``carbon`` and ``water``, 0 to 1, by month; NaN in months without all their records, of which
-    a summary has the sum of what there is.
+    Shares ``carbon`` and ``water``, 0 to 1, by month; NaN in months without all their records, of
+    which a summary has the sum of what there is.
 
     Raises
     ------

@@ -120,7 +120,7 @@ def calibrate_burned_area(sources: Sources, settings: Settings) -> pd.DataFrame:
 
     Returns
     -------
-    As :func:`differland.datasets.fire.fit_cross_calibration`.
+    Table of slopes, as from :func:`differland.datasets.fire.fit_cross_calibration`.
     """
     burnable = read_burnable_area(sources["burnable_area"][0])
     return fit_cross_calibration(

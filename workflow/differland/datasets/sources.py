@@ -214,8 +214,8 @@ def native_bytes(raw: Raw) -> dict[str, float]:
 
     Returns
     -------
-    ``static``: of a product that is put on the grid once. ``yearly``: of a year of another.
-    ``towers``: of all flux towers. ``calibration``: of burned area.
+    Bytes by kind of work. ``static``: a product that is put on the grid once. ``yearly``: a year of
+    another product. ``towers``: all flux towers. ``calibration``: burned area.
     """
     catalogue = read_catalogue()
     lister = cache(list_names)
@@ -272,7 +272,7 @@ def check_raw(raw: Raw, source: str) -> None:
     Parameters
     ----------
     raw
-        The section.
+        Section ``raw`` of the configuration.
     source
         Name of the configuration in messages.
 

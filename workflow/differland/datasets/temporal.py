@@ -160,7 +160,7 @@ def check_meaning(
     Parameters
     ----------
     dataset, name
-        The variable.
+        File and name of the variable.
     file
         Path of the file, for messages.
     role
@@ -198,7 +198,7 @@ def read_monthly(
     Parameters
     ----------
     dataset, name
-        The variable.
+        File and name of the variable.
     time
         Name of the time coordinate.
     file, role
@@ -252,7 +252,7 @@ def step_lengths(dataset: netCDF4.Dataset, time: str, file: Source) -> np.ndarra
 
     Returns
     -------
-    None where the coordinate is absent or only counts, such as 0, 1, 2.
+    Lengths, days; None where the coordinate is absent or only counts, such as 0, 1, 2.
 
     Raises
     ------

@@ -195,9 +195,9 @@ def read_towers(
 
     Returns
     -------
-    One row for each site and month that has a value, ordered by both: ``site``, ``month``
-    (period), ``gpp_site``, ``reco_site`` (gC m-2 day-1), ``et_site`` (mm day-1; NaN where left
-    out), ``network``, and the ``gap_rule`` that was applied.
+    Table with one row for each site and month that has a value, ordered by both: ``site``,
+    ``month`` (period), ``gpp_site``, ``reco_site`` (gC m-2 day-1), ``et_site`` (mm day-1; NaN where
+    left out), ``network``, and the ``gap_rule`` that was applied.
 
     Raises
     ------
@@ -296,7 +296,7 @@ def plant_cover(
 
     Returns
     -------
-    0 to 1 by site; NaN outside the grid, and where the IGBP class of the site is unknown.
+    Shares by site, 0 to 1; NaN outside the grid, and where the IGBP class of the site is unknown.
     """
     rows, columns = cells_of_sites(sites, grid)
     shares = [

@@ -52,8 +52,8 @@ def gradient_of(month: Month) -> Callable[..., tuple[Pools, Parameters]]:
 
     Returns
     -------
-    A function of the month's arguments and of the cotangents of the pools after it, of what is
-    kept of it, and of the totals (which are the same in all months).
+    Function of the month's arguments and of the cotangents of the pools after it, of its reduced
+    record, and of the totals (which are the same in all months).
     """
 
     def gradient(
@@ -108,14 +108,14 @@ class CompiledLoop(ABC):
         Parameters
         ----------
         parameters, initial
-            Each of shape (member, cell).
+            Parameters and initial pools, each of shape (member, cell).
         weather, observations
             Weather and observations of all members, each of shape (time, cell), or (time, 1) if
             :data:`differland.model.weather.SHARED`.
 
         Returns
         -------
-        What is kept, with a leading axis of members.
+        Reduced record, with a leading axis of members.
 
         Raises
         ------

@@ -49,7 +49,7 @@ def read_version(header: Path) -> tuple[int, int]:
     Parameters
     ----------
     header
-        The file ``xla/ffi/api/c_api.h``.
+        Path of the header ``xla/ffi/api/c_api.h``.
 
     Raises
     ------

@@ -64,7 +64,7 @@ def trace(function: Callable[..., Any], arguments: tuple[Any, ...], stays: Seque
     function
         Function made of elementary operations.
     arguments
-        Structures of :class:`jax.ShapeDtypeStruct`.
+        Arguments as structures of :class:`jax.ShapeDtypeStruct`.
     stays
         Positions of the arguments that are the same in all months.
     """
@@ -106,7 +106,7 @@ class Loop(CompiledLoop):
     cells
         Number of cells, or the smallest number that will be met.
     dtype
-        float32 or float64.
+        Type of all numbers, float32 or float64.
     differentiable
         Whether there is a backward loop, which takes longer to compile than the forward one.
     """

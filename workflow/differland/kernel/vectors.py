@@ -73,7 +73,7 @@ class VectorCode:
     builder
         LLVM builder of the function that is written.
     dtype
-        float32 or float64.
+        Type of all numbers, float32 or float64.
     width
         Cells in a vector.
     """

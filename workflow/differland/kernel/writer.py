@@ -112,7 +112,7 @@ class Writer:
     name
         Name of the function.
     dtype
-        float32 or float64.
+        Type of all numbers, float32 or float64.
     width
         Cells in a vector.
     time_first

@@ -20,7 +20,7 @@ def month(pools: Pools, rates: Rates, parameters: Parameters) -> tuple[Pools, Ou
     rates
         State-free factors of this month, each of shape (cell,).
     parameters
-        Each of shape (cell,).
+        Parameters, each of shape (cell,).
 
     Returns
     -------

@@ -35,9 +35,9 @@ class Forcing(NamedTuple):
     vpd
         Vapour pressure deficit, hPa.
     precipitation
-        mm day-1.
+        Precipitation, mm day-1.
     latitude
-        degrees_north.
+        Latitude, degrees_north.
     mean_temperature
         Long-term mean of (t_min + t_max) / 2, degC.
     mean_precipitation

@@ -37,7 +37,7 @@ def day_of_year_factor(
     Parameters
     ----------
     time
-        Days since 2000-01-01.
+        Time in days since 2000-01-01.
     lifespan
         Lifespan of the leaves or of the labile carbon, years, above 1.
     period

@@ -95,7 +95,7 @@ def simulate_keeping(
 
     Returns
     -------
-    The pools after the last month, and what was kept of all.
+    The pools after the last month, and the reduced record of all months.
     """
 
     def kept_of(outputs: dalec.Outputs, month: tuple[Rates, Array, Any, Any]) -> Kept:
@@ -156,11 +156,11 @@ def simulate(
     Parameters
     ----------
     parameters
-        Each of shape (cell,).
+        Parameters, each of shape (cell,).
     initial
         Pools before the first month, gC m-2 and mm, each of shape (cell,).
     weather
-        Each of shape (time, cell), or with a length of one.
+        Weather, each field of shape (time, cell), or with a length of one.
     outputs
         Names of the outputs wanted. Only these are computed and kept.
 

@@ -21,7 +21,7 @@ def water_stress(
     Parameters
     ----------
     water, field_capacity
-        mm.
+        Water and field capacity, mm.
     wilting_point_fraction
         Wilting point as a fraction of field capacity.
     """
@@ -64,7 +64,7 @@ def balance(
     water
         Water at the start of the month, mm.
     precipitation, evapotranspiration, runoff
-        mm day-1.
+        Water fluxes of the month, mm day-1.
     dt
         Days in the month.
     """

@@ -27,13 +27,13 @@ class Weather(NamedTuple):
     december
         1 in Decembers, 0 in other months.
     co2
-        ppm.
+        CO2 mole fraction in air, ppm.
     srad
         Downward shortwave radiation, MJ m-2 day-1.
     precipitation
-        mm day-1.
+        Precipitation, mm day-1.
     burned_fraction
-        0 to 1.
+        Burned fraction of the cell, 0 to 1.
     root_of_vpd
         Square root of the vapour pressure deficit, hPa^0.5.
     conductance, carboxylation, day_factor
@@ -70,7 +70,7 @@ def weather_of(forcing: Forcing) -> Weather:
     Parameters
     ----------
     forcing
-        Each of shape (time, cell), (time, 1) or (1, cell).
+        Forcing, each field of shape (time, cell), (time, 1) or (1, cell).
     """
     conductance = photosynthesis.canopy_conductance(forcing.t_min, forcing.t_max)
     hours = photosynthesis.day_length(forcing.latitude, forcing.doy)

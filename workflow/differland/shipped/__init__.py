@@ -1,4 +1,4 @@
-"""Folder of the files that the library reads: links in the repository, files when installed."""
+"""Folders of the files that the library reads: links in the repository, files when installed."""
 
 from pathlib import Path
 

@@ -187,8 +187,8 @@ def observed(
 
     Returns
     -------
-    Without gaps, in the range of the variable. Shape (cell or patch, month, year or 1), by the
-    support and the resolution of the target.
+    Observations without gaps, in the range of the variable, of shape (cell or patch, month, year or
+    1), by the support and the resolution of the target.
     """
     observable = OBSERVABLES[target]
     truth = np.asarray(observable.of(series)).T

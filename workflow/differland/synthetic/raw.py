@@ -194,12 +194,13 @@ class RawPlanet:
     burnable
         Area that can burn, km2, shape of the window.
     fire_emission
-        gC m-2 day-1, shape (month, rows, columns), so that patches have the means of the driver.
+        Fire emissions, gC m-2 day-1, shape (month, rows, columns), so that patches have the means
+        of the driver.
     gross_production
         Mean of each calendar month in boxes of 0.5 degree, gC m-2 day-1, shape (12, rows / 2,
         columns / 2); NaN without vegetation.
     woody_biomass
-        gC m-2 by year, each of the shape of the window, NaN without vegetation.
+        Woody biomass, gC m-2, by year, each of the shape of the window, NaN without vegetation.
     exchange
         Net biosphere exchange of the boxes of a transport model from 90 S and 180 W,
         gC m-2 day-1, shape (month, 46, 72); 0 where there is no vegetated cell.

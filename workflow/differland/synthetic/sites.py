@@ -62,7 +62,7 @@ class Site:
     cell
         Position of its cell in the driver.
     latitude, longitude
-        Degrees north and east.
+        Location of the site, degrees north and east.
     igbp
         Abbreviation of the IGBP class of the vegetation.
     representative

@@ -176,7 +176,7 @@ class TrueField:
         predictors
             Predictors by name, in their units, each of shape (cell,).
         latitude
-            degrees_north, shape (cell,).
+            Latitude, degrees_north, shape (cell,).
 
         Returns
         -------
@@ -211,13 +211,14 @@ class TrueField:
         Parameters
         ----------
         predictors
-            Shape (row, predictor), in the order of :attr:`active_predictors` and their units.
+            Predictors, shape (row, predictor), in the order of :attr:`active_predictors` and their
+            units.
         latitude
-            degrees_north, shape (row,).
+            Latitude, degrees_north, shape (row,).
 
         Returns
         -------
-        In the order and units of the table of traits.
+        Traits in the order and units of the table of traits.
         """
         columns = dict(zip(self.mean, predictors.T, strict=True))
         values = self.parameters(columns, latitude)

@@ -76,7 +76,7 @@ def smooth_field(
 
     Returns
     -------
-    Mean 0 and standard deviation 1 over the places.
+    Field of mean 0 and standard deviation 1 over the places.
     """
     lat, lon = np.deg2rad(latitude), np.deg2rad(longitude)
     place = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])

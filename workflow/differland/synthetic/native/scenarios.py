@@ -116,7 +116,7 @@ def climate_of(
     model
         Climate model.
     months
-        Whole years.
+        Months of whole years.
     rng
         Random generator of the differences between years.
 
