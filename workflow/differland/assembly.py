@@ -1,4 +1,4 @@
-"""The driver from gridded products: which cells, which months, and what every variable is made of.
+"""Assembly of the driver from gridded products: choice of cells and months, and all variables.
 
 Variables are in memory one at a time, so that the whole globe at full length fits.
 """
@@ -305,7 +305,7 @@ def _select_cells(
     target: Grid,
     raw: Mapping[str, Any],
 ) -> np.ndarray:
-    """Whether each cell of the grid is kept; logs what each condition leaves."""
+    """Whether each cell of the grid is kept; logs the number of cells after each condition."""
     kept = vegetated_land(static["water"], static["nonvegetated"], **raw["domain"])
     logger.info("%d cells of vegetated land", kept.sum())
     conditions = {name: np.isfinite(static[name]) for name in PREDICTORS if name in static}

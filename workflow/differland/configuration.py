@@ -194,7 +194,7 @@ def check_path(source: str, key: str, path: Path | str | None, meaning: str, fol
     Raises
     ------
     InputError
-        The path does not exist; the message tells it as given, and what it comes to.
+        The path does not exist; the message gives it as written and as an absolute path.
     """
     if path is None:
         raise InputError(source, key, meaning, "none")
@@ -304,7 +304,7 @@ def experiment_setups(config: Configuration) -> list[str]:
 
 
 def compared_setups(config: Configuration) -> list[str]:
-    """Setups that are analysed side by side, as far as the study has them."""
+    """Setups of the study that are analysed side by side."""
     analysis = config["analysis"]
     names = (analysis[f"{kind}_setup"] for kind in ("plant_type", "environment", "reference"))
     return [setup for setup in dict.fromkeys(names) if setup in config["setups"]]

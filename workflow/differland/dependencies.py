@@ -307,7 +307,7 @@ def _kept() -> dict[str, dict[str, Any]]:
 
 
 def _save() -> None:
-    """Keep what was read, where the library may be written to, as Python keeps compiled code."""
+    """Save the parsed definitions beside the library, if its folder can be written to."""
     started = CACHE.with_suffix(f".{os.getpid()}")
     try:
         started.write_text(json.dumps(_kept()))

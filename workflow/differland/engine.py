@@ -34,9 +34,9 @@ def choose_engine(wanted: Literal["auto", "xla", "kernel"]) -> Engine:
     Parameters
     ----------
     wanted
-        ``training.engine`` of the configuration. ``auto`` is the kernel on CPUs, if it can run
-        there, and XLA on all other devices: the kernel for GPUs is the same function, but nobody
-        has measured yet how fast it is.
+        Engine that ``training.engine`` of the configuration asks for. ``auto`` is the kernel on
+        CPUs, if it can run there, and XLA on all other devices: the kernel for GPUs is the same
+        function, but nobody has measured yet how fast it is.
 
     Raises
     ------

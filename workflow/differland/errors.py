@@ -1,4 +1,4 @@
-"""Errors whose message says all that whoever runs a study needs to know."""
+"""Errors whose message is complete for the user of a study."""
 
 
 class InputError(ValueError):
@@ -28,4 +28,4 @@ class InputError(ValueError):
 
 
 class DryRunError(RuntimeError):
-    """A dry run failed, for the reason that the message tells."""
+    """Failure of a dry run, whose reason is the message."""

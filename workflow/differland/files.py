@@ -216,7 +216,7 @@ def read_json(path: Path | str) -> dict[str, Any]:
     Raises
     ------
     InputError
-        The file is absent, breaks off, holds no keys, or is not what was written.
+        The file is absent, breaks off, holds no keys, or does not match its checksum.
     """
     try:
         text = Path(path).read_bytes()
@@ -262,7 +262,7 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
     Raises
     ------
     InputError
-        The file is absent, corrupt, breaks off, or is not what was written.
+        The file is absent, corrupt, breaks off, or does not match its checksum.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
@@ -373,8 +373,8 @@ def open_verified(path: Path | str, **options: Any) -> xr.Dataset:
     Raises
     ------
     InputError
-        The file is absent, is no NetCDF file, breaks off, takes values from other files, or is
-        not what was written (see :func:`verify`).
+        The file is absent, is no NetCDF file, breaks off, takes values from other files, or does
+        not match its checksum (see :func:`verify`).
     """
     if not Path(path).is_file():
         raise InputError(path, "file", "a NetCDF file", "no such file")
@@ -393,7 +393,8 @@ def read_netcdf(
     decode_times
         Whether numbers with units of time since a date become dates. Durations stay numbers.
     names
-        Variables to read, as far as the file has them, with their coordinates; None for all.
+        Names of the variables to read, with their coordinates, where the file has them; None for
+        all.
 
     Raises
     ------

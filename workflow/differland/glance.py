@@ -100,12 +100,12 @@ def check_sites(
     known, path
         Names of flux towers, and the driver that has them.
     chosen
-        ``figures.sites``: names, or what names none (all, a number).
+        Sites of ``figures.sites``: names, or a choice without names (all, a number).
 
     Raises
     ------
     InputError
-        A name is unknown; tells the name that is most like it.
+        A name is unknown; the message suggests the most similar name.
     """
     for name in () if isinstance(chosen, str | int) else chosen:
         if name not in known:

@@ -53,7 +53,7 @@ class Grid:
 
         Without bounds, edges lie midway between centres. Outer rows end at the pole: those of a
         grid with nodes on the poles are half rows. Rounding of evenly spaced coordinates, such as
-        that of single precision, is taken back.
+        that of single precision, is undone.
 
         Parameters
         ----------
@@ -68,9 +68,9 @@ class Grid:
         Raises
         ------
         InputError
-            Coordinates that are not finite, out of range, not monotonic, too few, or too unevenly
-            spaced to tell where cells end; bounds that leave gaps or do not enclose their centres;
-            more than 360 degrees of longitude.
+            Coordinates are not finite, out of range, not monotonic, too few, or too unevenly spaced
+            to infer edges; bounds leave gaps or do not enclose their centres; or more than 360
+            degrees of longitude.
         """
         rows = _edges("latitude", latitude, latitude_bounds, file)
         columns = _edges("longitude", longitude, longitude_bounds, file)

@@ -72,7 +72,7 @@ def record(path: Path | str, attempt: int = 1) -> Iterator[None]:
     Raises
     ------
     InputError
-        The block failed since ``JAX_PLATFORMS`` wants what the machine has not.
+        The block failed because the platform of ``JAX_PLATFORMS`` is not available.
     RuntimeError
         This is a retry, and the attempt before failed for a reason that no retry mends: the
         block of code is not run.

@@ -37,7 +37,7 @@ class Pace:
 
     @property
     def others(self) -> float:
-        """Of kinds without finished jobs: the median of those that have some and are recorded."""
+        """Ratio for other kinds of jobs: the median of the recorded kinds with finished jobs."""
         known = [ratio for kind, ratio in self.ratios.items() if read_costs()[kind].recorded]
         return median(known) if known else 1.0
 
@@ -119,7 +119,7 @@ def pace_of_study(
     setup_blocks: Mapping[str, tuple[str, int]],
     trained_on: str,
 ) -> Pace:
-    """Compare a study's benchmarks with what its jobs were expected to take.
+    """Compare a study's benchmarks with the expected times of its jobs.
 
     Parameters
     ----------

@@ -272,7 +272,7 @@ def read_training_data(path: Path | str) -> TrainingData:
     Raises
     ------
     InputError
-        The file is absent, no such file, breaks off, or is not what was written.
+        The file is absent, no file of training data, breaks off, or does not match its checksum.
     """
     path = Path(path)
     if not path.is_file():

@@ -278,7 +278,7 @@ def _size_of_file(path: Path, settings: Mapping[str, Any]) -> StudySize | None:
 def amounts(
     config: Mapping[str, Any], size: StudySize, members: int, native: float = NATIVE_BYTES
 ) -> dict[str, float]:
-    """Amount of one job of each thing by which costs are counted.
+    """Amounts of one job, by which its costs are counted.
 
     Parameters
     ----------
@@ -408,7 +408,7 @@ def count_jobs(
     Raises
     ------
     DryRunError
-        The command fails; says why, as far as Snakemake tells.
+        The command fails; the message has the reason that Snakemake gives.
     """
     write_text(json.dumps(config), config_file)
     found = subprocess.run(dry_run, capture_output=True, text=True, check=False)
@@ -462,7 +462,7 @@ def plan_lines(
     pace: str | None = None,
     shown_as: str = "*",
 ) -> Iterator[str]:
-    """Lines of text that say what is to be run and what it costs.
+    """Lines of text on the jobs that are left to run and their cost.
 
     Parameters
     ----------

@@ -352,7 +352,7 @@ def _row_of_table(name: str) -> Variable:
 
 
 def _published(rows: Iterable[PublishedVariable]) -> str:
-    """Published names of what a variable is made of, for messages."""
+    """Published names of the parts of a variable, for messages."""
     return " + ".join(row.published for row in rows)
 
 

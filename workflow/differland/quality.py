@@ -94,7 +94,7 @@ def open_driver(path: Path | str) -> Iterator[xr.Dataset]:
     Raises
     ------
     InputError
-        There is no such file, it is no NetCDF file, or not what was written.
+        There is no such file, it is no NetCDF file, or it does not match its checksum.
     """
     with open_verified(path, cache=False) as dataset:
         yield dataset
@@ -137,7 +137,7 @@ def area_weights(driver: xr.Dataset, dimension: str) -> Array:
 
 
 def monthly_statistics(driver: xr.Dataset, name: str) -> pd.DataFrame:
-    """Tell how a variable goes over the months, all cells or patches together.
+    """Statistics of a variable in each month, over all cells or patches.
 
     Parameters
     ----------

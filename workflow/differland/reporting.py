@@ -76,7 +76,7 @@ class Study:
 
 
 def summary_page(study: Study, figures: Mapping[str, Path | str]) -> str:
-    """Write the page that a reader sees first: what ran, on what, main numbers, what is missing.
+    """Write the first page for a reader: jobs, data, main numbers, and missing parts.
 
     Parameters
     ----------

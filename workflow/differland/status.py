@@ -34,7 +34,7 @@ class Wanted:
     member_files
         Names of the files of a member.
     files
-        Further files by what they are, such as ``figures``.
+        Further files by kind, such as ``figures``.
     """
 
     ensembles: Sequence[tuple[str, str]]
@@ -83,7 +83,7 @@ def status_lines(
     wanted
         Files that the study is to produce.
     left
-        Jobs that are left to be run, or why they cannot be told.
+        Jobs that are left to be run, or the reason why they are unknown.
     cores
         Cores that a job holds, by the name under which a rule has its benchmarks; others hold one.
     """
@@ -206,7 +206,7 @@ def _hour_lines(
 
 
 def _trained_on_gpu(results: Path) -> bool:
-    """Whether most members tell that they were trained on a GPU."""
+    """Whether the records of most members name a GPU."""
     devices: Counter[bool] = Counter()
     for path in results.glob("members/*/*/*/member.json"):
         with suppress(InputError, LookupError):

@@ -23,7 +23,7 @@ PLATFORMS = "JAX_PLATFORMS"
 
 
 def take_out(environment: MutableMapping[str, str]) -> list[str]:
-    """Take out of an environment what would change numbers, so that jobs do not inherit it.
+    """Remove environment variables that would change numbers, so that jobs do not inherit them.
 
     All variables of JAX are taken out but those that are known to be harmless: new versions have
     new ones. The configuration alone says how a study is computed.

@@ -65,7 +65,7 @@ class Variable:
 
 @dataclass(frozen=True)
 class PublishedVariable:
-    """One variable of the published driver, and what it becomes in a driver of ours.
+    """One variable of the published driver, and its counterpart in a driver of this library.
 
     Attributes
     ----------

@@ -68,7 +68,7 @@ def _closest(name: str, known: Collection[str]) -> str | None:
 
 
 def _reasons(parts: list[str], config: Mapping[str, Any]) -> Iterator[str]:
-    """Tell parts of a path that name what the study does not have."""
+    """Parts of a path that name something that the study does not have."""
     if "applied" in parts[:-1]:
         name = parts[parts.index("applied") + 1]
         if name not in config["apply"]:

@@ -151,7 +151,7 @@ class Settings:
         )
 
     def digest(self) -> str:
-        """Digest of everything here that changes the weights."""
+        """Digest of all settings that change the weights."""
         values = asdict(self)
         for name in differland.HOW_TRAINED:
             values.pop(name, None)

@@ -124,7 +124,7 @@ def _values(parameters: xr.Dataset, name: str) -> npt.NDArray[np.float32]:
 
 
 def _blocks(values: npt.NDArray[np.float32], space: int) -> Iterator[tuple[slice, Array]]:
-    """Transformed values (cell, member, parameter), so many cells at a time."""
+    """Transformed values (cell, member, parameter), in blocks of cells."""
     low, high = (
         np.log([getattr(row, bound) for row in PARAMETERS.values()])
         for bound in ("minimum", "maximum")

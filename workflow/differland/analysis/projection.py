@@ -73,8 +73,8 @@ def project_climate(
     trained
         Positions of the cells that the ensembles were trained on.
     method
-        ``delta`` adds the change of the models, future minus baseline, to the predictor of today,
-        which leaves out their biases; ``raw`` takes what they have.
+        Method of projection. ``delta`` adds the change of the models, future minus baseline, to the
+        predictor of today, which leaves out their biases; ``raw`` takes the values of the models.
     precipitation_change
         Rule by which ``delta`` changes precipitation: ``additive``, as temperature, but not below
         zero; ``relative``, by the ratio of the models' means, future over baseline, and as
@@ -88,9 +88,9 @@ def project_climate(
         predictors; ``extrapolated(predictor, cell)``, 1 where the projected value is beyond those
         of all trained cells.
     models : DataFrame
-        The climate models (Table S5): model, member, scenario, grid and calendar, years, files;
-        temperature_change (degC) and precipitation_change (mm year-1): means over the area of the
-        cells of what `method` compares.
+        Table of the climate models (Table S5): model, member, scenario, grid and calendar, years,
+        files; temperature_change (degC) and precipitation_change (mm year-1): area-weighted means
+        over the cells of the difference on which `method` is based.
 
     Raises
     ------

@@ -108,8 +108,8 @@ def compare_sites(
     spin_up_months
         Months at the start that do not count, whole years.
     towers
-        The sites and what each of them observed. Sites that share a cell are then compared one by
-        one with the model of that cell; without, the mean of the sites of a cell is.
+        Sites and the observations of each. Sites that share a cell are then compared one by one
+        with the model of that cell; without, the mean of the sites of a cell is.
 
     Returns
     -------

@@ -194,9 +194,9 @@ def repeated_elsewhere(study: Study, name: str, other: str) -> Iterator[Value]:
 
 
 def factor_beyond_other_years(study: Study, name: str, other: str) -> Iterator[Value]:
-    """Factor by which a month's mean leaves what other years have at that time of the year.
+    """Factor by which a month's mean exceeds the range of other years at that time of the year.
 
-    That is the range of the same month and its neighbours, in all years but its own.
+    The range is that of the same month and its neighbours, in all years but its own.
     """
     means = _monthly_means(study, name)
     floor = NEAR_ZERO * float(np.nanmean(means))
@@ -209,7 +209,7 @@ def factor_beyond_other_years(study: Study, name: str, other: str) -> Iterator[V
 
 
 def offset_beyond_other_years(study: Study, name: str, other: str) -> Iterator[Value]:
-    """Distance by which a month's mean leaves what other years have at that time of the year."""
+    """Distance of a month's mean from the range of other years at that time of the year."""
     for year, month, mean, low, high in _envelope(study, name, _monthly_means(study, name)):
         yield Value(year, month, float(max(mean - high, low - mean, 0)))
 
@@ -257,7 +257,7 @@ def gaps_beyond_other_years(study: Study, name: str, other: str) -> Iterator[Val
 def pattern_of_other_years(study: Study, name: str, other: str) -> Iterator[Value]:
     """Correlation over places of a month with the same month of the other years.
 
-    It is relative to what is usual for that month, and left out where that is not clear.
+    It is relative to the usual correlation for that month, and left out where that is not clear.
     """
     years = _several_years(study, name)
     if len(years) < 3:

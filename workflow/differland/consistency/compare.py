@@ -148,7 +148,7 @@ def _apply(study: Study, rule: Rule, name: str, other: str) -> Iterator[dict[str
 
 
 def _worst(rule: Rule, values: Sequence[Value]) -> Iterator[tuple[Value, str, str]]:
-    """Values that are not fine, with their verdicts and how many are not told; or one that is."""
+    """Values to report: the worst with their verdicts and the number left out, or a fine one."""
     verdicts = [rule.verdict(value.number) for value in values]
     for verdict in ("impossible", "unlikely"):
         bad = [value for value, each in zip(values, verdicts, strict=True) if each == verdict]

@@ -182,8 +182,7 @@ def summarise(product: str, values: Array, places: Places, detail: float = np.na
     product
         Product that the variable comes from.
     values
-        Values of shape (12, row, column), or (row, column) for what does not change within the
-        year.
+        Values of shape (12, row, column), or (row, column) for a variable constant within the year.
     places
         Cells of the window.
     detail
@@ -324,7 +323,7 @@ def read_study(
     Raises
     ------
     InputError
-        A file is not what was written.
+        A file does not match its checksum.
     """
     study = Study(Places.from_land_cover(static["mcd12c1"], domain))
     for product, file in static.items():

@@ -34,7 +34,7 @@ def refuse(table: pd.DataFrame, source: object, stop_at: StopAt) -> None:
     Raises
     ------
     InputError
-        There is such a verdict; tells each.
+        There is such a verdict; the message describes each.
     """
     for verdict in ("unlikely", "impossible"):
         lines = table[table["verdict"] == verdict]

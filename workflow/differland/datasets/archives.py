@@ -214,7 +214,7 @@ def list_files(folder: Path) -> Iterator[Source]:
 
 
 def log_unread(product: str, names: Collection[str]) -> None:
-    """Name the files of a product's folder that nobody reads."""
+    """Log the files of a product's folder that no reader uses."""
     if names:
         shown = ", ".join(sorted(names)[:NAMED]) + (", ..." if len(names) > NAMED else "")
         logger.warning("%s: %d files are not read: %s", product, len(names), shown)
@@ -268,7 +268,7 @@ def unpack(archive: Path, folder: Path, endings: Collection[str]) -> list[Path]:
 def check_spreadsheet(content: bytes, place: object) -> None:
     """Refuse a spreadsheet that is damaged or unpacks to far more than itself.
 
-    It is an archive; those of old, which are none, are left to the library.
+    A spreadsheet is an archive; those of old, which are none, are left to the library.
 
     Raises
     ------
@@ -304,7 +304,7 @@ def _check_files(archive: zipfile.ZipFile, names: Collection[str], place: object
 
 
 def _is_plain_file(member: zipfile.ZipInfo) -> bool:
-    """Whether a member is a file, by what Unix says of it; other systems say nothing there."""
+    """Whether a member is a regular file by its Unix mode, as far as the archive has one."""
     kind = stat.S_IFMT(member.external_attr >> 16)
     return kind in (0, stat.S_IFREG)
 

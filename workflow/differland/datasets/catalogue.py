@@ -51,8 +51,8 @@ class Product:
     first_year, last_year
         First and last year of the product; None where it is open or does not change with time.
     kind
-        Whether it is put on the study's grid once (static) or year by year, or is no map (table); a
-        comparison is no part of the driver.
+        Kind of product: put on the study's grid once (``static``) or year by year (``yearly``), no
+        map (``table``), or for comparison only, which is no part of the driver.
     files
         Patterns of file names by role.
     instead
@@ -198,9 +198,9 @@ def find_files(
     Raises
     ------
     InputError
-        No file matches, in a year or month that is needed; tells the product, the pattern, the
-        folder, where to get it, and all years or months without a file. Or several match where
-        one is read; names them.
+        No file matches in a year or month that is needed; the message names the product, the
+        pattern, the folder, the provider, and all years or months without a file. Or several match
+        where one is read; the message names them.
     """
     matches = list(match_files(product, role, folder, years, pattern, names))
     missing = [match for match in matches if not match.files]
@@ -357,7 +357,7 @@ def tabulate(
 
 
 def _globs(pattern: str, years: Iterable[int]) -> list[tuple[str, str]]:
-    """Glob patterns of every period that a pattern speaks of, and what to call the period."""
+    """Glob patterns of every period of a pattern, and the names of the periods."""
     if "{year}" not in pattern:
         return [("", pattern)]
     globs = []

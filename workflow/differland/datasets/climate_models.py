@@ -293,7 +293,7 @@ def find_cmip6(
     """Find the files of a model that have some years; only their names are looked at.
 
     Of several versions in folders such as ``v20190429``, as the archive has them, the newest is
-    taken, of which the log tells.
+    taken, and named in the log.
 
     Parameters
     ----------
@@ -314,9 +314,9 @@ def find_cmip6(
     Raises
     ------
     InputError
-        Years are missing; tells which, of what, and what was looked for. Or files are of two grids,
-        models or members, the newest version lacks years that an older one has, or two files of an
-        experiment have the same months; names both.
+        Years are missing; the message names them and the files that were looked for. Or files are
+        of two grids, models or members, the newest version lacks years that an older one has, or
+        two files of an experiment have the same months; the message names both.
     """
     needed = set(years)
     found: dict[Variable, list[Path]] = {}

@@ -169,7 +169,7 @@ def _read_rows(
 
 
 def _open(tile: Tile) -> tuple[int, Callable[[slice], np.ndarray]]:
-    """Pixels per degree of a tile, and what reads its rows."""
+    """Pixels per degree of a tile, and a function that reads its rows."""
     return _open_raw(tile) if tile.file.suffix.lower() == ".dem" else _open_geotiff(tile)
 
 

@@ -99,7 +99,7 @@ def _field(
 
 
 def _check_totals(variable: NativeVariable, dimension: str, missing_value: float | None) -> None:
-    """Tell rates that are labelled as totals. A window may be too dry or cold to tell."""
+    """Refuse rates that are labelled as totals. A window may be too dry or cold to tell."""
     grid = variable.grid
     if not grid.cyclic or np.ptp(grid.latitude_edges) < 180:
         return

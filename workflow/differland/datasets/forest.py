@@ -269,7 +269,7 @@ def percentile_of_blocks(
 ) -> np.ndarray:
     """Percentile of whole numbers in blocks of columns.
 
-    Of numbers of one byte, counts by value tell it exactly, and faster than sorting.
+    Counts by value give it exactly for numbers of one byte, and faster than sorting.
 
     Parameters
     ----------

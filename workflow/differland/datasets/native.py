@@ -374,7 +374,7 @@ def time_dimension(variable: NativeVariable, names: Iterable[str] = ("time",)) -
 def times_of(variable: NativeVariable, names: Iterable[str]) -> list[str]:
     """Dimensions of a variable that have these names, or whose coordinates are marked as time.
 
-    Those of one step do not count beside one of several.
+    Dimensions of one step are ignored beside one of several.
     """
     called = set(names)
     found = [name for name in variable.sizes if name.lower() in called]

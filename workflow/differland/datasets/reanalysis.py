@@ -68,7 +68,7 @@ class Quantity(NamedTuple):
     minimum, maximum
         Range of the values after conversion.
     not_negative
-        Whether values below zero are rounding of packed numbers, as far as `ROUNDING`.
+        Whether values below zero, up to `ROUNDING`, are rounding errors of packed numbers.
     """
 
     variables: tuple[str, ...]
@@ -407,7 +407,7 @@ def _names_below(member: Path, scratch: Path | None) -> tuple[str, ...]:
 
 
 def _check_stamps(dataset: netCDF4.Dataset, series: "_Series", role: Role) -> None:
-    """Refuse stamps that only hours have; bounds tell more than stamps where a file has them."""
+    """Refuse stamps that only hourly data have; bounds take precedence where a file has them."""
     if read_time_bounds(dataset, series.time, series.file) is not None:
         return
     if role == "monthly mean":
@@ -455,7 +455,7 @@ def _read_times(dataset: netCDF4.Dataset, name: str, file: Path, role: Role) -> 
 
 
 def _members(file: Path, scratch: Path | None, within: int = 0) -> list[Path]:
-    """NetCDF files of an archive or of GRIB, or the file itself; told by its first bytes."""
+    """NetCDF files of an archive or of GRIB, or the file itself, recognised by its first bytes."""
     if not file.is_file():
         raise InputError(file, "file", "a NetCDF file or an archive of them", "no such file")
     with file.open("rb") as opened:

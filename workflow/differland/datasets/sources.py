@@ -71,7 +71,7 @@ def product_years(name: str, raw: Raw) -> list[int]:
 
 
 def gridding_settings(name: str, raw: Raw) -> dict[str, Any]:
-    """Choices that decide what the gridded files of a product hold."""
+    """Settings on which the content of a product's gridded files depends."""
     chosen = raw["products"][name].items()
     settings = {key: value for key, value in chosen if key not in OF_THE_DRIVER}
     if name in OF_BOXES:
@@ -280,8 +280,8 @@ def check_raw(raw: Raw, source: str) -> None:
     ------
     InputError
         The years of the study or of a product run backwards, the window is empty or more than the
-        globe, a burned area or a calibration has no years, or patterns are given for what is no
-        product or role.
+        globe, a burned area or a calibration has no years, or patterns are given for unknown
+        products or roles.
     """
     if raw["last_year"] < raw["first_year"]:
         expected = f"a year from raw.first_year = {raw['first_year']} on"

@@ -193,7 +193,7 @@ def read_monthly(
     role: Role,
     held: Sequence[pd.Period] | Literal["whole years"] | None = None,
 ) -> list[pd.Period]:
-    """Months of a variable, after all checks of what its values stand for.
+    """Months of a variable, after all checks of its temporal meaning.
 
     Parameters
     ----------
@@ -225,7 +225,7 @@ def check_lengths(dataset: netCDF4.Dataset, time: str, file: Source, period: Per
     Parameters
     ----------
     dataset, time
-        File and name of the time coordinate. Files without its bounds tell nothing.
+        File and name of the time coordinate. Files without its bounds are not checked.
     file
         Path of the file, for messages.
     period
@@ -283,8 +283,8 @@ def check_span(
     Parameters
     ----------
     dataset, time
-        File and name of the time coordinate. Files without it, or whose numbers are no dates, tell
-        nothing.
+        File and name of the time coordinate. Files without it, or whose numbers are no dates, are
+        not checked.
     file
         Path of the file, for messages.
     days
@@ -348,7 +348,7 @@ def check_monthly_stamps(dates: pd.DatetimeIndex, name: str, file: Source) -> No
 
 
 def check_daily_stamps(dates: pd.DatetimeIndex, name: str, file: Source) -> None:
-    """Refuse stamps of days that are those of an hour, in files that do not tell their statistic.
+    """Refuse hourly stamps in files of daily values that do not state their statistic.
 
     Raises
     ------

@@ -114,7 +114,7 @@ class TowerFile:
     step
         ``MM``, ``HH`` or ``HR``.
     years
-        First and last; None where the name does not tell them.
+        First and last year; None where the name does not state them.
     version
         Numbers of the version.
     """
@@ -129,7 +129,7 @@ class TowerFile:
 
 
 def find_tower_files(folder: Path) -> list[TowerFile]:
-    """Find the files of flux towers by their names, and tell in the log which others there are.
+    """Find the files of flux towers by their names, and log the other files.
 
     Raises
     ------
@@ -654,7 +654,7 @@ def _check_fluxes(file: TowerFile, fluxes: pd.DataFrame, names: Iterable[str] = 
 
 
 def _check_single(files: Iterable[TowerFile]) -> None:
-    """Refuse two files of OzFlux with one name, of which nobody can tell the newer."""
+    """Refuse two files of OzFlux with one name, of which the newer is unknown."""
     seen: dict[tuple[str, str, tuple[int, ...]], TowerFile] = {}
     for file in files:
         if file.distribution == "OzFlux":

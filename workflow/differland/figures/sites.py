@@ -41,7 +41,7 @@ def choose_sites(
         ``driver.nc``. Without the coordinate ``site`` it has no sites; a cell with an empty name
         is no site.
     sites
-        ``all``, a number (the first so many), or names.
+        Sites to draw: ``all``, a number (the first ones), or names.
     towers
         Towers with single sites, where several may share a cell.
 

@@ -320,8 +320,8 @@ _ENGINES: dict[str, llvm.ExecutionEngine] = {}
 def _target(name: str, write: Callable[[ir.Module], None]) -> str:
     """Name under which XLA finds a function that is written into a module of its own.
 
-    It tells the source of the function, so that a program in XLA's cache of compiled programs
-    never meets another function than the one that it was compiled for.
+    The name contains the source of the function, so that a program in XLA's cache of compiled
+    programs never meets another function than the one that it was compiled for.
     """
     module = ir.Module(name)
     module.triple = llvm.get_default_triple()

@@ -103,7 +103,7 @@ class Frame:
 class Writer:
     """Writes one function.
 
-    Its first argument is of axes (member, cell).
+    The first argument of the function has the axes (member, cell).
 
     Parameters
     ----------

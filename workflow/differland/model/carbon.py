@@ -31,7 +31,7 @@ class Allocation(NamedTuple):
 
 
 def allocate(gpp: Float[Array, "..."], parameters: Parameters) -> Allocation:
-    """Share out GPP: respiration, then leaves, labile carbon and roots, each of what is left.
+    """Allocate GPP: respiration, then leaves, labile carbon and roots, each from the remainder.
 
     Wood takes the rest. With ``gpp`` one, the result is the allocation fractions of GPP.
 

@@ -342,7 +342,7 @@ def on_window(values: np.ndarray, valid: np.ndarray, fill: float) -> np.ndarray:
 def _draw_valid(
     settings: RawPlanetSettings, rng: np.random.Generator, rows: int, columns: int
 ) -> np.ndarray:
-    """Draw so many cells in each patch, around one or two centres."""
+    """Draw the study's cells: the same number in each patch, around one or two centres."""
     height, width = round(PATCH_HEIGHT / CELL), round(PATCH_WIDTH / CELL)
     row, column = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")
     valid = np.zeros((rows, columns), bool)
@@ -472,7 +472,7 @@ def _put_forcing(
 
 
 def _mean_of_nodes(field: np.ndarray, node_latitude: np.ndarray) -> np.ndarray:
-    """Mean of the four nodes around each cell, by the areas for which they stand in it."""
+    """Mean of the four nodes around each cell, weighted by their areas."""
     sine = np.sin(np.deg2rad(node_latitude))
     middle = np.sin(np.deg2rad((node_latitude[:-1] + node_latitude[1:]) / 2))
     north = ((sine[:-1] - middle) / (sine[:-1] - sine[1:]))[:, None]

@@ -206,7 +206,7 @@ class TrueField:
     def traits_of(
         self, predictors: Float[Array, "row predictor"], latitude: Float[Array, " row"]
     ) -> Float[Array, "row trait"]:
-        """True traits, as an ensemble gives its own; JAX can trace it.
+        """True traits, in the form of an ensemble's; JAX can trace it.
 
         Parameters
         ----------

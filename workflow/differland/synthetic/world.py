@@ -1,6 +1,6 @@
 """Climate, plants, soils, weather and fires of a synthetic planet: functions of place and chance.
 
-Nothing here knows of files or of the model.
+This module is independent of files and of the model.
 """
 
 from collections.abc import Mapping

@@ -63,8 +63,8 @@ def write_planet(folder: Path, settings: RawPlanetSettings) -> None:
     Parameters
     ----------
     folder
-        Gets ``raw``, with a folder for each product, ``truth.nc``, and ``planet.json``, which tells
-        the settings and products. A folder that holds this planet is left as it is.
+        Folder that gets ``raw``, with a folder for each product, ``truth.nc``, and ``planet.json``
+        with the settings and products. A folder that holds this planet is left as it is.
     settings
         Size of the planet. The same settings give the same planet.
 

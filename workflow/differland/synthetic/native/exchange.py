@@ -160,7 +160,7 @@ def _write_model(folder: Path, model: LandModel, values: np.ndarray) -> None:
 def _sampled(planet: RawPlanet, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
     """Exchange of the patch nearest to each cell of a grid, gC m-2 day-1, shape (month, lat, lon).
 
-    It is NaN far from the window.
+    The exchange is NaN far from the window.
     """
     settings = planet.settings
     rows = round((settings.north - settings.south) / PATCH_HEIGHT)
