@@ -63,7 +63,7 @@ def dependencies(script: Path, selected: Iterable[str] = ()) -> dict[str, str]:
     script
         The script of a rule.
     selected
-        Keys, such as the name of a product: of a table that has one of them, and of a folder with
+        Keys, such as the name of a product. Of a table that has one of them, and of a folder with
         such a file, nothing else is used.
 
     Returns

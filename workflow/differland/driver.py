@@ -152,7 +152,7 @@ def check_predictors(
     Raises
     ------
     InputError
-        A predictor is absent; names the predictor and the setup that needs it.
+        A predictor is absent; the message names it and the setup that needs it.
     """
     for setup in names:
         for name in predictors_of_setup(setup, predictors):

@@ -24,7 +24,7 @@ from differland.objective import Trajectory, keep_for, loss_terms, monthly_obser
 
 
 class State(NamedTuple):
-    """State that training updates: weights and optimizer state, with a leading axis of members."""
+    """State of the training: weights, optimizer and failures, with a leading axis of members."""
 
     weights: Weights
     optimizer: optax.OptState

@@ -330,8 +330,8 @@ def evaluate_ensemble(
 
     Returns
     -------
-    A member's splits are its own; those of the ensemble's mean prediction are ``train`` (all
-    that is not test) and ``test``.
+    Metrics and simulation. A member's splits are its own; those of the ensemble's mean prediction
+    are ``train`` (all that is not test) and ``test``.
 
     Raises
     ------

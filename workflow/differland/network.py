@@ -36,7 +36,7 @@ class PredictorScaling(NamedTuple):
     active: Statistic
 
     def standardise(self, predictors: Float[Array | np.ndarray, "cell predictor"]) -> Any:
-        """Standardise values in the predictors' units for one member, array by array."""
+        """Standardise values in the predictors' units for one member, in NumPy or JAX."""
         mean, deviation, active = (statistic[None, :] for statistic in self)
         return (predictors - mean) / deviation * active
 
@@ -64,7 +64,8 @@ class SpatializationNetwork(nn.Module):
     Attributes
     ----------
     hidden_layers, width
-        Number of hidden layers of the trunk, and their width; the last is the embedding of a cell.
+        Number of hidden layers of the trunk, and their width; the last layer is the embedding of a
+        cell.
     activation
         Activation function, a key of :data:`ACTIVATIONS`.
     """

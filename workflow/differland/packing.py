@@ -57,7 +57,7 @@ class TrainingData:
     predictors
         Names of the predictors that the driver has.
     preparation
-        Text by which :func:`preparation` describes the settings that the file was laid out with.
+        Settings that the file was laid out with, as :func:`preparation` describes them.
     digest
         Digest of all values.
     made_of

@@ -106,9 +106,9 @@ class Cost:
     Attributes
     ----------
     memory, time, disk
-        Base and slope, in MB, seconds and MB; slopes are for a million.
+        Base and slope of the cost, in MB, seconds and MB; slopes are for a million.
     memory_per, time_per, disk_per
-        Amounts that are counted in millions; see :func:`amounts`.
+        Amount that is counted in millions for the slope; see :func:`amounts`.
     recorded
         Whether memory and time come from benchmarks; else they are a guess.
     """

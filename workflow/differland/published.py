@@ -1,7 +1,7 @@
-"""The published driver (Fang et al., doi:10.5281/zenodo.13984225), read into a driver of ours.
+"""The published driver (Fang et al., doi:10.5281/zenodo.13984225), read into a new driver.
 
-The published files hold maps of the 0.25 degree grid, or of a window of it. What their variables
-become is in ``resources/published_driver.csv``; what they must look like is in `import_driver`.
+The published files hold maps of the 0.25 degree grid, or of a window of it. Counterparts of their
+variables are in ``resources/published_driver.csv``; the requirements are in `import_driver`.
 """
 
 import logging

@@ -58,7 +58,7 @@ def check_made_of_same(records: Sequence[Record]) -> None:
     Raises
     ------
     InputError
-        Two members differ; names both.
+        Two members differ; the message names both.
     """
     first = records[0]
     for record in records:

@@ -57,7 +57,7 @@ def read_value(value: Any, rule: Rule, schema: Rule) -> Any:
 
 
 def resolve(rule: Rule, schema: Rule) -> Rule:
-    """Put the definition that a rule refers to in its place; what the rule adds comes before it."""
+    """Replace the reference of a rule by its definition; keys of the rule take precedence."""
     if "$ref" not in rule:
         return rule
     return {**schema["$defs"][rule["$ref"].split("/")[-1]], **rule}

@@ -90,7 +90,8 @@ def project_climate(
     models : DataFrame
         Table of the climate models (Table S5): model, member, scenario, grid and calendar, years,
         files; temperature_change (degC) and precipitation_change (mm year-1): area-weighted means
-        over the cells of the difference on which `method` is based.
+        over the cells of the model's future minus its baseline (``delta``) or minus the present
+        (``raw``).
 
     Raises
     ------

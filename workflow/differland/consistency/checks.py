@@ -194,7 +194,7 @@ def repeated_elsewhere(study: Study, name: str, other: str) -> Iterator[Value]:
 
 
 def factor_beyond_other_years(study: Study, name: str, other: str) -> Iterator[Value]:
-    """Factor by which a month's mean exceeds the range of other years at that time of the year.
+    """Factor by which a month's mean lies outside the range of other years at that time of year.
 
     The range is that of the same month and its neighbours, in all years but its own.
     """

@@ -135,7 +135,7 @@ def correlation_in_time(first: Array, second: Array) -> float:
 
 
 def correlation_at_lags(first: Array, second: Array, lags: range) -> Array:
-    """Correlation in time of a series with another one that many months earlier."""
+    """Correlation in time of a series with another one, for lags of so many months behind it."""
     months = len(first)
     result = []
     for lag in lags:

@@ -235,11 +235,11 @@ def read_cams(
     Parameters
     ----------
     files
-        One of each month, which only the name tells:
+        Files of one month each, which only the name tells:
         ``z_cams_l_lsce_YYYYMM_v15r4_ra_sfc_mm_co2flux.nc``,
         ``cams73_latest_co2_flux_surface_mm_YYYYMM.nc``, or
-        ``z_cams_l_cams55_YYYYMM_FT23r3_ra_sfc_mm_co2_flux.nc`` (driven by satellites). All of one
-        release.
+        ``z_cams_l_cams55_YYYYMM_FT23r3_ra_sfc_mm_co2_flux.nc`` (driven by satellites). All are of
+        one release.
     missing_value
         Value that stands for missing although the files do not say so.
     land_only

@@ -77,7 +77,7 @@ class Times:
         Raises
         ------
         InputError
-            The units are no units of time.
+            The units are not units of time.
         """
         if MONTHS_SINCE.match(self.units.lower()):
             return 30.0
@@ -90,7 +90,7 @@ class Times:
         Raises
         ------
         InputError
-            The units are no units of time.
+            The units are not units of time.
         """
         try:
             dates = netCDF4.num2date(
@@ -111,7 +111,7 @@ class Times:
         Raises
         ------
         InputError
-            The units are no units of time.
+            The units are not units of time.
         """
         absolute = ABSOLUTE.match(self.units)
         if absolute is not None:
@@ -144,7 +144,7 @@ class TimeBounds(Times):
         Raises
         ------
         InputError
-            The units are no units of time.
+            The units are not units of time.
         """
         return (self.numbers[:, 1] - self.numbers[:, 0]) * self.unit(file, calendar)
 

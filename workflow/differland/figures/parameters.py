@@ -23,7 +23,7 @@ def draw_parameter_map(parameters: xr.Dataset, name: str) -> Figure:
     parameters
         ``maps/{setup}/parameters.nc``.
     name
-        One of its variables (member, cell).
+        Name of one of the file's variables (member, cell).
 
     Raises
     ------

@@ -43,7 +43,7 @@ def choose_sites(
     sites
         Sites to draw: ``all``, a number (the first ones), or names.
     towers
-        Towers with single sites, where several may share a cell.
+        Sites and the observations of each, where several sites may share a cell.
 
     Raises
     ------

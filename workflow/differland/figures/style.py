@@ -196,7 +196,7 @@ _UNIT_TEXT = {"degC": "°C", "degrees_north": "°N", "degrees_east": "°E", "kgH
 
 @contextmanager
 def _settings() -> Iterator[None]:
-    """Settings of `RC`; those of the caller and of a matplotlibrc have no say, and come back."""
+    """Apply the settings of `RC` and restore those of the caller; a matplotlibrc has no effect."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(RC)
