@@ -1,4 +1,4 @@
-"""What a driver file tells at a glance, while a run is planned, and what it must agree with."""
+"""Facts in the header of a driver file, for the planning of a run, and checks against them."""
 
 import difflib
 from collections.abc import Collection, Iterator
@@ -16,14 +16,14 @@ SITE = "site"
 
 @dataclass(frozen=True)
 class Glance:
-    """What the header of a driver file tells.
+    """Facts in the header of a driver file.
 
     Attributes
     ----------
     variables
         Names of its variables.
     months
-        How many it has.
+        Number of months.
     """
 
     variables: frozenset[str]
@@ -31,9 +31,9 @@ class Glance:
 
 
 def glance_at(path: Path | str) -> Glance | None:
-    """Look at the header of a driver file; None if there is none that can be read.
+    """Read the header of a driver file; None if there is none that can be read.
 
-    What is wrong with a file is told by the job that checks it.
+    Faults of a file are reported by the job that checks it.
     """
     try:
         with open_netcdf(str(path)) as file:
@@ -76,14 +76,14 @@ def check_spin_up(months: int, path: Path | str, spin_up_months: int) -> None:
     Parameters
     ----------
     months, path
-        Of the driver.
+        Months and path of the driver.
     spin_up_months
-        ``evaluation.spin_up_months``.
+        Months that no metric uses, ``evaluation.spin_up_months``.
 
     Raises
     ------
     InputError
-        It has none.
+        The driver has no month beyond the spin-up.
     """
     if months <= spin_up_months:
         expected = f"more months than are spin-up (evaluation.spin_up_months = {spin_up_months})"
@@ -100,12 +100,12 @@ def check_sites(
     known, path
         Names of flux towers, and the driver that has them.
     chosen
-        ``figures.sites``: names, or what names none (all, a number).
+        Sites of ``figures.sites``: names, or a choice without names (all, a number).
 
     Raises
     ------
     InputError
-        A name is unknown; tells the name that is most like it.
+        A name is unknown; the message suggests the most similar name.
     """
     for name in () if isinstance(chosen, str | int) else chosen:
         if name not in known:

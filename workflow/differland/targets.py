@@ -1,4 +1,4 @@
-"""What may be meant by a target that no rule makes."""
+"""Hints for a target that no rule makes."""
 
 import difflib
 import re
@@ -25,16 +25,16 @@ def hint(
     rules: Collection[str],
     is_made: Callable[[str], bool],
 ) -> str:
-    """Say what is wrong with a target, and what is near.
+    """Say what is wrong with a target, and which names are similar.
 
     Parameters
     ----------
     message
-        In which Snakemake tells that no rule makes it.
+        Message with which Snakemake reports that no rule makes the target.
     config
-        The configuration.
+        Configuration of the study.
     files, rules
-        What the study makes, and names of rules.
+        Files that the study makes, and names of rules.
     is_made
         Whether a rule makes a file, which need not be among `files`.
 
@@ -68,7 +68,7 @@ def _closest(name: str, known: Collection[str]) -> str | None:
 
 
 def _reasons(parts: list[str], config: Mapping[str, Any]) -> Iterator[str]:
-    """Tell parts of a path that name what the study does not have."""
+    """Parts of a path that name something that the study does not have."""
     if "applied" in parts[:-1]:
         name = parts[parts.index("applied") + 1]
         if name not in config["apply"]:

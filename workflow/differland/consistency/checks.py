@@ -55,20 +55,20 @@ NEAR_ZERO = 0.05
 
 
 class NotComparable(Exception):
-    """Why a comparison says nothing of a study."""
+    """Reason for which a comparison cannot be made in a study."""
 
 
 class Value(NamedTuple):
-    """What was found.
+    """Result of a comparison for a month, a year, or the whole period.
 
     Attributes
     ----------
     year
-        None where it is all of them, or a variable does not change.
+        Calendar year; None for all years, or a variable that does not change.
     month
-        From 1; None for the whole year.
+        Calendar month from 1; None for the whole year.
     number
-        Has the bounds of the rule.
+        Number that is compared with the bounds of the rule.
     """
 
     year: int | None
@@ -184,7 +184,7 @@ def repeated_months(study: Study, name: str, other: str) -> Iterator[Value]:
 
 
 def repeated_elsewhere(study: Study, name: str, other: str) -> Iterator[Value]:
-    """Number of other variables with the same map at any time."""
+    """Number of other variables with the same map, value by value, at any time."""
     mine = {digest for _, summary in study.summaries(name) for digest in summary.digests} - {""}
     names = {*study.static, *study.yearly} - {name}
     shared = sum(
@@ -194,9 +194,9 @@ def repeated_elsewhere(study: Study, name: str, other: str) -> Iterator[Value]:
 
 
 def factor_beyond_other_years(study: Study, name: str, other: str) -> Iterator[Value]:
-    """Factor by which a month's mean leaves what other years have at that time of the year.
+    """Factor by which a month's mean lies outside the range of other years at that time of year.
 
-    That is the range of the same month and its neighbours, in all years but its own.
+    The range is that of the same month and its neighbours, in all years but its own.
     """
     means = _monthly_means(study, name)
     floor = NEAR_ZERO * float(np.nanmean(means))
@@ -209,7 +209,7 @@ def factor_beyond_other_years(study: Study, name: str, other: str) -> Iterator[V
 
 
 def offset_beyond_other_years(study: Study, name: str, other: str) -> Iterator[Value]:
-    """Distance by which a month's mean leaves what other years have at that time of the year."""
+    """Distance of a month's mean from the range of other years at that time of the year."""
     for year, month, mean, low, high in _envelope(study, name, _monthly_means(study, name)):
         yield Value(year, month, float(max(mean - high, low - mean, 0)))
 
@@ -257,7 +257,7 @@ def gaps_beyond_other_years(study: Study, name: str, other: str) -> Iterator[Val
 def pattern_of_other_years(study: Study, name: str, other: str) -> Iterator[Value]:
     """Correlation over places of a month with the same month of the other years.
 
-    It is relative to what is usual for that month, and left out where that is not clear.
+    It is relative to the usual correlation for that month, and left out where that is not clear.
     """
     years = _several_years(study, name)
     if len(years) < 3:
@@ -408,7 +408,7 @@ def joint_departures_of_month(study: Study, name: str, other: str) -> Iterator[V
 
 
 def usual_departures_of_month(study: Study, name: str, other: str) -> Iterator[Value]:
-    """The same, over what is usual; left out where departures usually have little in common."""
+    """Correlation of :func:`joint_departures_of_month`, over what is usual for the month."""
     years, found = _joint_departures(study, name, other)
     usual = float(np.nanmedian(found)) if np.isfinite(found).any() else np.nan
     if not abs(usual) >= CLEAR_RELATION:
@@ -418,7 +418,7 @@ def usual_departures_of_month(study: Study, name: str, other: str) -> Iterator[V
 
 
 def usual_departures_of_year(study: Study, name: str, other: str) -> Iterator[Value]:
-    """Median over the months of a year of the same correlation, over that of the other years."""
+    """Annual median of the correlation of departures, over that of the other years."""
     years, found = _joint_departures(study, name, other)
     if len(years) < 3:
         raise NotComparable("fewer than three years")
@@ -465,7 +465,7 @@ def correlation_in_space(study: Study, name: str, other: str) -> Iterator[Value]
 
 
 def correlation_over_land(study: Study, name: str, other: str) -> Iterator[Value]:
-    """The same over all land, deserts included."""
+    """Rank correlation of the mean maps over all land, deserts included."""
     yield Value(None, None, _rank_correlation(study, name, other, studied=False))
 
 

@@ -1,4 +1,4 @@
-"""Statistics of monthly fields: small functions of arrays, which know nothing of products.
+"""Statistics of monthly fields: small functions of arrays, independent of the products.
 
 Fields have the shape (month, place) or (12, place), NaN where there is no value.
 """
@@ -26,11 +26,11 @@ def insolation(latitude: Array) -> Array:
     Parameters
     ----------
     latitude
-        Degrees, shape (place,).
+        Latitude, degrees, shape (place,).
 
     Returns
     -------
-    Shape (12, place).
+    Radiation, shape (12, place).
     """
     middle = 2 * np.pi * (np.arange(MONTHS_PER_YEAR) + 0.5) / MONTHS_PER_YEAR
     declination = np.deg2rad(-23.4 * np.cos(middle + 0.17))[:, None]
@@ -48,13 +48,13 @@ def monthly_means(values: Array, weight: Array | float = 1.0) -> Array:
     Parameters
     ----------
     values
-        Shape (month, place).
+        Monthly values, shape (month, place).
     weight
-        Of the places, shape (place,).
+        Weights of the places, shape (place,).
 
     Returns
     -------
-    Shape (month,).
+    Means, shape (month,).
     """
     known = np.isfinite(values)
     total = np.where(known, values * weight, 0).sum(axis=1, dtype=float)
@@ -68,26 +68,26 @@ def mean_cycle(values: Array) -> Array:
     Parameters
     ----------
     values
-        Shape (month, place), whole years.
+        Monthly values of whole years, shape (month, place).
 
     Returns
     -------
-    Shape (12, place).
+    Mean cycles, shape (12, place).
     """
     return _mean_and_count(values.reshape(-1, MONTHS_PER_YEAR, values.shape[1]))[0]
 
 
 def cycles_of_other_years(values: Array) -> Array:
-    """Mean of each calendar month over all years but one's own.
+    """Mean of each calendar month over all other years, for each year.
 
     Parameters
     ----------
     values
-        Shape (month, place), two years or more.
+        Monthly values of two years or more, shape (month, place).
 
     Returns
     -------
-    Shape (year, 12, place), NaN where no other year has a value.
+    Mean cycles, shape (year, 12, place), NaN where no other year has a value.
     """
     years = values.reshape(-1, MONTHS_PER_YEAR, values.shape[1])
     known = np.isfinite(years)
@@ -103,11 +103,11 @@ def seasonal_lag(cycle: Array, reference: Array) -> Array:
     Parameters
     ----------
     cycle, reference
-        Shape (12, place).
+        Mean cycles, shape (12, place).
 
     Returns
     -------
-    -6 to 6, shape (place,); NaN where a month is missing or there is no cycle.
+    Lags in months, -6 to 6, shape (place,); NaN where a month is missing or there is no cycle.
     """
     turn = np.exp(-2j * np.pi * np.arange(MONTHS_PER_YEAR) / MONTHS_PER_YEAR)
     mine, other = turn @ cycle, turn @ reference
@@ -117,7 +117,7 @@ def seasonal_lag(cycle: Array, reference: Array) -> Array:
 
 
 def departures(values: Array) -> Array:
-    """What is left of monthly values without the mean cycle of each place."""
+    """Departures of monthly values from the mean cycle of each place."""
     cycle = mean_cycle(values)
     return values - np.tile(cycle, (len(values) // MONTHS_PER_YEAR, 1))
 
@@ -128,14 +128,14 @@ def correlation_in_time(first: Array, second: Array) -> float:
     Parameters
     ----------
     first, second
-        Shape (month, place).
+        Monthly values, shape (month, place).
     """
     known = np.isfinite(first) & np.isfinite(second)
     return _correlation(_centred(first, known), _centred(second, known), known)
 
 
 def correlation_at_lags(first: Array, second: Array, lags: range) -> Array:
-    """:func:`correlation_in_time` of a series with another one so many months earlier."""
+    """Correlation in time of a series with another one, for lags of so many months behind it."""
     months = len(first)
     result = []
     for lag in lags:
@@ -163,9 +163,9 @@ def ranks(values: Array) -> Array:
 
 
 def without(values: Array, *others: Array) -> Array:
-    """What is left of values over places, shape (place,), once straight lines of others are taken.
+    """Residuals of the linear regression of values on others over places, shape (place,).
 
-    NaN where one of them is missing.
+    They are NaN where one of the values is missing.
     """
     known = np.isfinite(values)
     for other in others:
@@ -183,11 +183,11 @@ def distances(fields: Array, cycle: Array) -> Array:
     Parameters
     ----------
     fields, cycle
-        Shape (12, place).
+        Fields to compare, shape (12, place).
 
     Returns
     -------
-    Shape (12, 12), first the fields; NaN where no place has both.
+    Differences, shape (12, 12), the fields first; NaN where no place has both.
     """
     known, there = np.isfinite(fields), np.isfinite(cycle)
     mine, other = (np.where(k, v, 0).astype(float) for k, v in ((known, fields), (there, cycle)))
@@ -203,7 +203,7 @@ def neighbour_correlation(field: Array) -> float:
     Parameters
     ----------
     field
-        Shape (row, column).
+        Map, shape (row, column).
     """
     pairs = [(field[1:], field[:-1]), (field[:, 1:], field[:, :-1])]
     first, second = (np.concatenate([pair[side].ravel() for pair in pairs]) for side in (0, 1))
