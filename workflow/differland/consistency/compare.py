@@ -8,11 +8,10 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from differland.consistency.checks import CHECKS, NotComparable, Value
+from differland.consistency.checks import CHECKS, NotComparable, Value, base_variable
 from differland.consistency.study import Study
 from differland.consistency.verdicts import MOST_LINES, VERDICTS
-from differland.errors import InputError
-from differland.quality import PLAUSIBLE, known_variable
+from differland.quality import PLAUSIBLE
 from differland.shipped import RESOURCES
 
 OF_RANGES, AROUND_RANGES, AROUND = "range", "around range", 1.5
@@ -101,17 +100,17 @@ def compare(study: Study, only: Iterable[str] | None = None) -> pd.DataFrame:
     chosen = None if only is None else set(only)
     rows: list[dict[str, object]] = []
     for rule in read_rules():
+        # Alternatives are compared with the main variable only.
         for name in _names(study, rule.variable) or [rule.variable]:
-            others = [""] if not rule.other else _others(study, name, rule.other) or [rule.other]
-            for other in others:
-                if chosen is None or chosen & {name, other}:
-                    rows += _apply(study, rule, name, other)
+            if chosen is None or chosen & {name, rule.other}:
+                rows += _apply(study, rule, name)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     order = table["verdict"].map(VERDICTS.index)
     return table.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
 
 
-def _apply(study: Study, rule: Rule, name: str, other: str) -> Iterator[dict[str, object]]:
+def _apply(study: Study, rule: Rule, name: str) -> Iterator[dict[str, object]]:
+    other = rule.other
     blank: dict[str, object] = dict.fromkeys(COLUMNS, "")
     row = blank | {
         "product": study.product(name),
@@ -168,20 +167,7 @@ def _worst(rule: Rule, values: Sequence[Value]) -> Iterator[tuple[Value, str, st
 def _names(study: Study, variable: str) -> list[str]:
     """The variable and its alternatives in a study, such as lai_copernicus for lai."""
     names = [*study.static, *study.yearly]
-    return [name for name in names if name == variable or _base(name) == variable]
-
-
-def _others(study: Study, name: str, other: str) -> list[str]:
-    """Variables to compare with; alternatives are compared with the main variable only."""
-    return [other] if other in study else []
-
-
-@cache
-def _base(name: str) -> str:
-    try:
-        return known_variable(name)[1]
-    except InputError:
-        return name
+    return [name for name in names if name == variable or base_variable(name) == variable]
 
 
 def _is_number(value: Value) -> bool:

@@ -42,23 +42,21 @@ def insolation(latitude: Array) -> Array:
     return result
 
 
-def monthly_means(values: Array, weight: Array | float = 1.0) -> Array:
-    """Mean over the places that have a value, NaN where none has.
+def mean_of_known(values: Array, axis: int, weight: Array | float = 1.0) -> Array:
+    """Mean along an axis of the values that are there, NaN where there is none.
 
     Parameters
     ----------
     values
-        Monthly values, shape (month, place).
+        Values, NaN where there is none.
+    axis
+        Axis along which the mean is taken.
     weight
-        Weights of the places, shape (place,).
-
-    Returns
-    -------
-    Means, shape (month,).
+        Weights, of a shape that fits the values.
     """
     known = np.isfinite(values)
-    total = np.where(known, values * weight, 0).sum(axis=1, dtype=float)
-    weights = (known * weight).sum(axis=1, dtype=float)
+    total = np.where(known, values * weight, 0).sum(axis=axis, dtype=float)
+    weights = (known * weight).sum(axis=axis, dtype=float)
     return np.divide(total, weights, out=np.full(total.shape, np.nan), where=weights > 0)
 
 
@@ -74,7 +72,22 @@ def mean_cycle(values: Array) -> Array:
     -------
     Mean cycles, shape (12, place).
     """
-    return _mean_and_count(values.reshape(-1, MONTHS_PER_YEAR, values.shape[1]))[0]
+    return mean_of_known(_by_year(values), axis=0)
+
+
+def means_of_others(fields: Array) -> Array:
+    """Mean over all others along the first axis, for each of them; NaN where no other has a value.
+
+    Parameters
+    ----------
+    fields
+        Fields of two years or more, shape (year, ...).
+    """
+    known = np.isfinite(fields)
+    filled = np.where(known, fields, 0)
+    count = known.sum(axis=0) - known
+    total = filled.sum(axis=0, dtype=float) - filled
+    return np.divide(total, count, out=np.full(fields.shape, np.nan), where=count > 0)
 
 
 def cycles_of_other_years(values: Array) -> Array:
@@ -89,12 +102,7 @@ def cycles_of_other_years(values: Array) -> Array:
     -------
     Mean cycles, shape (year, 12, place), NaN where no other year has a value.
     """
-    years = values.reshape(-1, MONTHS_PER_YEAR, values.shape[1])
-    known = np.isfinite(years)
-    filled = np.where(known, years, 0)
-    count = known.sum(axis=0) - known
-    total = filled.sum(axis=0, dtype=float) - filled
-    return np.divide(total, count, out=np.full(years.shape, np.nan), where=count > 0)
+    return means_of_others(_by_year(values))
 
 
 def seasonal_lag(cycle: Array, reference: Array) -> Array:
@@ -162,6 +170,12 @@ def ranks(values: Array) -> Array:
     return result
 
 
+def rank_correlation(first: Array, second: Array) -> float:
+    """Correlation of ranks over places that have both, shape (place,)."""
+    known = np.isfinite(first) & np.isfinite(second)
+    return correlation_in_space(ranks(first[known]), ranks(second[known]))
+
+
 def without(values: Array, *others: Array) -> Array:
     """Residuals of the linear regression of values on others over places, shape (place,).
 
@@ -221,11 +235,8 @@ def commonest_share(values: Array) -> float:
     return float(np.unique(others, return_counts=True)[1].max() / known.size)
 
 
-def _mean_and_count(years: Array) -> tuple[Array, Array]:
-    known = np.isfinite(years)
-    count = known.sum(axis=0)
-    total = np.where(known, years, 0).sum(axis=0, dtype=float)
-    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0), count
+def _by_year(values: Array) -> Array:
+    return values.reshape(-1, MONTHS_PER_YEAR, values.shape[1])
 
 
 def _centred(values: Array, known: npt.NDArray[np.bool_]) -> Array:

@@ -12,14 +12,19 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from differland.consistency.statistics import commonest_share, insolation, neighbour_correlation
+from differland.consistency.statistics import (
+    Array,
+    commonest_share,
+    insolation,
+    mean_of_known,
+    neighbour_correlation,
+)
 from differland.datasets.land_cover import vegetated_land
 from differland.driver import MONTHS_PER_YEAR
 from differland.files import open_verified
 from differland.grid import PATCH_GRID, patch_number
 from differland.gridding import DETAIL
 
-Array = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
 
 LARGEST_SAMPLE = 30_000
@@ -197,10 +202,6 @@ def summarise(product: str, values: Array, places: Places, detail: float = np.na
     wet = np.isfinite(maps[:, places.water])
     count = known.sum(axis=1)
     some = known.any()
-    there = np.isfinite(maps)
-    number = there.sum(axis=0)
-    total = np.where(there, maps, 0).sum(axis=0, dtype=float)
-    mean = np.divide(total, number, out=np.full(number.shape, np.nan), where=number > 0)
     return Summary(
         product,
         maps.reshape(len(maps), -1)[:, places.sample].astype(np.float32),
@@ -212,7 +213,7 @@ def summarise(product: str, values: Array, places: Places, detail: float = np.na
         _share(((here == 0) & known).sum(axis=1), count),
         np.array([commonest_share(month) for month in here]),
         tuple(_digest(month) for month in maps),
-        neighbour_correlation(mean),
+        neighbour_correlation(mean_of_known(maps, axis=0)),
         detail,
     )
 
@@ -280,11 +281,8 @@ class Study:
         """
         if name in self.yearly:
             values = np.concatenate([self.yearly[name][year].values for year in years])
-            known = np.isfinite(values)
-            count = known.sum(axis=0)
-            total = np.where(known, values, 0).sum(axis=0, dtype=float)
-            enough = 2 * count >= len(values)
-            result = np.divide(total, count, out=np.full(count.shape, np.nan), where=enough)
+            enough = 2 * np.isfinite(values).sum(axis=0) >= len(values)
+            result = np.where(enough, mean_of_known(values, axis=0), np.nan)
         else:
             fixed = self.static[name].values[0] if name in self.static else self.places.cover[name]
             result = fixed.astype(float)

@@ -260,7 +260,7 @@ def vapour_pressure_deficit(
 
 
 def _deficit_field(warm: Field, moist: Field, formula: DeficitFormula) -> Field:
-    saturation = _tetens if formula == "cardamom" else _magnus
+    saturation = saturation_over_water if formula == "cardamom" else _magnus
 
     def read(rows: slice) -> np.ndarray:
         deficit = saturation(warm.read(rows)) - saturation(moist.read(rows))
@@ -269,7 +269,7 @@ def _deficit_field(warm: Field, moist: Field, formula: DeficitFormula) -> Field:
     return Field("vpd", "hPa", warm.grid, read, warm.file, warm.month)
 
 
-def _tetens(temperature: np.ndarray) -> np.ndarray:
+def saturation_over_water(temperature: np.ndarray) -> np.ndarray:
     """Saturation vapour pressure over water after Tetens, hPa, from degC."""
     return 6.11 * 10 ** (7.5 * temperature / (237.3 + temperature))
 
