@@ -1,6 +1,5 @@
 """The configuration of a study: its checks before anything runs, and the lists that jobs need."""
 
-import difflib
 import math
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -16,7 +15,7 @@ from differland import HOW_TRAINED
 from differland.analysis.coalition_sizes import fewest_samples
 from differland.datasets.catalogue import read_catalogue
 from differland.datasets.sources import HERBS, check_raw, check_used_years, given_variables
-from differland.errors import InputError
+from differland.errors import InputError, most_similar
 from differland.observables import observable_of
 from differland.schemas import finite_validator, read_mapping, read_yaml
 from differland.setups import CHANGEABLE, groups, in_experiment, of_experiment
@@ -473,10 +472,9 @@ def _one_of(found: object, known: Iterable[object]) -> str:
     names = [str(name) for name in known]
     # The same groups of a setup in another order, else what looks most like it.
     parts = sorted(str(found).split("+"))
-    close = [
-        name for name in names if sorted(name.split("+")) == parts
-    ] or difflib.get_close_matches(str(found), names, n=1, cutoff=0.5)
-    guess = f"; did you mean {close[0]}?" if close else ""
+    reordered = (name for name in names if sorted(name.split("+")) == parts)
+    close = next(reordered, None) or most_similar(str(found), names)
+    guess = f"; did you mean {close}?" if close else ""
     return f"one of {', '.join(names)}{guess}"
 
 

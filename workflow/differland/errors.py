@@ -1,5 +1,8 @@
 """Errors whose message is complete for the user of a study."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class InputError(ValueError):
     """Input that cannot be used: states file, variable, expected and found values.
@@ -29,3 +32,16 @@ class InputError(ValueError):
 
 class DryRunError(RuntimeError):
     """Failure of a dry run, whose reason is the message."""
+
+
+def most_similar(name: str, known: Iterable[str], likeness: float = 0.5) -> str | None:
+    """The known name that a misspelt one most resembles, if one is near.
+
+    Parameters
+    ----------
+    name, known
+        Misspelt name, and the names that there are.
+    likeness
+        Least likeness, 0 to 1.
+    """
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=likeness)), None)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import differland
 from differland.errors import InputError
-from differland.opening import HDF5_SIGNATURE, open_dataset
+from differland.opening import HDF5_SIGNATURE, check_there, open_dataset
 
 if TYPE_CHECKING:
     # Jobs that read and write text do without the half second that importing xarray takes.
@@ -376,8 +376,7 @@ def open_verified(path: Path | str, **options: Any) -> xr.Dataset:
         The file is absent, is no NetCDF file, breaks off, takes values from other files, or does
         not match its checksum (see :func:`verify`).
     """
-    if not Path(path).is_file():
-        raise InputError(path, "file", "a NetCDF file", "no such file")
+    check_there(Path(path), "a NetCDF file")
     return open_dataset(path, sealed=verify(path), **options)
 
 

@@ -1,13 +1,12 @@
 """Facts in the header of a driver file, for the planning of a run, and checks against them."""
 
-import difflib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from differland.errors import InputError
+from differland.errors import InputError, most_similar
 from differland.opening import open_netcdf
 
 SITE = "site"
@@ -109,7 +108,7 @@ def check_sites(
     """
     for name in () if isinstance(chosen, str | int) else chosen:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            guess = f"; did you mean {close[0]}?" if close else ""
+            close = most_similar(name, known)
+            guess = f"; did you mean {close}?" if close else ""
             found = f"{len(known)} sites, none of that name{guess}" if known else "no sites"
             raise InputError(path, SITE, f"site {name}, which figures.sites names", found)

@@ -1,10 +1,10 @@
 """Hints for a target that no rule makes."""
 
-import difflib
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
+from differland.errors import most_similar
 from differland.observables import OBSERVABLES
 from differland.setups import experiment_of, groups
 from differland.tables import PREDICTOR_GROUPS
@@ -53,18 +53,20 @@ def hint(
     if len(parts) == 1:
         # A workflow that has this one as a module puts something before the names.
         longer = [name for name in rules if name.endswith(f"_{target}")]
-        near = longer[0] if longer else _closest(target, rules)
+        near = longer[0] if longer else most_similar(target, sorted(rules), LIKE)
     else:
         known = {part for file in files for part in file.split("/")} | set(config["setups"])
+        names = sorted(known)
         # A misspelt part is mended where it stands: not all that can be made is in the list.
-        mended = [part if part in known else _closest(part, known) or part for part in parts]
-        near = "/".join(mended) if is_made("/".join(mended)) else _closest(target, files)
+        mended = [
+            part if part in known else most_similar(part, names, LIKE) or part for part in parts
+        ]
+        near = (
+            "/".join(mended)
+            if is_made("/".join(mended))
+            else most_similar(target, sorted(files), LIKE)
+        )
     return f"Did you mean {near}?" if near else ""
-
-
-def _closest(name: str, known: Collection[str]) -> str | None:
-    """The name that is most like another one, if one is near."""
-    return next(iter(difflib.get_close_matches(name, sorted(known), n=1, cutoff=LIKE)), None)
 
 
 def _reasons(parts: list[str], config: Mapping[str, Any]) -> Iterator[str]:
