@@ -9,7 +9,7 @@ import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -142,8 +142,7 @@ Source = Path | Member | Compressed
 def is_litter(name: str) -> bool:
     """Whether a file's path in a folder or archive is a hidden copy or the like, no data."""
     return any(
-        part.startswith(".") or part in LITTER
-        for part in PurePosixPath(name.replace("\\", "/")).parts
+        part.startswith(".") or part in LITTER for part in PurePosixPath(_with_slashes(name)).parts
     )
 
 
@@ -213,10 +212,16 @@ def list_files(folder: Path) -> Iterator[Source]:
             yield _unpacked(path)
 
 
+def first_names(names: Iterable[str]) -> str:
+    """The first names of a list for a log, and dots for the others."""
+    listed = list(names)
+    return ", ".join(listed[:NAMED]) + (", ..." if len(listed) > NAMED else "")
+
+
 def log_unread(product: str, names: Collection[str]) -> None:
     """Log the files of a product's folder that no reader uses."""
     if names:
-        shown = ", ".join(sorted(names)[:NAMED]) + (", ..." if len(names) > NAMED else "")
+        shown = first_names(sorted(names))
         logger.warning("%s: %d files are not read: %s", product, len(names), shown)
 
 
@@ -350,7 +355,7 @@ def _list_members(archive: Path, within: tuple[str, ...]) -> Iterator[Member]:
     except (*BROKEN, KeyError) as error:
         raise InputError(place, "file", "a complete archive", str(error)) from error
     for name in names:
-        if is_litter(_with_slashes(name)):
+        if is_litter(name):
             continue
         if name.lower().endswith(".zip"):
             yield from _list_members(archive, (*within, name))

@@ -18,9 +18,9 @@ import pandas as pd
 from differland.datasets import ozflux
 from differland.datasets.archives import (
     BROKEN,
-    NAMED,
     Source,
     check_spreadsheet,
+    first_names,
     list_files,
     log_unread,
 )
@@ -190,8 +190,7 @@ def _refuse_placeless(file: Source, rows: pd.DataFrame) -> None:
 def _tell_sites(what: str, names: Iterable[str]) -> None:
     listed = sorted(names)
     if listed:
-        shown = ", ".join(listed[:NAMED]) + (", ..." if len(listed) > NAMED else "")
-        logger.warning("%d sites %s: %s", len(listed), what, shown)
+        logger.warning("%d sites %s: %s", len(listed), what, first_names(listed))
 
 
 def _moved(places: pd.DataFrame) -> pd.Index:
@@ -348,7 +347,7 @@ def _rows_of_text(source: Source, text: str, separator: str) -> pd.DataFrame:
             rows.append([field.strip() or None for field in fields[: len(header)]])
     if surplus:
         words = "%s: %d lines have more fields than the header and are left out: %s"
-        logger.warning(words, source, len(surplus), ", ".join(surplus[:NAMED]))
+        logger.warning(words, source, len(surplus), first_names(surplus))
     filled = (fields + [None] * (len(header) - len(fields)) for fields in rows)
     return pd.DataFrame(list(filled), columns=header)
 

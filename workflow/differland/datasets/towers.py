@@ -20,8 +20,8 @@ import xarray as xr
 from differland.datasets import ozflux
 from differland.datasets.archives import (
     BROKEN,
-    NAMED,
     Source,
+    first_names,
     list_files,
     log_unread,
 )
@@ -518,7 +518,7 @@ def _check_columns(lacking: Mapping[TowerFile, Sequence[str]]) -> None:
             len(without),
             len(files),
             name,
-            _shown(file.source.name for file in without),
+            first_names(file.source.name for file in without),
         )
 
 
@@ -532,16 +532,11 @@ def _tell_several(files: Iterable[TowerFile]) -> None:
         logger.warning(
             "%d sites have several files, of which the newest counts month by month: %s",
             len(several),
-            _shown(
+            first_names(
                 f"{site} ({names[-1]}, not {', '.join(names[:-1])})"
                 for site, names in sorted(several.items())
             ),
         )
-
-
-def _shown(names: Iterable[str]) -> str:
-    listed = list(names)
-    return ", ".join(listed[:NAMED]) + (", ..." if len(listed) > NAMED else "")
 
 
 def _read_table(
@@ -640,8 +635,7 @@ def _tell_uncounted(table: pd.DataFrame) -> None:
             "gap_rule half-hourly: no files of half-hours or hours beside monthly ones of %d sites,"
         )
         words += " whose own share of gaps holds: %s"
-        shown = ", ".join(sites[:NAMED]) + (", ..." if len(sites) > NAMED else "")
-        logger.warning(words, len(sites), shown)
+        logger.warning(words, len(sites), first_names(sites))
 
 
 def _check_fluxes(file: TowerFile, fluxes: pd.DataFrame, names: Iterable[str] = FLUXES) -> None:
