@@ -931,9 +931,12 @@ class TestSites:
         assert sites.choose_sites(driver, 2) == ["AA-000", "AA-001"]
         assert sites.choose_sites(driver, ["AA-003", "AA-001"]) == ["AA-001", "AA-003"]
         assert sites.choose_sites(driver.drop_vars("site"), "all") == []
-        names = driver["site"].to_numpy().copy()
+        names = driver["site"].to_numpy().astype("U13")
         names[0] = ""
         assert sites.choose_sites(driver.assign_coords(site=("cell", names)), 1) == ["AA-001"]
+        names[2] = "AA-002 AA-902"
+        shared = driver.assign_coords(site=("cell", names))
+        assert sites.choose_sites(shared, ["AA-902"]) == ["AA-002 AA-902"]
         with pytest.raises(InputError, match="ZZ-ZZZ"):
             sites.choose_sites(driver, ["ZZ-ZZZ"])
 

@@ -54,6 +54,8 @@ def test_unknown_sites_of_figures_are_refused() -> None:
     known = ["DE-Hai", "AT-Neu"]
     for chosen in ("all", 3, [], ["AT-Neu"]):
         check_sites(known, "sites.nc", chosen)
+    for chosen in (["DE-Hai"], ["DE-Leh"], ["DE-Hai DE-Leh"]):
+        check_sites(["DE-Hai DE-Leh"], "sites.nc", chosen)
     expected = (
         r"sites\.nc: site: expected site DE-Hei, which figures\.sites names, "
         r"found 2 sites, none of that name; did you mean DE-Hai\?"

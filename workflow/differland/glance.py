@@ -69,6 +69,11 @@ def site_names(cells: np.ndarray, split: bool = False) -> Iterator[str]:
         yield from name.split() if split else filter(None, [name.strip()])
 
 
+def is_named(cell: str, name: str) -> bool:
+    """Whether a name is that of a cell, or of one of the flux towers in it."""
+    return name == cell or name in cell.split()
+
+
 def check_spin_up(months: int, path: Path | str, spin_up_months: int) -> None:
     """Check that a driver has months beyond those that no metric uses.
 
@@ -107,7 +112,7 @@ def check_sites(
         A name is unknown; the message suggests the most similar name.
     """
     for name in () if isinstance(chosen, str | int) else chosen:
-        if name not in known:
+        if not any(is_named(cell, name) for cell in known):
             close = most_similar(name, known)
             guess = f"; did you mean {close}?" if close else ""
             found = f"{len(known)} sites, none of that name{guess}" if known else "no sites"

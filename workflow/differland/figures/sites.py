@@ -15,6 +15,7 @@ from matplotlib.patches import Patch
 from differland.analysis.sites import Towers
 from differland.errors import InputError
 from differland.figures import maps, style
+from differland.glance import is_named
 from differland.metrics import skill, targets_of_driver
 from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
 
@@ -41,7 +42,8 @@ def choose_sites(
         ``driver.nc``. Without the coordinate ``site`` it has no sites; a cell with an empty name
         is no site.
     sites
-        Sites to draw: ``all``, a number (the first ones), or names.
+        Sites to draw: ``all``, a number (the first ones), or names, also of one site of several
+        in a cell.
     towers
         Sites and the observations of each, where several sites may share a cell.
 
@@ -60,11 +62,11 @@ def choose_sites(
         return known
     if isinstance(sites, int):
         return known[:sites]
-    unknown = [name for name in sites if name not in known]
+    unknown = [name for name in sites if not any(is_named(cell, name) for cell in known)]
     if unknown:
         source = driver.encoding.get("source", "driver.nc")
         raise InputError(source, "site", f"a site named {', '.join(unknown)}", "none that is used")
-    return [name for name in known if name in sites]
+    return [cell for cell in known if any(is_named(cell, name) for name in sites)]
 
 
 def page_name(site: str) -> str:
