@@ -581,6 +581,18 @@ class TestMaps:
         render(map_of(driver.isel(cell=[0]), "lai"))
         render(map_of(driver.assign(lai=driver["lai"] * np.nan), "lai"))
 
+    def test_a_pixel_of_the_globe_shows_the_cell_at_its_place(self) -> None:
+        row, column, (west, east, south, north) = maps._pixels_of_globe()
+        latitude, longitude = np.array([-34.875, 0.125, 71.375]), np.array([-171.125, 0.125, 179.1])
+        place = ccrs.EqualEarth().transform_points(ccrs.PlateCarree(), longitude, latitude)
+        height, width = row.shape
+        across = ((place[:, 0] - west) / (east - west) * width).astype(int)
+        along = ((place[:, 1] - south) / (north - south) * height).astype(int)
+        # A pixel is about as large as a cell.
+        np.testing.assert_allclose(row[along, across] * 0.25 - 89.875, latitude, atol=0.3)
+        np.testing.assert_allclose(column[along, across] * 0.25 - 179.875, longitude, atol=0.5)
+        assert (row[[0, 0, -1, -1], [0, -1, 0, -1]] == -1).all()
+
 
 class TestFit:
     @pytest.mark.parametrize("target", list(OBSERVABLES))

@@ -369,14 +369,13 @@ def _add_pixels(
     rows = np.floor((latitude + 90) / STUDY_CELL).astype(int)
     columns = np.floor((longitude + 180) / STUDY_CELL).astype(int)
     if isinstance(axes.projection, ccrs.EqualEarth):
-        picture = np.full((round(180 / STUDY_CELL), round(360 / STUDY_CELL)), np.nan)
-        picture[rows, columns] = values
+        globe = np.full((round(180 / STUDY_CELL), round(360 / STUDY_CELL)), np.nan)
+        globe[rows, columns] = values
+        row, column, extent = _pixels_of_globe()
         return axes.imshow(
-            np.ma.masked_invalid(picture),
+            np.ma.masked_invalid(np.where(row < 0, np.nan, globe[row, column])),
             origin="lower",
-            extent=(-180, 180, -90, 90),
-            transform=GEODETIC,
-            regrid_shape=picture.shape[0],
+            extent=extent,
             interpolation="nearest",
             cmap=colours,
             norm=norm,
@@ -402,6 +401,30 @@ def _add_pixels(
         zorder=2,
         rasterized=True,
     )
+
+
+@cache
+def _pixels_of_globe() -> tuple[np.ndarray, np.ndarray, tuple[float, float, float, float]]:
+    """Row and column of the cell in each pixel of a picture of the globe, or -1; its extent.
+
+    All maps of the globe share them, since to find them takes much longer than to draw a map.
+    """
+    projection = ccrs.EqualEarth()
+    (west, east), (south, north) = projection.x_limits, projection.y_limits
+    height = round(180 / STUDY_CELL)
+    width = round(height * (east - west) / (north - south))
+    x, y = np.meshgrid(
+        west + (np.arange(width) + 0.5) * (east - west) / width,
+        south + (np.arange(height) + 0.5) * (north - south) / height,
+    )
+    longitude, latitude, _ = np.moveaxis(GEODETIC.transform_points(projection, x, y), -1, 0)
+    # Beyond the outline of the Earth there is no point, or one that is not the pixel's.
+    back = projection.transform_points(GEODETIC, longitude, latitude)
+    with np.errstate(invalid="ignore"):
+        on_earth = np.hypot(back[..., 0] - x, back[..., 1] - y) < 0.01 * _DEGREE
+    row = np.floor((latitude + 90) / STUDY_CELL, where=on_earth, out=np.full(x.shape, -1.0))
+    column = np.floor((longitude + 180) / STUDY_CELL, where=on_earth, out=np.full(x.shape, -1.0))
+    return row.astype(int), column.astype(int), (west, east, south, north)
 
 
 def coordinates(dataset: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
