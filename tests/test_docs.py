@@ -83,6 +83,12 @@ def test_metrics_name_every_column_and_domain_of_the_metrics():
     assert {name for name in columns | domains if name not in PAGES["metrics.md"]} == set()
 
 
+def test_readme_links_every_page():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    pages = [page.name for page in (ROOT / "docs").glob("*.md")]
+    assert [name for name in pages if f"(docs/{name})" not in readme] == []
+
+
 def test_every_section_that_is_cited_exists():
     cited = {
         (page, title, file.name)
