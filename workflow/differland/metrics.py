@@ -1,4 +1,7 @@
-"""Metrics of agreement between observations and their modelled counterparts."""
+"""Metrics of agreement between observations and their modelled counterparts.
+
+Formulas: docs/metrics.md, "Skill"; what is compared with what: docs/metrics.md, "Domains".
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

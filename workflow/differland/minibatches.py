@@ -16,7 +16,9 @@ from differland.observables import observable_of
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """Choices in which paper and published code differ (model.md, section 7).
+    """Choices in which paper and published code differ.
+
+    See docs/equations.md, "Differences from the paper and the published code".
 
     Attributes
     ----------

@@ -1,4 +1,7 @@
-"""The spatialization network: predictors of a cell to its 40 parameters (paper, equation 1)."""
+"""The spatialization network: predictors of a cell to its 40 parameters (paper, equation 1).
+
+See docs/training.md, "The network".
+"""
 
 import math
 from collections.abc import Mapping, Sequence

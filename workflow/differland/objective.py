@@ -1,7 +1,7 @@
 """The loss: weighted squared distance to every observation, and two soft constraints.
 
-Paper, equation 4. All terms are of one patch. A slot that only pads the patch, and a month
-without an observation, contribute exactly nothing to value or gradient.
+Paper, equation 4; docs/training.md, "The loss". All terms are of one patch. A slot that only pads
+the patch, and a month without an observation, contribute exactly nothing to value or gradient.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

@@ -1,4 +1,7 @@
-"""Patches: groups of cells that are trained together, and the splits drawn among them."""
+"""Patches: groups of cells that are trained together, and the splits drawn among them.
+
+See docs/training.md, "Splits and stages".
+"""
 
 from typing import Literal, NamedTuple
 

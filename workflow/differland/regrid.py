@@ -4,6 +4,8 @@ On a sphere the area of a cell between two parallels and two meridians is the pr
 extents in sin(latitude) and in longitude, and so is the overlap of two such cells. The weights
 of conservative regridding (Jones, 1999, doi:10.1175/1520-0493(1999)127<2204:FASOCR>2.0.CO;2)
 are therefore an outer product, which is exact and never formed.
+
+Formulas: docs/metrics.md, "Regridding".
 """
 
 from collections.abc import Callable, Iterator

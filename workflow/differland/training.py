@@ -4,6 +4,8 @@ One minibatch is one patch. All members of a block see the same patch at the sam
 order that belongs to the study, so that a member's training does not depend on its company. A
 member leaves its development patches out: its weights stay untouched there, and the loss that
 the others' gradient needs anyway is its development loss.
+
+See docs/training.md, "Optimiser and learning rate".
 """
 
 import hashlib

@@ -6,6 +6,8 @@ Their scores, by the correlation over cells. And the subspaces that the leading 
 principal angles [3]_: axes of nearly equal variance may mix freely in another sample, which changes
 every congruence, but not the subspace.
 
+Formulas: docs/metrics.md, "Agreement of axes".
+
 References
 ----------
 .. [1] Tucker, L. R. (1951). A method for synthesis of factor analysis studies. Personnel Research

@@ -1,7 +1,7 @@
 """Attribution of traits and trait axes to the predictors, by Kernel SHAP.
 
 Paper, Methods, "SHAP Analysis for Feature Importance & Environment-Parameter Relationships",
-Fig. 3e-g and Fig. 4; model description, section 6.
+Fig. 3e-g and Fig. 4; docs/metrics.md, "Attribution".
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Biomass over the years: its mean, and its trend in each cell and over all (paper, Fig. S22)."""
+"""Biomass over the years: its mean, and its trend in each cell and over all (paper, Fig. S22).
+
+Formulas: docs/metrics.md, "Biomass and its trend".
+"""
 
 from typing import Any
 

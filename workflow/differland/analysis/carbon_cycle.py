@@ -4,6 +4,8 @@ All sources are added up over the same cells and areas: a cell counts if every s
 it in each of the months that the source covers. Net biosphere exchange (NBE) is positive into the
 atmosphere. Inversions and models are taken as they are given: what rivers and trade carry away is
 not added to the one nor taken from the other.
+
+Formulas: docs/metrics.md, "Regional carbon budgets".
 """
 
 import logging

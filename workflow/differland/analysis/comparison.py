@@ -3,7 +3,8 @@
 Neighbouring cells and months are alike, patches hardly: the paired bootstrap resamples whole test
 patches, the same ones for both setups (Efron & Tibshirani 1993, An Introduction to the Bootstrap,
 chapter 8). Its intervals are about which patches were held out; how much training from other
-initial weights would change is told by the spread of the members.
+initial weights would change is told by the spread of the members. See docs/metrics.md, "Bootstrap
+over patches".
 """
 
 from collections.abc import Iterator, Mapping

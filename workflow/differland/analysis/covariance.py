@@ -3,6 +3,8 @@
 Two covariances are told apart. That *across cells*, of the ensemble mean, says how parameters
 vary together over the land. That *across members* within a cell, averaged over cells, says what
 the observations leave open.
+
+Formulas: docs/metrics.md, "Covariance of the parameters".
 """
 
 from collections.abc import Iterator, Sequence

@@ -2,6 +2,8 @@
 
 Paper, Methods, "SHAP Analysis for Feature Importance & Environment-Parameter Relationships", and
 Fig. 4.
+
+Formulas: docs/metrics.md, "Dependence of traits on the environment".
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,8 @@
 """Sensitivity experiments beside the study: skill, latitudinal profiles and global totals.
 
 Paper, Text S4 (other products) and Text S5, Fig. S35 (eddy covariance).
+
+Formulas: docs/metrics.md, "Sensitivity experiments".
 """
 
 from collections.abc import Callable, Mapping

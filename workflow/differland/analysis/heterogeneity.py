@@ -1,4 +1,7 @@
-"""Importance of plant types against the heterogeneity of land cover (paper, Results on Fig. 2)."""
+"""Importance of plant types against the heterogeneity of land cover (paper, Results on Fig. 2).
+
+Formulas: docs/metrics.md, "Heterogeneity of land cover".
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

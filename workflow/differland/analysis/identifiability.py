@@ -1,6 +1,6 @@
 """Identifiability of the parameters: agreement of independently initialised members.
 
-Paper, Methods, "Parameter Identifiability Analysis"; model description, section 6.
+Paper, Methods, "Parameter Identifiability Analysis"; docs/metrics.md, "Identifiability".
 """
 
 import numpy as np

@@ -2,7 +2,7 @@
 
 The independent contribution of a group is what it adds to the explained variance, averaged over
 every order in which the groups can enter the model (paper, Methods, "Hierarchical Partition of
-Explained Variance"; model description, section 6).
+Explained Variance"; docs/metrics.md, "Hierarchical partition").
 
 References
 ----------

@@ -3,6 +3,8 @@
 Traits are those that the ensembles give to places where the projected climate is found today. What
 else is known of a cell (plant types, soil, age) stays as it is, and so does the standardisation of
 the predictors. Paper, "Implications for Ecological Shifts Under Changing Climate".
+
+Formulas: docs/metrics.md, "Projection".
 """
 
 import logging

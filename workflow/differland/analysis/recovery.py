@@ -2,6 +2,8 @@
 
 For studies of a synthetic planet, whose observations the model itself made from known parameters.
 Real studies have no truth to compare with; what is recovered here tells how far to trust them.
+
+Formulas: docs/metrics.md, "Recovery of a known truth".
 """
 
 from collections.abc import Iterator, Mapping

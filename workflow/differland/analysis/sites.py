@@ -1,4 +1,7 @@
-"""Flux towers: gradients among their means, and skill by how well they represent their cells."""
+"""Flux towers: gradients among their means, and skill by how well they represent their cells.
+
+Formulas: docs/metrics.md, "Flux towers".
+"""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,8 @@
 """Principal axes of the ecological traits of the ensemble mean.
 
-Paper, Methods, "Principal Component Analysis (PCA) on Ecological Parameters" and Fig. 3; model
-description, section 6. The 13 traits and their order are those of ``differland.tables.TRAITS``.
+Paper, Methods, "Principal Component Analysis (PCA) on Ecological Parameters" and Fig. 3;
+docs/metrics.md, "Principal components of the traits". The 13 traits and their order are those of
+``differland.tables.TRAITS``.
 """
 
 import numpy as np

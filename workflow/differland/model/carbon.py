@@ -1,4 +1,8 @@
-"""Allocation, turnover and the bounded update of the six carbon pools."""
+"""Allocation, turnover and the bounded update of the six carbon pools.
+
+Equations: docs/equations.md, "Allocation", docs/equations.md, "Turnover and decomposition", and
+docs/equations.md, "Bounds of the pools".
+"""
 
 from typing import NamedTuple
 

@@ -1,4 +1,7 @@
-"""DALEC: one month of the carbon and water cycle of a grid cell (paper, equation 2)."""
+"""DALEC: one month of the carbon and water cycle of a grid cell (paper, equation 2).
+
+All equations are in docs/equations.md; its section "A month at a glance" is this module.
+"""
 
 from jaxtyping import Array, Float
 

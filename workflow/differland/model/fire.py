@@ -1,4 +1,4 @@
-"""Combustion and fire mortality."""
+"""Combustion and fire mortality (equations: docs/equations.md, "Fire")."""
 
 from typing import NamedTuple
 

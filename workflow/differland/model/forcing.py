@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 EPOCH = pd.Timestamp("2000-01-01")
 
 DAYS_PER_YEAR_OF_PUBLISHED_CODE = 365.22
-"""Divides the mean annual precipitation in the published code (model.md, section 7)."""
+"""Divides the mean annual precipitation in the published code (docs/equations.md, "Forcing")."""
 
 
 class Forcing(NamedTuple):

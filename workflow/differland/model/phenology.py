@@ -1,4 +1,7 @@
-"""Leaf onset and leaf fall: one shape over the year (Bloom & Williams 2015)."""
+"""Leaf onset and leaf fall: one shape over the year (Bloom & Williams 2015).
+
+Equations: docs/equations.md, "Leaf phenology".
+"""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float

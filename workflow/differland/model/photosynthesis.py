@@ -1,7 +1,7 @@
 """Gross primary production: the Aggregated Canopy Model (Williams et al. 1997).
 
-Constants are those of the published calibration, for gpp in gC m-2 day-1, leaf area index in
-m2 m-2, radiation in MJ m-2 day-1 and CO2 in ppm.
+Equations: docs/equations.md, "Photosynthesis". Constants are those of the published calibration,
+for gpp in gC m-2 day-1, leaf area index in m2 m-2, radiation in MJ m-2 day-1 and CO2 in ppm.
 """
 
 from typing import TypeVar

@@ -1,4 +1,7 @@
-"""Factors of a month that depend on forcing and parameters, but not on the model's state."""
+"""Factors of a month that depend on forcing and parameters, but not on the model's state.
+
+Equations: docs/equations.md, "Temperature and moisture of decomposition".
+"""
 
 from typing import NamedTuple
 

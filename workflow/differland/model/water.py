@@ -1,4 +1,7 @@
-"""Water stress, evapotranspiration and the water bucket."""
+"""Water stress, evapotranspiration and the water bucket.
+
+Equations: docs/equations.md, "Water stress", and docs/equations.md, "Runoff and the water balance".
+"""
 
 from typing import NamedTuple
 
