@@ -11,8 +11,8 @@ import pytest
 from differland.datasets.fields import check_months
 from differland.datasets.inversion import read_cams, read_cms_flux, read_cms_flux_fire
 from differland.errors import InputError
-from differland.grid import regular_grid
-from differland.regrid import Regridder
+from differland.regridding.conservative import Regridder
+from differland.regridding.grid import regular_grid
 
 LATITUDE = np.array([-89.0, *range(-86, 87, 4), 89.0])
 LONGITUDE = -180.0 + 5 * np.arange(72)

@@ -57,8 +57,8 @@ from differland.datasets.towers import (
 from differland.datasets.vegetation import read_lai, read_lcspp
 from differland.datasets.water_storage import read_mascons, recentred
 from differland.errors import InputError
-from differland.grid import STUDY_GRID, Grid
-from differland.regrid import Regridder
+from differland.regridding.conservative import Regridder
+from differland.regridding.grid import STUDY_GRID, Grid
 from differland.shipped import CONFIG
 from differland.synthetic.native.vegetation import eight_day_values
 from differland.synthetic.raw import RawPlanet, RawPlanetSettings, make_raw_planet

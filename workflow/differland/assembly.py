@@ -30,8 +30,8 @@ from differland.datasets.water_storage import recentred
 from differland.driver import MONTHS_PER_YEAR, PATCH_DIMENSION
 from differland.errors import InputError
 from differland.files import open_verified
-from differland.grid import PATCH_GRID, Grid, patch_number
-from differland.gridding import table_row
+from differland.regridding.grid import PATCH_GRID, Grid, patch_number
+from differland.regridding.study_grid import table_row
 from differland.tables import FORCING, PREDICTOR_GROUPS, PREDICTORS
 
 logger = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ from differland.consistency.statistics import commonest_share, insolation, neigh
 from differland.datasets.land_cover import vegetated_land
 from differland.driver import MONTHS_PER_YEAR
 from differland.files import open_verified
-from differland.grid import PATCH_GRID, patch_number
-from differland.gridding import DETAIL
+from differland.regridding.grid import PATCH_GRID, patch_number
+from differland.regridding.study_grid import DETAIL
 
 Array = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
@@ -185,7 +185,7 @@ def summarise(product: str, values: Array, places: Places, detail: float = np.na
     places
         Cells of the window.
     detail
-        Attribute of the gridded variable (:data:`differland.gridding.DETAIL`).
+        Attribute of the gridded variable (:data:`differland.regridding.study_grid.DETAIL`).
     """
     maps = values.reshape(-1, *places.studied.shape)
     infinite = np.isinf(maps)

@@ -31,8 +31,8 @@ from differland.datasets.native import (
 )
 from differland.datasets.temporal import read_monthly
 from differland.errors import InputError
-from differland.grid import Grid
 from differland.opening import open_netcdf
+from differland.regridding.grid import Grid
 
 FIRST_YEAR, LAST_YEAR = 2000, 2019
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from differland.errors import InputError
-from differland.grid import Grid
-from differland.regrid import Quantity
+from differland.regridding.conservative import Quantity
+from differland.regridding.grid import Grid
 from differland.units import are_same, normal, range_in_words
 
 

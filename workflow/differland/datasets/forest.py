@@ -16,9 +16,9 @@ from differland.datasets.fields import Field, check_range, check_shape, check_un
 from differland.datasets.geotiff import open_geotiff
 from differland.datasets.native import find_variable
 from differland.errors import InputError
-from differland.grid import STUDY_GRID, Grid
 from differland.opening import open_netcdf
-from differland.regrid import Regridder
+from differland.regridding.conservative import Regridder
+from differland.regridding.grid import STUDY_GRID, Grid
 
 AGE_FILE_NAME = re.compile(r".*BGI_?ForestAge_?MPI_?BGC_?1\.0\.0\.nc")
 """The name starts with the time of the download."""

@@ -21,9 +21,9 @@ from differland.datasets.native import (
 )
 from differland.datasets.temporal import check_meaning, read_monthly
 from differland.errors import InputError
-from differland.grid import PATCH_GRID, Grid
-from differland.gridded import AXES
 from differland.opening import open_netcdf
+from differland.regridding.cf import AXES
+from differland.regridding.grid import PATCH_GRID, Grid
 
 Release = Literal["V3", "2020"]
 

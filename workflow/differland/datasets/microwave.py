@@ -25,8 +25,8 @@ from differland.datasets.native import (
 )
 from differland.datasets.temporal import check_apart, check_lengths, check_meaning
 from differland.errors import InputError
-from differland.grid import Grid
 from differland.opening import open_netcdf
+from differland.regridding.grid import Grid
 
 PROJECTION, GEOGRAPHIC = "EPSG:6933", "EPSG:4326"
 """EASE-Grid 2.0 global (cylindrical equal-area, true at 30 degrees), and its geodetic latitudes."""

@@ -15,9 +15,9 @@ import pandas as pd
 
 from differland.datasets.archives import Source
 from differland.errors import InputError
-from differland.grid import Grid
-from differland.gridded import AXES, CYCLIC_TOLERANCE, mask_rounded
 from differland.opening import open_netcdf
+from differland.regridding.cf import AXES, CYCLIC_TOLERANCE, mask_rounded
+from differland.regridding.grid import Grid
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ import pytest
 import xarray as xr
 
 from differland.errors import InputError
-from differland.esmf import Cells, EsmfRegridder, great_circle_areas, grids_digest
-from differland.grid import EARTH_RADIUS, Grid, regular_grid
-from differland.regrid import Regridder
+from differland.regridding.conservative import Regridder
+from differland.regridding.esmf import Cells, EsmfRegridder, great_circle_areas, grids_digest
+from differland.regridding.grid import EARTH_RADIUS, Grid, regular_grid
 
 SPHERE = 4 * np.pi * EARTH_RADIUS**2
 

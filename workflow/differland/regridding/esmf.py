@@ -1,8 +1,8 @@
 """Regridding with the weights of ESMF: a check of the exact operator, and bilinear.
 
 ESMF (Hill et al., 2004, doi:10.1109/MCISE.2004.1255817) joins the corners of cells by great
-circles, where cells of :mod:`differland.regrid` end at parallels. Its conservative weights are
-therefore near, not equal, to the exact ones.
+circles, where cells of :mod:`differland.regridding.conservative` end at parallels. Its
+conservative weights are therefore near, not equal, to the exact ones.
 
 Only making weights needs ESMF, through xESMF (doi:10.5281/zenodo.4294774). Weights in a file are
 read and applied without either.
@@ -23,8 +23,8 @@ from scipy import sparse
 
 from differland.errors import InputError
 from differland.files import read_netcdf, write_netcdf
-from differland.grid import EARTH_RADIUS, EVEN_TOLERANCE, Grid
-from differland.regrid import MAXIMUM_VALUES, Quantity
+from differland.regridding.conservative import MAXIMUM_VALUES, Quantity
+from differland.regridding.grid import EARTH_RADIUS, EVEN_TOLERANCE, Grid
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,9 @@ class EsmfBand(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class EsmfRegridder:
-    """The operator from one grid to another; stands in for ``differland.regrid.Regridder``.
+    """The operator from one grid to another, called like the exact one.
+
+    It stands in for :class:`differland.regridding.conservative.Regridder`.
 
     Attributes
     ----------

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from differland.errors import InputError
-from differland.grid import EARTH_RADIUS, PATCH_SHAPE, STUDY_GRID, Grid, patch_number, regular_grid
+from differland.regridding.grid import (
+    EARTH_RADIUS,
+    PATCH_SHAPE,
+    STUDY_GRID,
+    Grid,
+    patch_number,
+    regular_grid,
+)
 
 
 def centres(first: float, step: float, count: int) -> np.ndarray:

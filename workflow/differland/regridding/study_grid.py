@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from differland.datasets.fields import Field, check_months, is_annual
 from differland.driver import WEIGHT
-from differland.esmf import EsmfBand, EsmfRegridder
-from differland.grid import STUDY_GRID, Grid
-from differland.regrid import Band, Regridder
+from differland.regridding.conservative import Band, Regridder
+from differland.regridding.esmf import EsmfBand, EsmfRegridder
+from differland.regridding.grid import STUDY_GRID, Grid
 from differland.tables import FORCING, INTERMEDIATES, PREDICTORS, Variable, observation_row
 
 logger = logging.getLogger(__name__)

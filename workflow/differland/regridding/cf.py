@@ -17,9 +17,9 @@ from tqdm import tqdm
 import differland
 from differland.errors import InputError
 from differland.files import atomic_path
-from differland.grid import Grid
 from differland.opening import open_netcdf
-from differland.regrid import MAXIMUM_VALUES, Quantity, Regridder
+from differland.regridding.conservative import MAXIMUM_VALUES, Quantity, Regridder
+from differland.regridding.grid import Grid
 
 logger = logging.getLogger(__name__)
 
