@@ -1,5 +1,5 @@
 # DifferLand: from raw data to the report of a finished study.
-# Rules are in workflow/rules, one file per stage, in the order in which data flow through them.
+# Rules are in workflow/rules, one file per topic, in the order in which data flow through them.
 
 from snakemake.utils import min_version
 

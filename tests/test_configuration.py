@@ -513,9 +513,7 @@ def test_numbers_that_are_meant_as_text_are_text_as_written(tmp_path: Path) -> N
 def test_numbers_that_yaml_takes_for_others_are_refused(tmp_path: Path, number: str) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text(f"training: {{epochs: {number}}}\n")
-    with pytest.raises(
-        InputError, match=f"training.epochs: expected .*, found the text '{number}'"
-    ):
+    with pytest.raises(InputError, match=f"training.epochs: expected .*, found .*{number}"):
         configuration.read_configuration([file])
 
 

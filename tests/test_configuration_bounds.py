@@ -181,7 +181,7 @@ def test_names_that_lead_out_of_the_study_are_refused(
 )
 def test_an_image_that_a_shell_would_take_for_more_is_refused(image: str):
     config = configuration.merge([DEFAULTS, {"container": image}])
-    with pytest.raises(InputError, match="container: expected Path or address"):
+    with pytest.raises(InputError, match="container: expected path or address"):
         configuration.check_configuration(config)
     for good in ("docker://ghcr.io/a/b:1.0@sha256:0a", "/data/x_1.sif", "~/x.sif", "library://a"):
         configuration.check_configuration(configuration.merge([DEFAULTS, {"container": good}]))

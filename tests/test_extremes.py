@@ -150,13 +150,17 @@ def unclosed(initial: Pools, series: dict[str, np.ndarray], dt: np.ndarray, rain
         yield pool, np.abs(change) / (np.abs(before) + np.abs(series[pool]) + turnover)
 
 
+def assert_finite(values: dict[str, np.ndarray], gradient) -> None:
+    for name, numbers in values.items():
+        assert np.isfinite(numbers).all(), name
+    assert all(np.isfinite(numbers).all() for numbers in jax.tree.leaves(gradient))
+
+
 @pytest.mark.parametrize("co2", [200, 1500])
 @pytest.mark.parametrize(("seed", "edge"), [(0, 0.0), (1, 0.5), (2, 1.0)])
 def test_extremes_are_finite_and_close_in_double_precision(x64, seed, edge, co2):
     initial, terms, series, gradient = run("xla", np.float64, seed, edge, co2)
-    for name, values in (series | terms).items():
-        assert np.isfinite(values).all(), name
-    assert all(np.isfinite(values).all() for values in jax.tree.leaves(gradient))
+    assert_finite(series | terms, gradient)
     given = forcing(co2)
     for pool, share in unclosed(initial, series, given.dt, given.precipitation):
         assert share.max() < 1e-12, pool
@@ -170,9 +174,7 @@ def test_extremes_are_finite_and_close_in_double_precision(x64, seed, edge, co2)
 @pytest.mark.parametrize(("seed", "edge"), [(0, 0.0), (1, 0.5), (2, 1.0)])
 def test_extremes_are_finite_and_close_in_the_kernel(seed, edge, co2):
     initial, terms, series, gradient = run("kernel", np.float32, seed, edge, co2)
-    for name, values in (series | terms).items():
-        assert np.isfinite(values).all(), name
-    assert all(np.isfinite(values).all() for values in jax.tree.leaves(gradient))
+    assert_finite(series | terms, gradient)
     given = forcing(co2)
     for pool, share in unclosed(initial, series, given.dt, given.precipitation):
         # Of a bucket of 1 mm that should evaporate 1000, single precision keeps three digits.

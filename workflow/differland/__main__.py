@@ -134,7 +134,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _check_output(source: Path, output: Path) -> None:
-    """Refuse to write over what is read, whatever names lead there."""
+    """Refuse an output that is one of the inputs, even by another path."""
     if output.exists() and source.exists() and output.samefile(source):
         raise InputError(output, "output", f"another file than the input, {source}", "the same")
 

@@ -1,4 +1,4 @@
-"""The driver from gridded products: which cells, which months, and what every variable is made of.
+"""Assembly of the driver from gridded products: choice of cells and months, and all variables.
 
 Variables are in memory one at a time, so that the whole globe at full length fits.
 """
@@ -54,13 +54,13 @@ class GriddedFiles:
     Attributes
     ----------
     static
-        By product.
+        Paths of static products by name.
     yearly
-        By product and year.
+        Paths of yearly products by name and year.
     co2
-        Table of NOAA.
+        Table of CO2 of NOAA.
     towers, sites
-        Tables of the fluxes and the places of flux towers; None without towers.
+        Tables of the fluxes and the locations of flux towers; None without towers.
     """
 
     static: Mapping[str, Path]
@@ -81,9 +81,9 @@ def assemble_driver(
     Parameters
     ----------
     files
-        The gridded products.
+        Files of the gridded products.
     target
-        Their grid.
+        Grid of the gridded products.
     raw
         The section ``raw`` of the configuration.
 
@@ -166,7 +166,7 @@ def assemble_driver(
 
 
 class _Domain:
-    """Cells and months of the driver.
+    """Domain of the driver: its cells and months.
 
     Patches are counted from 0, in the order of their numbers on the globe. They are those of the
     study, or the boxes of the inversion CMS-Flux.
@@ -192,7 +192,7 @@ class _Domain:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Cells and months."""
+        """Numbers of cells and months."""
         return self.latitude.size, self.months.size
 
     def coordinates(self) -> dict[str, Any]:
@@ -305,7 +305,7 @@ def _select_cells(
     target: Grid,
     raw: Mapping[str, Any],
 ) -> np.ndarray:
-    """Whether each cell of the grid is kept; logs what each condition leaves."""
+    """Whether each cell of the grid is kept; logs the number of cells after each condition."""
     kept = vegetated_land(static["water"], static["nonvegetated"], **raw["domain"])
     logger.info("%d cells of vegetated land", kept.sum())
     conditions = {name: np.isfinite(static[name]) for name in PREDICTORS if name in static}

@@ -49,7 +49,7 @@ def simulate_cases(path: Path) -> xr.Dataset:
 
     Returns
     -------
-    All outputs by name, each of dimensions (case, time).
+    Outputs of the model by name, each of dimensions (case, time).
 
     Raises
     ------

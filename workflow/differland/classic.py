@@ -1,4 +1,4 @@
-"""Classic NetCDF files: whether all bytes are there that their header promises.
+"""Classic NetCDF files: check that all bytes are there that their header promises.
 
 The NetCDF library reads what is cut off as zeros. The layout is that of the NetCDF user's guide
 (file format specifications: CDF-1, CDF-2 and CDF-5).
@@ -28,9 +28,9 @@ def check_whole(file: object, content: bytes | None = None) -> None:
     Parameters
     ----------
     file
-        Its path; for messages only where `content` is given.
+        Path of the file; for messages only where `content` is given.
     content
-        Of a file in memory.
+        Bytes of a file in memory.
 
     Raises
     ------
@@ -108,7 +108,7 @@ class _Header:
             self._skip(value_size * self._number(self.count_size))
 
     def _variable(self, lengths: list[int]) -> tuple[int, int, bool]:
-        """Place, bytes (of a record), and whether the variable is one of records."""
+        """Offset and size (of a record) of a variable, bytes, and whether it is one of records."""
         self._skip(self._number(self.count_size))
         count = self._number(self.count_size)
         shape = [lengths[self._number(self.count_size)] for _ in range(count)]

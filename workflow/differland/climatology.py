@@ -1,4 +1,4 @@
-"""Mean climates of a climate model on the study's grid: of the present, and of a scenario."""
+"""Mean climates of a climate model on the study's grid: present and scenario."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -33,7 +33,7 @@ def grid_climates(
     periods
         Years by the name of the period.
     gridding
-        How.
+        Settings of the regridding.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def grid_climates(
     Raises
     ------
     InputError
-        As :func:`differland.datasets.climate_models.read_cmip6`.
+        The files cannot be used, as for :func:`differland.datasets.climate_models.read_cmip6`.
     """
     parts = []
     for years in periods.values():

@@ -1,6 +1,5 @@
-"""The configuration of a study: checked as a whole before anything runs, listed as jobs need it."""
+"""The configuration of a study: its checks before anything runs, and the lists that jobs need."""
 
-import difflib
 import math
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -16,7 +15,7 @@ from differland import HOW_TRAINED
 from differland.analysis.coalition_sizes import fewest_samples
 from differland.datasets.catalogue import read_catalogue
 from differland.datasets.sources import HERBS, check_raw, check_used_years, given_variables
-from differland.errors import InputError
+from differland.errors import InputError, most_similar
 from differland.observables import observable_of
 from differland.schemas import finite_validator, read_mapping, read_yaml
 from differland.setups import CHANGEABLE, groups, in_experiment, of_experiment
@@ -62,7 +61,7 @@ def check_configuration(config: Configuration, source: str = "configuration") ->
     config
         The whole configuration, after all files and command-line values were merged.
     source
-        What to name as the place of the configuration, such as its files.
+        Name of the configuration in messages, such as its files.
 
     Raises
     ------
@@ -88,15 +87,15 @@ def check_configuration(config: Configuration, source: str = "configuration") ->
 
 
 def remarks(config: Configuration, given: Collection[str] | None = None) -> list[str]:
-    """What is valid and yet may not be meant.
+    """Remarks on settings that are valid and may not be intended.
 
     Parameters
     ----------
     config
         A configuration that was checked.
     given
-        Variables that the driver has. None: not known; those of a driver from raw products follow
-        from the configuration.
+        Variables of the driver. None: not known; those of a driver from raw products follow from
+        the configuration.
     """
     if config["driver"]["source"] == "raw":
         given = given_variables(config["raw"])
@@ -125,7 +124,7 @@ def _counts_fire_twice(config: Configuration) -> bool:
 
 
 def _lack(config: Configuration, variable: str) -> str:
-    """Why a driver lacks a variable."""
+    """Reason for which a driver lacks a variable."""
     if config["driver"]["source"] != "raw":
         return f"{config['driver']['path']} has no variable {variable}"
     raw = config["raw"]
@@ -139,17 +138,17 @@ def _lack(config: Configuration, variable: str) -> str:
 
 
 def read_configuration(files: Iterable[Path]) -> dict[str, Any]:
-    """Read the configuration that files make, later ones over earlier ones, and check it.
+    """Read a configuration from files, later ones over earlier ones, and check it.
 
     Parameters
     ----------
     files
-        Which lie over ``config/config.yaml``.
+        Paths of the files, whose keys replace those of ``config/config.yaml``.
 
     Raises
     ------
     InputError
-        A file cannot be read, or as :func:`check_configuration`.
+        A file cannot be read, or the configuration is refused by :func:`check_configuration`.
     """
     layers = [DEFAULTS, *files]
     config = read_text_values(merge(map(read_mapping, layers)))
@@ -158,14 +157,14 @@ def read_configuration(files: Iterable[Path]) -> dict[str, Any]:
 
 
 def has_key(layer: Configuration, key: str) -> bool:
-    """Whether a layer of a configuration says something of a key, such as ``training.epochs``.
+    """Whether a layer of a configuration contains a key, such as ``training.epochs``.
 
     Parameters
     ----------
     layer
         Some keys of a configuration.
     key
-        As errors name it; positions in lists (``setups.0``) are left aside.
+        Key in the form of error messages; positions in lists (``setups.0``) are ignored.
     """
     inner: Any = layer
     for part in key.split("."):
@@ -178,23 +177,23 @@ def has_key(layer: Configuration, key: str) -> bool:
 
 
 def check_path(source: str, key: str, path: Path | str | None, meaning: str, folder: bool) -> None:
-    """Refuse a path of the configuration where nothing is, or something else.
+    """Refuse a path of the configuration that does not exist or is of the wrong kind.
 
     Parameters
     ----------
     source
-        What to name as the place of the configuration.
+        Name of the configuration in messages.
     key, path
-        Where it says so, and what: relative paths are seen from the working directory.
+        Key, and the path that it gives: relative paths are seen from the working directory.
     meaning
-        What is to be there.
+        Description of the file or folder that is expected.
     folder
-        Whether that is a folder; else it is a file.
+        Whether a folder is expected; else it is a file.
 
     Raises
     ------
     InputError
-        Tells the path as it was given, and what it comes to.
+        The path does not exist; the message gives it as written and as an absolute path.
     """
     if path is None:
         raise InputError(source, key, meaning, "none")
@@ -231,16 +230,16 @@ def merge(layers: Iterable[Configuration]) -> dict[str, Any]:
 
 
 def in_order(config: Configuration, other: Configuration) -> dict[str, Any]:
-    """Put keys, in sections too, in the order that another configuration has them in.
+    """Put keys, in sections too, in the order of another configuration.
 
-    The order has no meaning, but Snakemake takes another one for a change.
+    The order has no meaning, but Snakemake takes another order for a change.
 
     Parameters
     ----------
     config
-        What to put in order.
+        Configuration to put in order.
     other
-        Whose keys come first, as far as ``config`` has them.
+        Configuration whose order of keys is taken; keys that it lacks come last.
     """
     keys = {key: key for key in config}
     ordered = {}
@@ -253,7 +252,7 @@ def in_order(config: Configuration, other: Configuration) -> dict[str, Any]:
 
 
 def read_text_values(config: Configuration) -> dict[str, Any]:
-    """Read values as the schema means them; see :func:`differland.values.read_value`.
+    """Convert values to the types of the schema; see :func:`differland.values.read_value`.
 
     Command lines give text for everything, and YAML takes some texts for something else. Values
     that fit in no way stay as they are, for :func:`check_configuration` to refuse.
@@ -277,7 +276,7 @@ def seeds(config: Configuration) -> list[str]:
 
 
 def fewest_members(config: Configuration) -> int:
-    """Members without which a setup has failed: ``ensemble.minimum``, or half of those selected."""
+    """Least number of members of a setup: ``ensemble.minimum``, or half of those selected."""
     ensemble = config["ensemble"]
     return int(ensemble["minimum"] or math.ceil(ensemble["select"] / 2))
 
@@ -304,7 +303,7 @@ def experiment_setups(config: Configuration) -> list[str]:
 
 
 def compared_setups(config: Configuration) -> list[str]:
-    """Setups that are analysed side by side, as far as the study has them."""
+    """Setups of the study that are analysed side by side."""
     analysis = config["analysis"]
     names = (analysis[f"{kind}_setup"] for kind in ("plant_type", "environment", "reference"))
     return [setup for setup in dict.fromkeys(names) if setup in config["setups"]]
@@ -326,9 +325,9 @@ def training_blocks(config: Configuration, setup: str, seed: str) -> list[Member
     Parameters
     ----------
     config
-        The configuration.
+        Configuration of the study.
     setup, seed
-        What stands for a setup, or a seed, that a block leaves open.
+        Placeholders of the setup, or of the seed, that a block leaves open.
 
     Returns
     -------
@@ -352,9 +351,9 @@ def setup_blocks(config: Configuration, setup: str) -> list[Sequence[str]]:
     Parameters
     ----------
     config
-        The configuration.
+        Configuration of the study.
     setup
-        What stands for a setup that a block leaves open.
+        Placeholder of the setup that a block leaves open.
 
     Returns
     -------
@@ -393,7 +392,7 @@ def _check_schema(config: Configuration, source: str) -> None:
 
 
 def _inner(error: jsonschema.ValidationError) -> jsonschema.ValidationError:
-    """Of alternatives that all failed, the one that failed for something in the value."""
+    """Error of the alternative that fails within the value, of alternatives that all failed."""
     return next((each for each in error.context or [] if each.relative_path), error)
 
 
@@ -429,7 +428,7 @@ def _schema_error(error: jsonschema.ValidationError, source: str) -> InputError:
 
 
 def _expected(rule: Mapping[str, Any]) -> str:
-    """What a rule wants, its kind of value included where its description does not tell that."""
+    """Expected value of a rule, with its type where its description does not state it."""
     kinds = rule.get("type", "")
     if "array" in kinds and "list" not in _meaning(rule).lower():
         return f"a list: {_meaning(rule)}"
@@ -460,7 +459,7 @@ def _value(value: object, rule: Mapping[str, Any]) -> str:
 
 
 def _check_keys(config: Mapping[Any, Any], source: str, path: str = "") -> None:
-    """Refuse keys that are no text."""
+    """Refuse keys that are not text."""
     for key, value in config.items():
         if not isinstance(key, str):
             expected = "keys that are text"
@@ -473,10 +472,9 @@ def _one_of(found: object, known: Iterable[object]) -> str:
     names = [str(name) for name in known]
     # The same groups of a setup in another order, else what looks most like it.
     parts = sorted(str(found).split("+"))
-    close = [
-        name for name in names if sorted(name.split("+")) == parts
-    ] or difflib.get_close_matches(str(found), names, n=1, cutoff=0.5)
-    guess = f"; did you mean {close[0]}?" if close else ""
+    reordered = (name for name in names if sorted(name.split("+")) == parts)
+    close = next(reordered, None) or most_similar(str(found), names)
+    guess = f"; did you mean {close}?" if close else ""
     return f"one of {', '.join(names)}{guess}"
 
 

@@ -1,4 +1,4 @@
-"""What of this repository the results of a script come from, told from the text.
+"""Parts of this repository that the results of a script depend on, found from the source text.
 
 A script uses functions, which use others and constants, and some read tables of ``resources/``.
 Changes of all these change results. Comments, docstrings, layout, and what nothing in use refers
@@ -39,7 +39,7 @@ CACHE = Path(__file__).parent / "__pycache__" / "dependencies.json"
 
 
 class Definition(TypedDict):
-    """A function, class, constant, entry of a table, or what a module does when it is imported."""
+    """A function, class, constant, entry of a table, or the statements that an import executes."""
 
     digest: str
     """Of all that it says, but for its entries."""
@@ -56,19 +56,19 @@ Module = dict[str, Definition]
 
 
 def dependencies(script: Path, selected: Iterable[str] = ()) -> dict[str, str]:
-    """Tell what of this repository the results of a script come from.
+    """Find the parts of this repository that the results of a script depend on.
 
     Parameters
     ----------
     script
         The script of a rule.
     selected
-        Keys, such as the name of a product: of a table that has one of them, and of a folder with
+        Keys, such as the name of a product. Of a table that has one of them, and of a folder with
         such a file, nothing else is used.
 
     Returns
     -------
-    By module of the library, script and file of ``resources/``, a digest of what is used of it.
+    Digest of what is used, by module of the library, script and file of ``resources/``.
     """
     keys = frozenset(selected)
     found: dict[str, set[str]] = {}
@@ -89,11 +89,11 @@ def reached(script: Path, keys: frozenset[str]) -> dict[str, tuple[str, Definiti
     Parameters
     ----------
     script, keys
-        As for :func:`dependencies`.
+        Script and keys, as for :func:`dependencies`.
 
     Returns
     -------
-    By names such as ``differland.metrics:r_squared``, the module or script of a definition, and it.
+    Module or script, and definition, by names such as ``differland.metrics:r_squared``.
     """
     # Of a script all but what it imports, which counts where it is used.
     found = {
@@ -131,7 +131,7 @@ def _files(names: Iterable[str], keys: frozenset[str]) -> Iterator[Path]:
 
 @cache
 def _resolve(name: str) -> dict[str, tuple[str, Definition]]:
-    """Definitions, with their modules, that a dotted name stands for; what importing them does."""
+    """Definitions, with their modules, of a dotted name, and of importing them."""
     found: dict[str, tuple[str, Definition]] = {}
     words = name.split(".")
     for length in range(1, len(words) + 1):
@@ -231,7 +231,7 @@ def _imports(node: ast.AST) -> bool:
 
 
 def _imported(node: ast.AST) -> dict[str, str]:
-    """What a statement imports of the library: names here, and what they stand for."""
+    """Names that a statement imports from the library, with their full names."""
     if isinstance(node, ast.Import):
         # `import a.b` gives the name `a`.
         names = {alias.asname or PACKAGE: alias.name for alias in node.names}
@@ -307,7 +307,7 @@ def _kept() -> dict[str, dict[str, Any]]:
 
 
 def _save() -> None:
-    """Keep what was read, where the library may be written to, as Python keeps compiled code."""
+    """Save the parsed definitions beside the library, if its folder can be written to."""
     started = CACHE.with_suffix(f".{os.getpid()}")
     try:
         started.write_text(json.dumps(_kept()))

@@ -1,4 +1,4 @@
-"""What a training job computes on: asked for, found, and told."""
+"""Devices of a training job: requested, found, and logged."""
 
 import logging
 import os
@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 def use_devices(threads: int, gpus: int, permit_cpu: bool) -> None:
-    """Set up the devices of this process, and log what they are.
+    """Set up the devices of this process, and log them.
 
     Parameters
     ----------

@@ -62,7 +62,7 @@ def complete_years(known: np.ndarray) -> np.ndarray:
 
 
 def read_driver(path: Path | str, in_patches: bool = True) -> xr.Dataset:
-    """Read a driver file, check all of it, and bring it into one form.
+    """Read a driver file, check its content, and bring it into one form.
 
     Parameters
     ----------
@@ -138,21 +138,21 @@ def check_predictors(
     names: Iterable[str],
     predictors: Mapping[str, Sequence[str]],
 ) -> None:
-    """Check that every predictor is there that the setups need.
+    """Check that a driver has every predictor that the setups need.
 
     Parameters
     ----------
     available, path
         Names of variables, and the file that they are of.
     names
-        Of setups, such as ``PFT+CLIM``.
+        Names of the setups, such as ``PFT+CLIM``.
     predictors
         Names of the predictors of each group.
 
     Raises
     ------
     InputError
-        A predictor is absent; names the predictor and the setup that needs it.
+        A predictor is absent; the message names it and the setup that needs it.
     """
     for setup in names:
         for name in predictors_of_setup(setup, predictors):
@@ -176,7 +176,7 @@ def predictor_matrix(driver: xr.Dataset) -> np.ndarray:
 
     Returns
     -------
-    Shape (cell, predictor), float64, in the units of the table.
+    Predictors, shape (cell, predictor), float64, in the units of the table.
     """
     absent = np.zeros(driver.sizes["cell"])
     return np.stack(
@@ -247,7 +247,7 @@ def months_of(raw: xr.Dataset, path: Path | str) -> pd.PeriodIndex:
     Raises
     ------
     InputError
-        They are no dates, not consecutive, or do not fill calendar years.
+        The months are no dates, not consecutive, or do not fill calendar years.
     """
     index = raw.indexes.get("time")
     if not isinstance(index, pd.DatetimeIndex):
@@ -262,7 +262,7 @@ def _read_months(path: Path | str) -> pd.PeriodIndex:
     Raises
     ------
     InputError
-        As :func:`months_of`.
+        The time axis is unusable, as for :func:`months_of`.
     """
     # Here, since most who read or compare drivers have them with their dates decoded.
     from differland.datasets.native import read_months
@@ -275,7 +275,7 @@ def _read_months(path: Path | str) -> pd.PeriodIndex:
 
 
 def _whole_years(months: pd.PeriodIndex, path: Path | str) -> pd.PeriodIndex:
-    """Give months back that follow one another and fill calendar years."""
+    """Return months, once they are known to be consecutive and to fill calendar years."""
     expected = pd.period_range(months[0], periods=len(months), freq="M")
     wrong = np.flatnonzero(months != expected)
     if wrong.size:
@@ -297,7 +297,7 @@ def _whole_years(months: pd.PeriodIndex, path: Path | str) -> pd.PeriodIndex:
 
 
 def _whole_numbers(driver: xr.Dataset, path: Path | str) -> xr.DataArray:
-    """Numbers of patches; many tools make floating-point numbers of integers with a fill value."""
+    """Patch numbers as integers; many tools write integers with a fill value as floats."""
     patch = driver[PATCH_DIMENSION]
     if patch.dtype.kind not in "iuf":
         raise InputError(path, PATCH_DIMENSION, "whole numbers", f"type {patch.dtype}")
@@ -310,7 +310,7 @@ def _whole_numbers(driver: xr.Dataset, path: Path | str) -> xr.DataArray:
 
 
 def _without_rounded_fill_values(raw: xr.Dataset) -> xr.Dataset:
-    """Take for missing what is declared so in double and stored in single precision."""
+    """Mask fill values declared in double precision and stored in single precision."""
     changed = {}
     for name, variable in raw.variables.items():
         declared = np.atleast_1d(variable.encoding.get("missing_value", np.nan))
@@ -428,7 +428,7 @@ def _observation_dims(
 
 
 def _tell_copies(driver: xr.Dataset, path: Path | str) -> None:
-    """Warn of cells that are there twice, forcing included; they would count twice."""
+    """Warn of duplicate cells, forcing included, which would count twice."""
     names = [name for name in ("lat", "lon", SITE) if name in driver.variables]
     places = pd.DataFrame({name: driver[name].to_numpy() for name in names})
     places["t_min"] = driver["t_min"].to_numpy().sum(axis=1)

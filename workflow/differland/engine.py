@@ -1,6 +1,6 @@
-"""How a block of members is simulated: with XLA's loop over months, or with a compiled kernel.
+"""Engines that simulate a block of members: XLA's loop over months, or a compiled kernel.
 
-Both are the same function of the readable model, to rounding.
+Both compute the same function of the readable model, to rounding.
 """
 
 import importlib.util
@@ -34,9 +34,9 @@ def choose_engine(wanted: Literal["auto", "xla", "kernel"]) -> Engine:
     Parameters
     ----------
     wanted
-        ``training.engine`` of the configuration. ``auto`` is the kernel on CPUs, if it can run
-        there, and XLA on all other devices: the kernel for GPUs is the same function, but nobody
-        has measured yet how fast it is.
+        Engine that ``training.engine`` of the configuration asks for. ``auto`` is the kernel on
+        CPUs, if it can run there, and XLA on all other devices: the kernel for GPUs is the same
+        function, but nobody has measured yet how fast it is.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def choose_engine(wanted: Literal["auto", "xla", "kernel"]) -> Engine:
 
 
 def _lacking_on_cpu() -> str | None:
-    """What the kernel cannot do without on CPUs; None if nothing is missing."""
+    """Requirement of the kernel on CPUs that is missing; None if nothing is."""
     if importlib.util.find_spec("llvmlite") is None:
         return "no package llvmlite"
     try:
@@ -74,13 +74,13 @@ def simulator(
     Parameters
     ----------
     engine
-        Of :func:`choose_engine`.
+        Engine, from :func:`choose_engine`.
     keep
-        What is kept of each month.
+        Rule by which each month is reduced to a record.
     cells
         Number of cells.
     dtype
-        Of all numbers, float32 or float64.
+        Type of all numbers, float32 or float64.
     differentiable
         Whether a gradient will be asked for. If not, the kernel on CPUs is made in half the time.
     """

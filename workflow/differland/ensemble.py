@@ -1,4 +1,4 @@
-"""The ensemble: the best members of a setup, and what they say together."""
+"""The ensemble: the best members of a setup, and their joint predictions."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -86,7 +86,7 @@ class Ensemble:
         Parameters
         ----------
         driver, patches
-            As their files have them, with all variables.
+            Driver and patches as read from their files, with all variables.
 
         Raises
         ------
@@ -105,7 +105,7 @@ class Ensemble:
                 )
 
     def provenance(self, driver: xr.Dataset) -> dict[str, str]:
-        """Attributes of what is made of these members and a driver: digests of both."""
+        """Digests of members and driver, as attributes of results made from them."""
         digests = " ".join(member.weights_digest for member in self.members)
         return {
             "members_digest": hashlib.sha256(digests.encode()).hexdigest(),
@@ -151,7 +151,7 @@ class Ensemble:
         predictors
             All predictors of ``resources/variables.csv`` in their units, shape (cell, predictor).
         latitude
-            degrees_north, shape (cell,).
+            Latitude, degrees_north, shape (cell,).
         """
         return self._predict(
             self.weights, self.standardise(predictors), jnp.asarray(latitude, jnp.float32)
@@ -185,13 +185,13 @@ class Ensemble:
         Parameters
         ----------
         predictors
-            In their units, shape (row, active predictor).
+            Predictors in their units, shape (row, active predictor).
         latitude
-            degrees_north, shape (row,).
+            Latitude, degrees_north, shape (row,).
 
         Returns
         -------
-        In the order and units of the table of traits.
+        Traits in the order and units of the table of traits.
         """
         network = self.members[0].network
         columns = [list(PREDICTORS).index(name) for name in self.active_predictors]
@@ -216,12 +216,12 @@ class Ensemble:
         driver
             A checked driver that has the setup's predictors.
         patches
-            Its patches, to mark the cells of the test set; None for a driver that was not
+            Patches of the driver, to mark the cells of the test set; None for a driver that was not
             trained on.
 
         Returns
         -------
-        Dimensions (member, cell): the 40 parameters and the traits by name, float32.
+        Dataset of dimensions (member, cell): the 40 parameters and the traits by name, float32.
         """
         parameters, initial = self.predict_cells(driver)
         values = {
@@ -248,7 +248,7 @@ class Ensemble:
 
 
 def cell_coordinates(driver: xr.Dataset, patches: xr.Dataset | None) -> dict[str, Any]:
-    """Coordinates of the cells that every result carries: place, patch, site, test set."""
+    """Coordinates of the cells that every result carries: location, patch, site, test set."""
     coordinates: dict[str, Any] = {
         name: ("cell", driver[name].to_numpy(), driver[name].attrs)
         for name in CELL_COORDINATES
@@ -272,7 +272,7 @@ def read_ensemble(selection: Path | str, members: Path | str) -> Ensemble:
     Parameters
     ----------
     selection
-        JSON file of what :func:`differland.records.select_members` gives.
+        JSON file of the selection by :func:`differland.records.select_members`.
     members
         Folder that holds ``<stage>/<setup>/<seed>/``.
 

@@ -24,7 +24,7 @@ from differland.objective import Trajectory, keep_for, loss_terms, monthly_obser
 
 
 class State(NamedTuple):
-    """What training changes, with a leading axis of members."""
+    """State of the training: weights, optimizer and failures, with a leading axis of members."""
 
     weights: Weights
     optimizer: optax.OptState
@@ -32,7 +32,7 @@ class State(NamedTuple):
 
 
 class Visit(NamedTuple):
-    """What is recorded at every patch of an epoch, each of shape (patch, member, ...)."""
+    """Record of every patch of an epoch, each of shape (patch, member, ...)."""
 
     terms: dict[str, Float[Array, "patch member"]]
     gradient_norm: Float[Array, "patch member"]
@@ -68,11 +68,12 @@ def patch_losses(
     term_weights
         Weight of each term that is on.
     keep, simulate
-        Of :func:`keep_for` these terms, and of :func:`differland.engine.simulator` for it.
+        Record that :func:`keep_for` defines for these terms, and function of
+        :func:`differland.engine.simulator` that simulates with it.
     weights, scaling
-        With a leading axis of members.
+        Weights of the networks and statistics of the predictors, with a leading axis of members.
     minibatch
-        The patch.
+        Minibatch of the patch.
     """
 
     def of_member(weights: Weights, scaling: PredictorScaling) -> tuple[Parameters, Pools]:
@@ -114,9 +115,9 @@ def gradient_of(
     term_weights
         Weight of each term that is on.
     engine
-        How members are simulated.
+        Engine of the simulation.
     batches
-        For the size of a patch.
+        Minibatches of the study, of which only the size of a patch is used.
     """
     months, slots = batches.shared["time"].shape[0], batches.predictors.shape[1]
     keep = keep_for(term_weights)
@@ -179,20 +180,20 @@ def compile_epoch(
     trains: Bool[Array, "member patch"],
     visited: Int[Array, " visited"],
 ) -> Epoch:
-    """One epoch as one compiled call.
+    """Compile one epoch into one call.
 
     Parameters
     ----------
     network, optimizer
-        Shape of the network, and what moves its weights.
+        Shape of the network, and optimizer that updates its weights.
     clip_norm
         Gradients of a larger norm are scaled down to it; None: never.
     terms
         Weights of the terms of the loss that are on.
     engine
-        How members are simulated.
+        Engine of the simulation.
     order_seed
-        Of the order of patches and cells.
+        Seed of the order of patches and cells.
     batches, scaling
         Data of the study and predictor statistics of the members.
     trains

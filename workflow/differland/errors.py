@@ -1,8 +1,11 @@
-"""Errors whose message says all that whoever runs a study needs to know."""
+"""Errors whose message is complete for the user of a study."""
+
+import difflib
+from collections.abc import Iterable
 
 
 class InputError(ValueError):
-    """Input that cannot be used: says where, what, what was expected and what was found.
+    """Input that cannot be used: states file, variable, expected and found values.
 
     Parameters
     ----------
@@ -11,9 +14,9 @@ class InputError(ValueError):
     variable
         The variable, coordinate or configuration key at fault.
     expected
-        What a usable input would hold.
+        Description of usable input.
     found
-        What this one holds.
+        Description of the input that was found.
     """
 
     def __init__(self, file: object, variable: str, expected: str, found: str) -> None:
@@ -28,4 +31,17 @@ class InputError(ValueError):
 
 
 class DryRunError(RuntimeError):
-    """A dry run failed, for the reason that the message tells."""
+    """Failure of a dry run, whose reason is the message."""
+
+
+def most_similar(name: str, known: Iterable[str], likeness: float = 0.5) -> str | None:
+    """The known name that a misspelt one most resembles, if one is near.
+
+    Parameters
+    ----------
+    name, known
+        Misspelt name, and the names that there are.
+    likeness
+        Least likeness, 0 to 1.
+    """
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=likeness)), None)

@@ -1,4 +1,4 @@
-"""Simulation with an ensemble, and how well it meets the observations."""
+"""Simulation with an ensemble, and its skill against the observations."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -175,7 +175,7 @@ def simulate_chunks(
 
 @dataclass(frozen=True)
 class _Points:
-    """What is kept of the points of a target in a chunk, for every prediction.
+    """Means and skills at the points of a target in a chunk, for every prediction.
 
     Attributes
     ----------
@@ -202,7 +202,7 @@ class _Points:
 
     @classmethod
     def of(cls, target: Target, modelled: np.ndarray, patch_of_cell: np.ndarray) -> Self:
-        """Compare; `modelled` is of shape (prediction, point, step)."""
+        """Compare predictions with observations; `modelled` has shape (prediction, point, step)."""
         in_time = Agreement.of(np.broadcast_to(target.observed, modelled.shape), modelled, axis=2)
         patch = patch_of_cell[target.cell[:, 0]]
         numbers, group = np.unique(patch, return_inverse=True)
@@ -317,7 +317,7 @@ def evaluate_ensemble(
     Parameters
     ----------
     ensemble
-        The members.
+        Ensemble to evaluate.
     driver
         A checked driver with the setup's predictors.
     patches
@@ -330,8 +330,8 @@ def evaluate_ensemble(
 
     Returns
     -------
-    A member's splits are its own; those of the ensemble's mean prediction are ``train`` (all
-    that is not test) and ``test``.
+    Metrics and simulation. A member's splits are its own; those of the ensemble's mean prediction
+    are ``train`` (all that is not test) and ``test``.
 
     Raises
     ------

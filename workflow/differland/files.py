@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import differland
 from differland.errors import InputError
-from differland.opening import HDF5_SIGNATURE, open_dataset
+from differland.opening import HDF5_SIGNATURE, check_there, open_dataset
 
 if TYPE_CHECKING:
     # Jobs that read and write text do without the half second that importing xarray takes.
@@ -82,9 +82,9 @@ def check_room(folder: Path, needed: int) -> None:
     Parameters
     ----------
     folder
-        Where they go. It is made.
+        Folder of the results, which is made.
     needed
-        Bytes.
+        Bytes that are needed.
 
     Raises
     ------
@@ -104,12 +104,12 @@ def check_room(folder: Path, needed: int) -> None:
 
 @dataclass(frozen=True)
 class _Seal:
-    """The last bytes of a file, which tell the SHA-256 of all bytes before them.
+    """The last bytes of a file, with the SHA-256 of all bytes before them.
 
     Attributes
     ----------
     before, after
-        What stands around the digits.
+        Bytes before and after the digits.
     """
 
     before: bytes
@@ -160,7 +160,7 @@ def _digits(file: BinaryIO, size: int) -> str:
 
 
 def _hdf5_end(file: BinaryIO, size: int) -> int:
-    """Where an HDF5 file ends by its own account; `size` of a file of another format."""
+    """End of an HDF5 file according to its header; `size` for a file of another format."""
     file.seek(0)
     head = file.read(64)
     version = head[len(HDF5_SIGNATURE)] if len(head) == 64 else -1
@@ -170,7 +170,7 @@ def _hdf5_end(file: BinaryIO, size: int) -> int:
 
 
 def seal(path: Path | str) -> None:
-    """Put a checksum behind a NetCDF-4 or HDF5 file; libraries read such a file as before."""
+    """Append a checksum to a NetCDF-4 or HDF5 file; libraries read such a file as before."""
     with Path(path).open("r+b") as file:
         digits = _digits(file, file.seek(0, io.SEEK_END))
         file.write(_HDF5_SEAL.of(digits))
@@ -183,12 +183,12 @@ def verify(path: Path | str) -> bool:
 
     Returns
     -------
-    Whether it has one.
+    Whether the file has a checksum.
 
     Raises
     ------
     InputError
-        Its bytes are not those that were written, or cannot be read.
+        The bytes are not those that were written, or cannot be read.
     """
     try:
         with Path(path).open("rb") as file:
@@ -216,7 +216,7 @@ def read_json(path: Path | str) -> dict[str, Any]:
     Raises
     ------
     InputError
-        The file is absent, breaks off, holds no keys, or is not what was written.
+        The file is absent, breaks off, holds no keys, or does not match its checksum.
     """
     try:
         text = Path(path).read_bytes()
@@ -238,11 +238,11 @@ def save_arrays(arrays: Mapping[str, np.ndarray], path: Path, before: Path | Non
     Parameters
     ----------
     arrays
-        By name.
+        Arrays by name.
     path
-        Where to. Folders are made.
+        Path of the file. Folders are made.
     before
-        Where the file goes that is there already; None: it is replaced.
+        Path to which an existing file is moved; None: it is replaced.
     """
     import numpy as np
     from safetensors.numpy import save
@@ -262,7 +262,7 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
     Raises
     ------
     InputError
-        The file is absent, corrupt, breaks off, or is not what was written.
+        The file is absent, corrupt, breaks off, or does not match its checksum.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
@@ -321,7 +321,7 @@ def write_netcdf(dataset: xr.Dataset, path: Path | str) -> None:
     dataset
         Variables keep their type; each should carry ``units`` and ``long_name``.
     path
-        Where to. Folders are made.
+        Path of the file. Folders are made.
     """
     write_netcdf_parts([dataset], path)
 
@@ -332,10 +332,10 @@ def write_netcdf_parts(parts: Iterable[xr.Dataset], path: Path | str) -> None:
     Parameters
     ----------
     parts
-        At least one. Their variables differ, their coordinates are the same; the attributes
-        of the file are those of the first.
+        Parts of the file, at least one. Their variables differ, their coordinates are the same; the
+        attributes of the file are those of the first.
     path
-        Where to. Folders are made.
+        Path of the file. Folders are made.
     """
     with atomic_path(path) as temporary:
         mode: Literal["w", "a"] = "w"
@@ -368,16 +368,15 @@ def open_verified(path: Path | str, **options: Any) -> xr.Dataset:
     Parameters
     ----------
     path, options
-        As of :func:`differland.opening.open_dataset`.
+        Path and options, as for :func:`differland.opening.open_dataset`.
 
     Raises
     ------
     InputError
-        The file is absent, is no NetCDF file, breaks off, takes values from other files, or is
-        not what was written (see :func:`verify`).
+        The file is absent, is no NetCDF file, breaks off, takes values from other files, or does
+        not match its checksum (see :func:`verify`).
     """
-    if not Path(path).is_file():
-        raise InputError(path, "file", "a NetCDF file", "no such file")
+    check_there(Path(path), "a NetCDF file")
     return open_dataset(path, sealed=verify(path), **options)
 
 
@@ -389,16 +388,17 @@ def read_netcdf(
     Parameters
     ----------
     path
-        Where from.
+        Path of the file.
     decode_times
         Whether numbers with units of time since a date become dates. Durations stay numbers.
     names
-        Variables to read, as far as the file has them, with their coordinates; None for all.
+        Names of the variables to read, with their coordinates, where the file has them; None for
+        all.
 
     Raises
     ------
     InputError
-        As of :func:`open_verified`, or its values cannot be read.
+        The file cannot be opened, as for :func:`open_verified`, or its values cannot be read.
     """
     try:
         with open_verified(path, decode_times=decode_times) as dataset:

@@ -1,13 +1,12 @@
-"""What a driver file tells at a glance, while a run is planned, and what it must agree with."""
+"""Facts in the header of a driver file, for the planning of a run, and checks against them."""
 
-import difflib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from differland.errors import InputError
+from differland.errors import InputError, most_similar
 from differland.opening import open_netcdf
 
 SITE = "site"
@@ -16,14 +15,14 @@ SITE = "site"
 
 @dataclass(frozen=True)
 class Glance:
-    """What the header of a driver file tells.
+    """Facts in the header of a driver file.
 
     Attributes
     ----------
     variables
         Names of its variables.
     months
-        How many it has.
+        Number of months.
     """
 
     variables: frozenset[str]
@@ -31,9 +30,9 @@ class Glance:
 
 
 def glance_at(path: Path | str) -> Glance | None:
-    """Look at the header of a driver file; None if there is none that can be read.
+    """Read the header of a driver file; None if there is none that can be read.
 
-    What is wrong with a file is told by the job that checks it.
+    Faults of a file are reported by the job that checks it.
     """
     try:
         with open_netcdf(str(path)) as file:
@@ -76,14 +75,14 @@ def check_spin_up(months: int, path: Path | str, spin_up_months: int) -> None:
     Parameters
     ----------
     months, path
-        Of the driver.
+        Months and path of the driver.
     spin_up_months
-        ``evaluation.spin_up_months``.
+        Months that no metric uses, ``evaluation.spin_up_months``.
 
     Raises
     ------
     InputError
-        It has none.
+        The driver has no month beyond the spin-up.
     """
     if months <= spin_up_months:
         expected = f"more months than are spin-up (evaluation.spin_up_months = {spin_up_months})"
@@ -100,16 +99,16 @@ def check_sites(
     known, path
         Names of flux towers, and the driver that has them.
     chosen
-        ``figures.sites``: names, or what names none (all, a number).
+        Sites of ``figures.sites``: names, or a choice without names (all, a number).
 
     Raises
     ------
     InputError
-        A name is unknown; tells the name that is most like it.
+        A name is unknown; the message suggests the most similar name.
     """
     for name in () if isinstance(chosen, str | int) else chosen:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            guess = f"; did you mean {close[0]}?" if close else ""
+            close = most_similar(name, known)
+            guess = f"; did you mean {close}?" if close else ""
             found = f"{len(known)} sites, none of that name{guess}" if known else "no sites"
             raise InputError(path, SITE, f"site {name}, which figures.sites names", found)

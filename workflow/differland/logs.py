@@ -1,4 +1,4 @@
-"""One log file per piece of work."""
+"""Log files, one for each piece of work."""
 
 import logging
 import sys
@@ -25,7 +25,7 @@ NOT_TRIED_AGAIN = "not tried again"
 def _tell_message_alone(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    """What Python calls with the exception that ends it: the message of bad input says it all."""
+    """Exception hook of Python that prints the message of bad input without a traceback."""
     if isinstance(error, KNOWN):
         print(f"error: {error}", file=sys.stderr)
     else:
@@ -33,15 +33,15 @@ def _tell_message_alone(
 
 
 def failure(log: str) -> str | None:
-    """Why a job failed: the last line of its log, if that ends in a failure; else None."""
+    """Failure of a job: the last line of its log, if it ends in a failure; else None."""
     told = f" ERROR differland: {FAILED}\n" in log or log.startswith(NOT_TRIED_AGAIN)
     return log.rstrip().splitlines()[-1] if told else None
 
 
 def is_hopeless(error: BaseException) -> bool:
-    """Whether doing the same again would fail again.
+    """Whether a job would fail again if it were repeated.
 
-    So it is, unless the system is to blame somewhere along the chain of causes: a disk, a network,
+    It would, unless the system is to blame somewhere along the chain of causes: a disk, a network,
     memory, a device (JAX's errors are RuntimeErrors), or a signal.
     """
     cause: BaseException | None = error
@@ -72,7 +72,7 @@ def record(path: Path | str, attempt: int = 1) -> Iterator[None]:
     Raises
     ------
     InputError
-        The block failed since ``JAX_PLATFORMS`` wants what the machine has not.
+        The block failed because the platform of ``JAX_PLATFORMS`` is not available.
     RuntimeError
         This is a retry, and the attempt before failed for a reason that no retry mends: the
         block of code is not run.

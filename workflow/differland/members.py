@@ -34,14 +34,14 @@ class Member:
     Attributes
     ----------
     setup, seed, stage
-        Which member: ``PFT+CLIM``, ``07``, ``develop`` or ``final``.
+        Identity of the member: ``PFT+CLIM``, ``07``, ``develop`` or ``final``.
     weights
-        Of the spatialization network, by layer.
+        Weights of the spatialization network by layer.
     scaling
         Predictor statistics; without them the weights mean nothing.
     record
-        Everything else worth knowing, as JSON: epochs, restarts, split, settings of the
-        network and the model, digest of what it was trained on, versions, device.
+        Further facts on the member as JSON: epochs, restarts, split, settings of the network and
+        the model, digest of the training data, versions, device.
     losses
         One row per epoch and split (see :mod:`differland.training`), where it has just been
         trained; else they are only in their file.
@@ -74,7 +74,7 @@ class Member:
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
-        """What the weights' file holds: weights and predictor statistics by name."""
+        """Content of the weights' file: weights and predictor statistics by name."""
         return {
             **flatten_weights(self.weights),
             "predictor/mean": np.asarray(self.scaling.mean),

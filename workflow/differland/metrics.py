@@ -1,4 +1,4 @@
-"""Metrics, and what is compared with what: observations and their modelled counterparts."""
+"""Metrics of agreement between observations and their modelled counterparts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ class Agreement:
     Attributes
     ----------
     n
-        Pairs.
+        Number of pairs.
     observed_mean, modelled_mean
         Means over the pairs.
     observed_squares, modelled_squares, products
@@ -188,11 +188,11 @@ def explained_variance(pearson_r2: Values, r2: Values) -> Values:
     Parameters
     ----------
     pearson_r2, r2
-        Of the same predictions, as :func:`skill` gives them (``r2`` is its ``R2``).
+        Squared Pearson correlation and ``R2`` of the same predictions, as :func:`skill` gives them.
 
     Returns
     -------
-    NaN where the observations do not vary or are too few.
+    Explained variance; NaN where the observations do not vary or are too few.
     """
     return pearson_r2.where(pearson_r2.notnull() | r2.isnull(), 0.0)
 
@@ -209,13 +209,13 @@ def skill(observed: np.ndarray, modelled: np.ndarray, axis: int = -1) -> dict[st
     Parameters
     ----------
     observed, modelled
-        Of the same shape.
+        Observed and modelled values, of the same shape.
     axis
-        Along which to pair.
+        Axis along which the pairs lie.
 
     Returns
     -------
-    By name, without that axis; ``n`` is the number of pairs.
+    Skills by name, without that axis; ``n`` is the number of pairs.
     """
     return Agreement.of(observed, modelled, axis).skills()
 
@@ -227,10 +227,10 @@ class Target:
     Attributes
     ----------
     name, support
-        See :class:`differland.observables.Observable`.
+        Name and support of the target, defined in :class:`differland.observables.Observable`.
     observed
-        Shape (point, step), NaN where there is none; a point is a cell or a patch, a step a
-        month, a year, or the whole period.
+        Observations, shape (point, step), NaN where there is none; a point is a cell or a patch, a
+        step a month, a year, or the whole period.
     cell
         Cells of each point and their weights in its mean: index, shape (point, slot), and 1 or
         0, shape (point, slot).

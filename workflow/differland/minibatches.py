@@ -37,7 +37,7 @@ class LossSettings:
     Attributes
     ----------
     weights
-        By term.
+        Weights by term of the loss.
     observations
         Driver variable by term; None turns the term off. The two constraints have none.
     equilibrium_mask
@@ -69,7 +69,7 @@ class Minibatches(NamedTuple):
         The other fields of :class:`Weather`, each of shape (patch, time, slot). A slot that
         pads a patch repeats the patch's first cell, so that nothing in it can blow up.
     latitude
-        degrees_north, shape (patch, slot).
+        Latitude, degrees_north, shape (patch, slot).
     predictors
         Every predictor of ``resources/variables.csv``, not standardised, zero where the driver
         has none; shape (patch, slot, predictor).
@@ -79,7 +79,7 @@ class Minibatches(NamedTuple):
     observation_weight
         Weights of those terms whose observations have weights of their own; the others weigh 1.
     valid, in_equilibrium
-        Of :class:`Observations`, shape (patch, slot).
+        Masks as in :class:`Observations`, shape (patch, slot).
     """
 
     shared: Mapping[str, Float[Array, "time 1"]]

@@ -20,13 +20,13 @@ Statistic = Float[Array | np.ndarray, "..."]
 
 
 class PredictorScaling(NamedTuple):
-    """How a member sees predictors: ``(value - mean) / standard_deviation * active``.
+    """Standardisation of a member's predictors: ``(value - mean) / standard_deviation * active``.
 
     Attributes
     ----------
     mean, standard_deviation
-        Over the member's training cells, in the predictor's units; shape (predictor,), or of
-        members side by side (member, predictor).
+        Mean and standard deviation over the member's training cells, in the predictor's units;
+        shape (predictor,), or of members side by side (member, predictor).
     active
         1 for a predictor of the member's setup, 0 for an excluded one; of the same shape.
     """
@@ -36,7 +36,7 @@ class PredictorScaling(NamedTuple):
     active: Statistic
 
     def standardise(self, predictors: Float[Array | np.ndarray, "cell predictor"]) -> Any:
-        """Values in the predictors' units as one member sees them, an array of the same kind."""
+        """Standardise values in the predictors' units for one member, in NumPy or JAX."""
         mean, deviation, active = (statistic[None, :] for statistic in self)
         return (predictors - mean) / deviation * active
 
@@ -64,9 +64,10 @@ class SpatializationNetwork(nn.Module):
     Attributes
     ----------
     hidden_layers, width
-        Of the trunk; its last layer is the embedding of a cell.
+        Number of hidden layers of the trunk, and their width; the last layer is the embedding of a
+        cell.
     activation
-        A key of :data:`ACTIVATIONS`.
+        Activation function, a key of :data:`ACTIVATIONS`.
     """
 
     hidden_layers: int = 3
@@ -82,10 +83,10 @@ class SpatializationNetwork(nn.Module):
         Parameters
         ----------
         predictors
-            Standardised; zero where a predictor is excluded.
+            Standardised predictors; zero where a predictor is excluded.
         latitude
-            degrees_north. Only the phenology head sees it, as an indicator of the hemisphere
-            that is smooth over about 10 degrees around the equator.
+            Latitude, degrees_north. Only the phenology head sees it, as an indicator of the
+            hemisphere that is smooth over about 10 degrees around the equator.
         """
 
         def layer(size: int, name: str) -> nn.Dense:
@@ -115,12 +116,12 @@ class SpatializationNetwork(nn.Module):
 def initial_weights(
     network: SpatializationNetwork, key: PRNGKeyArray, active: Float[Array, " predictor"]
 ) -> Weights:
-    """Glorot normal weights and biases of one, from one key.
+    """Glorot normal weights and biases of one, drawn from one key.
 
     Parameters
     ----------
     network
-        Its shape.
+        Network whose weights are drawn.
     key
         Every random number comes from it.
     active
@@ -161,7 +162,7 @@ def predict(
     predictors
         Standardised with the member's own mean and standard deviation, zero where excluded.
     latitude
-        degrees_north.
+        Latitude, degrees_north.
     """
     raw: Any = network.apply({"params": weights}, predictors, latitude)
     values: dict[str, Float[Array, " cell"]] = {}

@@ -29,10 +29,10 @@ class Observations(NamedTuple):
     Attributes
     ----------
     value, weight
-        By target (see :data:`differland.observables.OBSERVABLES`): of shape (time, cell) for
-        monthly cell and site targets, (year, cell) for annual ones, (cell,) for static ones,
-        (time,) for monthly patch targets and (year,) for ``nbe_annual``. Values are in the
-        units of ``resources/variables.csv``, zero where the weight is zero.
+        Values and weights by target (see :data:`differland.observables.OBSERVABLES`): of shape
+        (time, cell) for monthly cell and site targets, (year, cell) for annual ones, (cell,) for
+        static ones, (time,) for monthly patch targets and (year,) for ``nbe_annual``. Values are in
+        the units of ``resources/variables.csv``, zero where the weight is zero.
     valid
         1 for a cell, 0 for a slot that pads the patch; shape (cell,).
     in_equilibrium
@@ -46,14 +46,14 @@ class Observations(NamedTuple):
 
 
 class Trajectory(NamedTuple):
-    """What was kept of a run.
+    """Reduced record of a simulation.
 
     Attributes
     ----------
     kept
-        By :func:`keep_for` the terms of the loss.
+        Record that :func:`keep_for` the terms of the loss defines.
     months
-        How many there are.
+        Number of months.
     """
 
     kept: Kept
@@ -83,9 +83,9 @@ def patch_squared_error(
     modelled
         Sum over the valid cells.
     observed, weight
-        Of the patch.
+        Observations of the patch and their weights.
     valid
-        Of :class:`Observations`.
+        Mask of valid cells, as in :class:`Observations`.
     """
     coverage = valid.mean()
     return squared_error(modelled / valid.size, observed * coverage, weight * coverage)
@@ -243,7 +243,7 @@ PAPER_WEIGHTS: Mapping[str, float] = {
 
 
 def needed_outputs(terms: Iterable[str]) -> tuple[str, ...]:
-    """Names of the model outputs that these terms are made of, sorted."""
+    """Names of the model outputs from which these terms are computed, sorted."""
     names: set[str] = set()
     for term in terms:
         if term == "violation":
@@ -264,7 +264,7 @@ def is_monthly_of_cells(term: str) -> bool:
 
 
 def keep_for(terms: Collection[str]) -> Keep:
-    """What these terms need of each month: as little as can be kept of it."""
+    """Rule that reduces each month to the least record from which these terms can be computed."""
     compared = tuple(term for term in terms if is_monthly_of_cells(term))
     # Annual terms of a monthly target need what the monthly term needs.
     targets = {t.removesuffix(ANNUAL_SUFFIX) for t in terms if t not in CONSTRAINTS}
@@ -299,7 +299,7 @@ def keep_for(terms: Collection[str]) -> Keep:
 
 
 def monthly_observations(keep: Keep, observations: Observations) -> MonthlyObservations:
-    """What the loop over months needs of the observations of a patch."""
+    """Observations of a patch that the loop over months needs."""
     return MonthlyObservations(
         {target: observations.value[target] for target in keep.compared},
         {target: observations.weight[target] for target in keep.compared},
@@ -315,16 +315,16 @@ def sum_of(outputs: Outputs, names: Sequence[str]) -> Float[Array, "..."]:
 def trajectory_of(
     terms: Collection[str], outputs: Outputs, observations: Observations
 ) -> Trajectory:
-    """What these terms need, from outputs that are known for whole years already.
+    """Reduced record for these terms, from outputs that are known for whole years already.
 
     Parameters
     ----------
     terms
-        Names of terms.
+        Names of terms of the loss.
     outputs
         Model outputs by name, each of shape (time, cell); see :func:`needed_outputs`.
     observations
-        Of the same patch.
+        Observations of the same patch.
     """
     months = next(iter(outputs.values())).shape[0]
     december = jnp.arange(months)[:, None] % MONTHS_PER_YEAR == MONTHS_PER_YEAR - 1
@@ -353,11 +353,11 @@ def loss_terms(
     weights
         Weight by term; a term that is absent is off.
     run
-        What :func:`keep_for` keeps for these terms.
+        Reduced record of the simulation, as :func:`keep_for` defines it for these terms.
     initial
         Initial pools, gC m-2 and mm, each of shape (cell,).
     observations
-        Of the same patch.
+        Observations of the same patch.
     """
     return {
         term: weight * TERMS[term](run, initial, observations) for term, weight in weights.items()

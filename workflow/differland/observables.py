@@ -1,4 +1,4 @@
-"""What the model says about each observed quantity."""
+"""Modelled counterpart of each observed quantity."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class Observable:
     Attributes
     ----------
     support
-        What one observation speaks of: a grid cell, a flux tower in a grid cell, or the mean
-        of a patch.
+        Spatial support of one observation: a grid cell, a flux tower in a grid cell, or the mean of
+        a patch.
     resolution
-        How often it is observed: every month, as a mean of a calendar year, or once.
+        Temporal resolution: monthly, annual mean of a calendar year, or constant in time.
     quantity
         Name of the modelled quantity, a key of ``differland.tables.OUTPUTS``.
     outputs
-        Model outputs that it is made of.
+        Model outputs that the quantity is computed from.
     of
         Modelled quantity of each month from those outputs. (``ewt`` is the water pool: its
         anomaly depends on which months are observed.)

@@ -40,8 +40,8 @@ def open_netcdf(file: Source | str) -> netCDF4.Dataset:
     Raises
     ------
     InputError
-        It is absent, no NetCDF file, breaks off, or takes values from other files; or its archive
-        breaks off.
+        The file is absent, no NetCDF file, breaks off, or takes values from other files; or its
+        archive breaks off.
     """
     import netCDF4
 
@@ -62,16 +62,16 @@ def open_dataset(path: Path | str, sealed: bool = False, **options: Any) -> xr.D
     Parameters
     ----------
     path
-        Where it is.
+        Path of the file.
     sealed
         Whether it has a checksum that was verified, so that this library has written it.
     options
-        Of :func:`xarray.open_dataset`. Durations stay numbers.
+        Options of :func:`xarray.open_dataset`. Durations stay numbers.
 
     Raises
     ------
     InputError
-        As :func:`open_netcdf`; or its coordinates cannot be decoded.
+        The file cannot be opened, as for :func:`open_netcdf`; or its coordinates cannot be decoded.
     """
     import xarray as xr
 
@@ -92,7 +92,7 @@ def open_hdf5(path: Path | str) -> h5py.File:
     Raises
     ------
     InputError
-        It is absent, no HDF5 file, breaks off, or takes values from other files.
+        The file is absent, no HDF5 file, breaks off, or takes values from other files.
     """
     import h5py
 
@@ -112,19 +112,19 @@ def _check_netcdf(file: Source, content: bytes | None) -> None:
 
 
 def check_there(file: Source, expected: str) -> None:
-    """Refuse a file that is not there.
+    """Refuse a file that does not exist.
 
     Raises
     ------
     InputError
-        Says what was `expected`.
+        The file does not exist; the message says what was `expected`.
     """
     if not file.is_file():
         raise InputError(file, "file", expected, "no such file")
 
 
 def _is_hdf5(file: object, content: bytes | None) -> bool:
-    """Whether it has the signature of HDF5 in one of the places where that may be."""
+    """Whether a file has the signature of HDF5 at one of the offsets where it may be."""
     with io.BytesIO(content) if content is not None else Path(str(file)).open("rb") as stream:
         size = stream.seek(0, io.SEEK_END)
         place = 0
@@ -155,7 +155,7 @@ def _check_hdf5(file: object, content: bytes | None, kind: str) -> None:
 
 
 def _elsewhere(file: h5py.File) -> tuple[str, str] | None:
-    """Name the first object that other files hold, and these."""
+    """Name of the first object that is stored in other files, and of these."""
     from h5py import h5d, h5l, h5o
 
     def visit(name: bytes, info: Any) -> tuple[str, str] | None:

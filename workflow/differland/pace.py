@@ -1,4 +1,4 @@
-"""How fast a study's own finished jobs were, beside what the record of costs says."""
+"""Speed of a study's own finished jobs, compared with the record of costs."""
 
 import csv
 from collections import defaultdict
@@ -27,9 +27,9 @@ class Pace:
     Attributes
     ----------
     ratios
-        By kind of job, a key of the record of costs.
+        Ratios by kind of job, a key of the record of costs.
     jobs
-        That they are from.
+        Number of jobs that the ratios are from.
     """
 
     ratios: Mapping[str, float]
@@ -37,12 +37,12 @@ class Pace:
 
     @property
     def others(self) -> float:
-        """Of kinds without finished jobs: the median of those that have some and are recorded."""
+        """Ratio for other kinds of jobs: the median of the recorded kinds with finished jobs."""
         known = [ratio for kind, ratio in self.ratios.items() if read_costs()[kind].recorded]
         return median(known) if known else 1.0
 
     def scale(self, share: Share) -> Share:
-        """What jobs are expected to take at this pace."""
+        """Scale the expected time of jobs by this pace."""
         own = self.ratios.get(share.kind)
         if own is None and not share.need.recorded:
             return share
@@ -50,7 +50,7 @@ class Pace:
         return replace(share, need=replace(share.need, seconds=seconds, recorded=True))
 
     def line(self) -> str | None:
-        """What it is, in words; None if no job has been finished."""
+        """Sentence on the pace; None if no job has been finished."""
         if not self.ratios:
             return None
         return (
@@ -119,14 +119,15 @@ def pace_of_study(
     setup_blocks: Mapping[str, tuple[str, int]],
     trained_on: str,
 ) -> Pace:
-    """Compare a study's benchmarks with what its jobs were expected to take.
+    """Compare a study's benchmarks with the expected times of its jobs.
 
     Parameters
     ----------
     results
         Folder of its results.
     config, size, blocks, setup_blocks, trained_on
-        As :func:`differland.planning.shares_of_jobs` takes them.
+        Configuration, size and blocks of the study, as for
+        :func:`differland.planning.shares_of_jobs`.
     """
     taken: defaultdict[str, list[float]] = defaultdict(list)
     for place, seconds in finished_jobs(results, config["setups"]):
@@ -146,5 +147,5 @@ def pace_of_study(
 
 
 def at_pace(shares: Sequence[Share], pace: Pace) -> list[Share]:
-    """What jobs are expected to take at a pace."""
+    """Expected time of jobs at a pace."""
     return [pace.scale(share) for share in shares]

@@ -1,4 +1,4 @@
-"""The file that training reads: all minibatches of a study, laid out once for every job.
+"""The file of training data: all minibatches of a study, laid out once for every job.
 
 It is an HDF5 file whose arrays are stored as they are used, each from an address on that a device
 can read in place. Jobs map it into memory: those on one machine share one copy of it.
@@ -42,7 +42,7 @@ PREDICTORS_OF_FORCING = ("lat", "mean_annual_precipitation")
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What members of a study are trained on.
+    """Training data of the members of a study.
 
     Attributes
     ----------
@@ -57,9 +57,9 @@ class TrainingData:
     predictors
         Names of the predictors that the driver has.
     preparation
-        What :func:`preparation` gave for the settings that it was laid out with.
+        Settings that the file was laid out with, as :func:`preparation` describes them.
     digest
-        Of all values.
+        Digest of all values.
     made_of
         Digests of the driver and the patches that it was packed of; empty in files of earlier
         versions.
@@ -76,7 +76,7 @@ class TrainingData:
 
 
 def preparation(model: ModelSettings, loss: LossSettings) -> dict[str, Any]:
-    """Everything about the settings that decides what the file holds."""
+    """Describe all settings on which the content of the file depends."""
     return {
         "model_version": differland.MODEL_VERSION,
         "model": asdict(model),
@@ -100,11 +100,11 @@ def pack_training_data(
     driver
         A checked driver.
     patches
-        As :func:`differland.patches.draw_patches` gives it.
+        Patches, as :func:`differland.patches.draw_patches` returns them.
     model, loss
         Choices that change forcing and observations; weights of the loss do not.
     path
-        Where to, whole or not at all.
+        Path of the file, which is written whole or not at all.
     required
         Observed variables that the driver must have. Terms of the loss whose variable it lacks
         are off otherwise, which a warning says; so are those that nothing is known of.
@@ -136,7 +136,7 @@ def pack_training_data(
 
 
 def _tell_unobserved(source: str, unobserved: Mapping[str, str], loss: LossSettings) -> None:
-    """Warn of terms that are off, each with its reason, and refuse to train on nothing."""
+    """Warn of loss terms without observations, and refuse to train on none at all."""
     for term, reason in unobserved.items():
         logger.warning("loss.%s is off: %s %s", term, source, reason)
     wanted = {term for term, variable in loss.observations.items() if variable is not None}
@@ -146,7 +146,7 @@ def _tell_unobserved(source: str, unobserved: Mapping[str, str], loss: LossSetti
 
 
 class _Layout:
-    """From the cells of a driver to the patches and slots of a file."""
+    """Mapping from the cells of a driver to the patches and slots of a file."""
 
     def __init__(self, driver: xr.Dataset, patches: xr.Dataset, file: h5py.File) -> None:
         self.driver = driver
@@ -272,7 +272,7 @@ def read_training_data(path: Path | str) -> TrainingData:
     Raises
     ------
     InputError
-        The file is absent, no such file, breaks off, or is not what was written.
+        The file is absent, no file of training data, breaks off, or does not match its checksum.
     """
     path = Path(path)
     if not path.is_file():

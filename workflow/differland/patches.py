@@ -38,16 +38,16 @@ def draw_patches(
     test_fraction
         Share of patches in the test set (paper: 0.1), rounded up.
     seed
-        Of the test set.
+        Seed of the random draw of the test set.
     flags
         Whether ``test`` and ``bulk`` are drawn, by the settings above, or those that an
         imported published driver has.
 
     Returns
     -------
-    Dimensions ``patch`` and ``slot``: ``cell(patch, slot)``, index into the driver or -1 where
-    a slot pads the patch; ``number(patch)``, number of the patch in the driver; ``test(patch)``
-    and ``bulk(patch)``, 1 or 0.
+    Dataset of dimensions ``patch`` and ``slot``: ``cell(patch, slot)``, index into the driver or -1
+    where a slot pads the patch; ``number(patch)``, number of the patch in the driver;
+    ``test(patch)`` and ``bulk(patch)``, 1 or 0.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def _published_flag(driver: xr.Dataset, name: str) -> np.ndarray:
 
 
 class Split(NamedTuple):
-    """Which patches a member trains on and which it only watches; each of shape (patch,)."""
+    """Patches that a member trains on and patches held back for development, each (patch,)."""
 
     train: np.ndarray
     development: np.ndarray
@@ -142,7 +142,7 @@ def draw_split(test: np.ndarray, seed: int, development_fraction: float, stage: 
     test
         1 for a patch of the test set, 0 for any other; shape (patch,).
     seed
-        The member's.
+        Seed of the member.
     development_fraction
         Share of them that is held back for development (paper: 0.1).
     stage

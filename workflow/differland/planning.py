@@ -1,4 +1,4 @@
-"""What a study costs: memory, time and disk of every job, scaled to the study's size.
+"""Costs of a study: memory, time and disk of every job, scaled to the study's size.
 
 The numbers per rule are in ``resources/costs.csv``, from the benchmarks of finished studies.
 """
@@ -79,14 +79,14 @@ NATIVE_JOBS = {
 
 @dataclass(frozen=True)
 class StudySize:
-    """How much data a study has.
+    """Amount of data of a study.
 
     Attributes
     ----------
     cells, months, patches
-        Of the driver.
+        Numbers of cells, months and patches of the driver.
     slots
-        Cells of a full patch.
+        Number of cells of a full patch.
     guessed
         Whether there is no driver yet: cells and patches are then a guess from the land in the
         window.
@@ -101,14 +101,14 @@ class StudySize:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a job of a rule takes: ``base + slope * amount``.
+    """Cost of a job of a rule: ``base + slope * amount``.
 
     Attributes
     ----------
     memory, time, disk
-        Base and slope, in MB, seconds and MB; slopes are for a million.
+        Base and slope of the cost, in MB, seconds and MB; slopes are for a million.
     memory_per, time_per, disk_per
-        What is counted in millions; see :func:`amounts`.
+        Amount that is counted in millions for the slope; see :func:`amounts`.
     recorded
         Whether memory and time come from benchmarks; else they are a guess.
     """
@@ -124,12 +124,12 @@ class Cost:
 
 @dataclass(frozen=True)
 class Need:
-    """What one job is expected to take.
+    """Expected cost of one job.
 
     Attributes
     ----------
     memory_mb, seconds, disk_mb
-        Peak memory, wall time, and size of its results.
+        Peak memory, wall time, and size of the results.
     recorded
         Whether that is scaled from benchmarks; else it is a guess.
     """
@@ -141,12 +141,12 @@ class Need:
 
     @property
     def memory_request(self) -> int:
-        """Memory to ask for, MB."""
+        """Memory to request, MB."""
         return math.ceil((MARGIN * self.memory_mb + 200) / 100) * 100
 
     @property
     def runtime_request(self) -> int:
-        """Time to ask for, minutes."""
+        """Time to request, minutes."""
         return max(10, math.ceil(PATIENCE * self.seconds / 60))
 
 
@@ -165,15 +165,15 @@ def read_costs() -> dict[str, Cost]:
 
 
 def study_size(config: Mapping[str, Any], driver: Path) -> StudySize:
-    """Read the size of a study from its driver, or guess it from the configuration.
+    """Read the size of a study from its driver, or estimate it from the configuration.
 
     Parameters
     ----------
     config
-        The configuration.
+        Configuration of the study.
     driver
-        Where the checked driver is, if it is there already. What is wrong with a driver is told
-        by the job that checks it.
+        Path of the checked driver, if it exists already. Faults of a driver are reported by the job
+        that checks it.
     """
     source, raw = config["driver"]["source"], config["raw"]
     own = Path(config["driver"]["path"]) if source == "file" else driver
@@ -212,7 +212,7 @@ def land_cells(window: Mapping[str, float], boxes: bool = False) -> np.ndarray:
 
     Returns
     -------
-    Numbers of cells of 0.25 degrees, one for each patch; none of them whole.
+    Numbers of cells of 0.25 degrees, one for each patch, not rounded.
     """
     north, west, cells = _read_land()
     tall, wide = QUARTER
@@ -278,23 +278,23 @@ def _size_of_file(path: Path, settings: Mapping[str, Any]) -> StudySize | None:
 def amounts(
     config: Mapping[str, Any], size: StudySize, members: int, native: float = NATIVE_BYTES
 ) -> dict[str, float]:
-    """How much of everything that costs are counted by one job has.
+    """Amounts of one job, by which its costs are counted.
 
     Parameters
     ----------
     config, size
-        The study.
+        Configuration and size of the study.
     members
-        That a training job trains.
+        Number of members that a training job trains.
     native
         Bytes of the providers' files that a job of the raw stage reads.
 
     Returns
     -------
-    ``job``: one million, so that a slope is a constant. ``cell``, ``cell month``: of the driver.
-    ``member cell``, ``member cell month``: of an ensemble. ``update``: cells times months of all
-    patches, times members and epochs. ``row``: rows that attribution gives to each member.
-    ``native byte``: of the providers' files.
+    Amounts by name. ``job``: one million, so that a slope is a constant. ``cell``, ``cell month``:
+    of the driver. ``member cell``, ``member cell month``: of an ensemble. ``update``: cells times
+    months of all patches, times members and epochs. ``row``: rows that attribution gives to each
+    member. ``native byte``: of the providers' files.
     """
     settings = config["analysis"]["attribution"]
     predictors = sum(map(len, config["predictors"].values()))
@@ -323,13 +323,13 @@ def study_amounts(
     Parameters
     ----------
     config, size
-        The study.
+        Configuration and size of the study.
     rules
         Keys of :func:`read_costs`; files are looked for only if one of these reads them.
 
     Returns
     -------
-    What gives :func:`amounts` of a rule's job that trains so many members.
+    Function that gives :func:`amounts` of a rule's job from the number of members it trains.
     """
     reading = config["driver"]["source"] == "raw" and any(rule in NATIVE_JOBS for rule in rules)
     native = native_bytes(config["raw"]) if reading else {}
@@ -341,14 +341,14 @@ def study_amounts(
 
 
 def need_of(rule: str, amount: Mapping[str, float]) -> Need:
-    """What a job of a rule is expected to take.
+    """Expected cost of a job of a rule.
 
     Parameters
     ----------
     rule
         A key of :func:`read_costs`.
     amount
-        Of :func:`amounts`.
+        Amounts of the job, from :func:`amounts`.
     """
     cost = read_costs()[rule]
 
@@ -370,11 +370,11 @@ class Share:
     Attributes
     ----------
     rule, jobs
-        Which, and how many.
+        Name of the rule, and number of its jobs.
     device
-        ``GPU`` or ``CPU``.
+        Device of the jobs, ``GPU`` or ``CPU``.
     need
-        Of one of them.
+        Expected cost of one of the jobs.
     kind
         Key of the rule's costs: ``train`` for all kinds of training jobs on CPU cores.
     """
@@ -387,7 +387,7 @@ class Share:
 
     @property
     def hours(self) -> float:
-        """Of all jobs together."""
+        """Hours of all jobs together."""
         return self.jobs * self.need.seconds / 3600
 
 
@@ -399,16 +399,16 @@ def count_jobs(
     Parameters
     ----------
     config
-        The configuration.
+        Configuration of the study.
     config_file
-        Where it is written for the dry run.
+        Path to which the configuration is written for the dry run.
     dry_run
         A command that prints a table of rules and numbers.
 
     Raises
     ------
     DryRunError
-        The command fails; says why, as far as Snakemake tells.
+        The command fails; the message has the reason that Snakemake gives.
     """
     write_text(json.dumps(config), config_file)
     found = subprocess.run(dry_run, capture_output=True, text=True, check=False)
@@ -433,15 +433,15 @@ def shares_of_jobs(
     Parameters
     ----------
     jobs
-        Number by rule.
+        Number of jobs by rule.
     config, size
-        The study.
+        Configuration and size of the study.
     blocks
         Members that a job of each training rule trains.
     setup_blocks
         Rules of jobs that do several setups: the rule whose cost is that of one, and how many.
     trained_on
-        ``train`` or ``train_gpu``.
+        Costs of training jobs, ``train`` or ``train_gpu``.
     """
     shares = []
     amount = study_amounts(config, size, jobs)
@@ -462,16 +462,16 @@ def plan_lines(
     pace: str | None = None,
     shown_as: str = "*",
 ) -> Iterator[str]:
-    """Lines of text that say what is to be run and what it costs.
+    """Lines of text on the jobs that are left to run and their cost.
 
     Parameters
     ----------
     study
-        Its name.
+        Name of the study.
     size, shares
-        Of it.
+        Size of the study, and its jobs by rule.
     pace
-        What times are scaled by, in words.
+        Sentence on the pace by which times are scaled.
     shown_as
         The names of rules where the study is run, with * for those here: ``differland_*``.
     """

@@ -1,4 +1,4 @@
-"""How long a run still takes, from what its jobs are expected to take and finished ones took."""
+"""Remaining time of a run, from the expected times of its jobs and those of finished ones."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,9 +24,9 @@ class Job:
     Attributes
     ----------
     rule
-        What it does.
+        Rule of the job.
     cores
-        That it holds.
+        Number of cores that the job holds.
     """
 
     rule: str
@@ -34,19 +34,19 @@ class Job:
 
 
 class Run:
-    """Jobs of a run on one machine, and where each of them stands.
+    """Jobs of a run on one machine, and the state of each.
 
     Times are in seconds from any origin. Jobs that the run does not know are left aside.
 
     Parameters
     ----------
     jobs
-        All that the run has to do, by number.
+        All jobs of the run, by number.
     needs
-        What a job is expected to take, by rule. Rules that are not here take no time. May be
-        set again when more is known.
+        Expected cost of a job, by rule. Rules that are absent take no time. May be set again when
+        more is known.
     cores
-        That jobs share.
+        Number of cores that jobs share.
     """
 
     def __init__(self, jobs: Mapping[int, Job], needs: Mapping[str, Need], cores: int) -> None:
@@ -58,24 +58,24 @@ class Run:
         self._told = 0.0
 
     def start(self, number: int, now: float) -> None:
-        """A job begins."""
+        """Record that a job begins."""
         if number in self._waiting:
             self._running[number] = (self._waiting.pop(number), now)
 
     def finish(self, number: int, now: float) -> None:
-        """A job is done."""
+        """Record that a job is done."""
         if number in self._running:
             job, began = self._running.pop(number)
             self._taken[job.rule].append(now - began)
 
     def give_up(self, numbers: Iterable[int]) -> None:
-        """Jobs will not be run: one that failed, and those that need it."""
+        """Record that jobs will not be run: one that failed, and those that need it."""
         for number in numbers:
             self._waiting.pop(number, None)
             self._running.pop(number, None)
 
     def line(self, now: float) -> str | None:
-        """How much time is left, in words; None if nothing is left to do."""
+        """Sentence on the remaining time; None if nothing is left to do."""
         work, guessed, longest = 0.0, 0.0, 0.0
         for job, elapsed in self._unfinished(now):
             seconds, known = self._expected(job.rule)

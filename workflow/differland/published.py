@@ -1,7 +1,7 @@
-"""The published driver (Fang et al., doi:10.5281/zenodo.13984225), read into a driver of ours.
+"""The published driver (Fang et al., doi:10.5281/zenodo.13984225), read into a new driver.
 
-The published files hold maps of the 0.25 degree grid, or of a window of it. What their variables
-become is in ``resources/published_driver.csv``; what they must look like is in `import_driver`.
+The published files hold maps of the 0.25 degree grid, or of a window of it. Counterparts of their
+variables are in ``resources/published_driver.csv``; the requirements are in `import_driver`.
 """
 
 import logging
@@ -135,7 +135,7 @@ class _Cells:
         return cls(lat, lon, position, patch, starts, numbers)
 
     def place(self, cell: int) -> str:
-        """Where a cell is, for messages."""
+        """Location of a cell, for messages."""
         return f"{self.lat[cell]:g} N {self.lon[cell]:g} E"
 
 
@@ -265,7 +265,7 @@ def _observations(
 
 @dataclass(frozen=True)
 class _Reader:
-    """What is needed to read any variable of the driver file."""
+    """Data that are needed to read any variable of the driver file."""
 
     source: xr.Dataset
     path: Path
@@ -344,7 +344,7 @@ def _selected_rows(predictors: Sequence[str], vpd_units: str) -> dict[str, list[
 
 
 def _row_of_table(name: str) -> Variable:
-    """What the table of variables says on a variable, alternative product or weight."""
+    """Row of the table of variables for a variable, alternative product or weight."""
     if name.endswith("_weight"):
         return WEIGHT
     table = {**PREDICTORS, **FORCING, **OBSERVATIONS}
@@ -352,7 +352,7 @@ def _row_of_table(name: str) -> Variable:
 
 
 def _published(rows: Iterable[PublishedVariable]) -> str:
-    """Published names of what a variable is made of, for messages."""
+    """Published names of the parts of a variable, for messages."""
     return " + ".join(row.published for row in rows)
 
 

@@ -63,9 +63,9 @@ class PlausibleRange:
         ``median`` or ``mean`` over cells and months, or ``half_range``: half the distance of the
         1st and 99th percentile.
     minimum, maximum
-        In the units of the variable. Wide: only a wrong unit or worse lies outside.
+        Range in the units of the variable. It is wide: only a wrong unit or worse lies outside.
     mistake
-        What such a value often means; empty where nothing comes to mind.
+        Frequent mistake behind such a value; empty where none is known.
     """
 
     statistic: str
@@ -94,7 +94,7 @@ def open_driver(path: Path | str) -> Iterator[xr.Dataset]:
     Raises
     ------
     InputError
-        There is no such file, it is no NetCDF file, or not what was written.
+        There is no such file, it is no NetCDF file, or it does not match its checksum.
     """
     with open_verified(path, cache=False) as dataset:
         yield dataset
@@ -128,7 +128,7 @@ def area_weights(driver: xr.Dataset, dimension: str) -> Array:
     driver
         A checked driver.
     dimension
-        ``cell`` or ``patch``.
+        Dimension of the weights, ``cell`` or ``patch``.
     """
     area: Array = np.cos(np.deg2rad(driver["lat"].to_numpy().astype(float)))
     if dimension == PATCH_DIMENSION:
@@ -137,14 +137,14 @@ def area_weights(driver: xr.Dataset, dimension: str) -> Array:
 
 
 def monthly_statistics(driver: xr.Dataset, name: str) -> pd.DataFrame:
-    """Tell how a variable goes over the months, all cells or patches together.
+    """Statistics of a variable in each month, over all cells or patches.
 
     Parameters
     ----------
     driver
         A checked driver that has the variable, of dimension time and maybe cell or patch.
     name
-        The variable.
+        Name of the variable.
 
     Returns
     -------
@@ -178,7 +178,7 @@ def check_quality(driver: xr.Dataset, patches: xr.Dataset, names: Sequence[str])
     driver
         A checked driver, in memory or of :func:`open_driver`.
     patches
-        Its patches.
+        Patches of the driver.
     names
         Variables to describe, whether the driver has them or not.
 

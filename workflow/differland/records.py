@@ -32,7 +32,7 @@ def read_record(directory: Path) -> Record:
     Parameters
     ----------
     directory
-        The member's folder.
+        Folder of the member.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def check_made_of_same(records: Sequence[Record]) -> None:
     Raises
     ------
     InputError
-        Two members differ; names both.
+        Two members differ; the message names both.
     """
     first = records[0]
     for record in records:
@@ -88,17 +88,17 @@ def select_members(records: Sequence[Record], size: int, minimum: int = 1) -> di
     Parameters
     ----------
     records
-        Of all members of one setup and stage; ``training_loss`` is the mean loss per training
-        patch in the last epoch, ``failed`` says why a member has none.
+        Records of all members of one setup and stage; ``training_loss`` is the mean loss per
+        training patch in the last epoch, ``failed`` says why a member has none.
     size
-        How many to keep.
+        Number of members to keep.
     minimum
-        How many there must be. A setup that has fewer has failed.
+        Least number of members. A setup that has fewer has failed.
 
     Returns
     -------
-    setup, stage, the seeds selected (best first) and rejected, why others failed, the training
-    loss by seed, and the digest of the weights of those that are selected.
+    Selection: setup, stage, the seeds selected (best first) and rejected, why others failed, the
+    training loss by seed, and the digest of the weights of those that are selected.
 
     Raises
     ------

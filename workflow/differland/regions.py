@@ -43,7 +43,7 @@ def assign_regions(
     Parameters
     ----------
     latitude, longitude
-        Degrees north and east; shape (place,).
+        Locations, degrees north and east, shape (place,).
 
     Returns
     -------

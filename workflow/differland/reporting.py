@@ -47,19 +47,19 @@ class Study:
     Attributes
     ----------
     config
-        Its configuration.
+        Configuration of the study.
     compared
-        Those of the three setups that are compared with one another which it has.
+        Setups of the study among the three that are compared with one another.
     absent
-        What the paper shows and its workflow leaves out, with the reason.
+        Parts of the paper that the study's workflow leaves out, with the reason.
     records
-        ``member.json`` of all members.
+        Paths of ``member.json`` of all members.
     driver, patches
-        Its driver, of which times and names are needed, and its patches.
+        Driver of the study, of which times and names are needed, and its patches.
     metrics
-        ``tables/metrics.csv``.
+        Content of ``tables/metrics.csv``.
     components
-        Of the reference setup.
+        Principal components of the reference setup.
     tables
         Further tables by name, those that the study has.
     """
@@ -76,12 +76,12 @@ class Study:
 
 
 def summary_page(study: Study, figures: Mapping[str, Path | str]) -> str:
-    """Write the page that a reader sees first: what ran, on what, main numbers, what is missing.
+    """Write the first page for a reader: jobs, data, main numbers, and missing parts.
 
     Parameters
     ----------
     study
-        What to summarise.
+        Study to summarise.
     figures
         PNG files by caption.
     """
@@ -111,9 +111,9 @@ def tables_page(study: str, tables: Mapping[str, pd.DataFrame]) -> str:
     Parameters
     ----------
     study
-        Its name.
+        Name of the study.
     tables
-        By path in the results.
+        Tables by path in the results.
     """
     title = f"Tables of study {study}"
     most = max((len(table) for table in tables.values()), default=0)
@@ -172,7 +172,7 @@ def _render(template: str, **values: Any) -> str:
 
 
 def _rounded(table: pd.DataFrame) -> pd.DataFrame:
-    """Numbers of as many digits as anybody reads."""
+    """Numbers rounded for display."""
     columns = table.select_dtypes(float).columns
     return table.assign(
         **{
@@ -193,7 +193,7 @@ def _plain_table(table: pd.DataFrame) -> str:
 
 
 def facts_of_study(study: Study) -> dict[str, str]:
-    """What ran and on what data, by name."""
+    """Facts on the study's jobs and data, by name."""
     config, driver, patches = study.config, study.driver, study.patches
     records = [read_json(path) for path in study.records]
     source = config["driver"]["source"]
@@ -255,7 +255,7 @@ def _span(values: Iterable[int]) -> str:
 
 
 def missing_parts(study: Study) -> list[tuple[str, str]]:
-    """What the paper shows and this study does not, and why."""
+    """Parts of the paper that this study does not show, and why."""
     config, variables = study.config, set(study.driver.variables)
     found = list(_unobserved_terms(study))
     if config["driver"]["source"] == "raw":

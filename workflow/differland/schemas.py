@@ -46,8 +46,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        It is no YAML (a tab indents a line, a bracket is not closed), or has a key twice in one
-        mapping; tells the line.
+        The file is no YAML (a tab indents a line, a bracket is not closed), or has a key twice in
+        one mapping; the message tells the line.
     """
     text = path.read_text(encoding="utf-8")
     try:
@@ -72,12 +72,12 @@ def _syntax_error(path: Path, number: int, line: str, error: yaml.MarkedYAMLErro
 
 
 class WrittenInteger(int):
-    """A whole number that was not written as such, such as 007, 2001_02 or 12:30.
+    """A whole number written in another form, such as 007, 2001_02 or 12:30.
 
     Attributes
     ----------
     text
-        As it was written.
+        Text of the number in the file.
     """
 
     text: str

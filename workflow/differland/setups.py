@@ -1,4 +1,4 @@
-"""Setups: what members know about cells, and the experiment in which they learn.
+"""Setups: the predictors that members see, and the experiment in which they train.
 
 ``PFT+CLIM`` is a combination of predictor groups, trained as the study says;
 ``PFT+CLIM@no_towers`` is the same combination, trained as the experiment ``no_towers`` says.
@@ -29,14 +29,14 @@ def in_experiment(setup: str, experiment: str) -> str:
 
 
 def of_experiment(config: Configuration, name: str | None) -> Configuration:
-    """Configuration under which an experiment trains: the study's, with what it changes.
+    """Configuration under which an experiment trains: that of the study, with its changes.
 
     Parameters
     ----------
     config
-        Of the study.
+        Configuration of the study.
     name
-        Of the experiment; None: the study itself.
+        Name of the experiment; None: the study itself.
     """
     if name is None:
         return config

@@ -1,4 +1,4 @@
-"""Where a study stands: what is there, what is under way, what has failed, what it took."""
+"""Status of a study: what is finished, under way or failed, and the time spent."""
 
 import json
 import re
@@ -23,18 +23,18 @@ from differland.setups import of_setup
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the study is to have.
+    """Files that the study is to produce.
 
     Attributes
     ----------
     ensembles
         Stage and setup of each ensemble.
     seeds
-        Of its members.
+        Seeds of the members.
     member_files
         Names of the files of a member.
     files
-        Further files by what they are, such as ``figures``.
+        Further files by kind, such as ``figures``.
     """
 
     ensembles: Sequence[tuple[str, str]]
@@ -50,13 +50,13 @@ class Unfinished:
     Attributes
     ----------
     log
-        Its log.
+        Path of the log.
     written
-        When something was last written to it.
+        Time at which the log was last written to.
     epoch
-        The last epoch that it tells of, such as ``12/199``; None: of none.
+        Last epoch in the log, such as ``12/199``; None: there is none.
     failure
-        Why it failed; None: the log tells of no failure.
+        Failure that the log states; None: the log tells of no failure.
     """
 
     log: Path
@@ -77,13 +77,13 @@ def status_lines(
     Parameters
     ----------
     config
-        The configuration.
+        Configuration of the study.
     results
         Folder of the study's results.
     wanted
-        What the study is to have.
+        Files that the study is to produce.
     left
-        Jobs that are left to be run, or why they cannot be told.
+        Jobs that are left to be run, or the reason why they are unknown.
     cores
         Cores that a job holds, by the name under which a rule has its benchmarks; others hold one.
     """
@@ -206,7 +206,7 @@ def _hour_lines(
 
 
 def _trained_on_gpu(results: Path) -> bool:
-    """Whether most members tell that they were trained on a GPU."""
+    """Whether the records of most members name a GPU."""
     devices: Counter[bool] = Counter()
     for path in results.glob("members/*/*/*/member.json"):
         with suppress(InputError, LookupError):

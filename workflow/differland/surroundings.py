@@ -1,4 +1,4 @@
-"""What a job's surroundings may say about its numbers: nothing."""
+"""Environment variables that could change the numbers of a job, and their removal."""
 
 import os
 import sys
@@ -23,7 +23,7 @@ PLATFORMS = "JAX_PLATFORMS"
 
 
 def take_out(environment: MutableMapping[str, str]) -> list[str]:
-    """Take out of an environment what would change numbers, so that jobs do not inherit it.
+    """Remove environment variables that would change numbers, so that jobs do not inherit them.
 
     All variables of JAX are taken out but those that are known to be harmless: new versions have
     new ones. The configuration alone says how a study is computed.
@@ -35,7 +35,7 @@ def take_out(environment: MutableMapping[str, str]) -> list[str]:
 
     Returns
     -------
-    What was taken out, as ``NAME=value``, or flag by flag for ``XLA_FLAGS``.
+    Variables that were taken out, as ``NAME=value``, or flag by flag for ``XLA_FLAGS``.
     """
     found = [
         name

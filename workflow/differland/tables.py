@@ -65,17 +65,17 @@ class Variable:
 
 @dataclass(frozen=True)
 class PublishedVariable:
-    """One variable of the published driver, and what it becomes in a driver of ours.
+    """One variable of the published driver, and its counterpart in a driver of this library.
 
     Attributes
     ----------
     published
-        Its name there; ``average`` is the column of CO2.
+        Name of the published variable; ``average`` is the column of CO2.
     name
         Variable of the driver, an observation's alternative product, or a weight. Variables of
         the same name are added up.
     published_units, factor, offset
-        Its units there; times `factor`, plus `offset`, it has the units of ``name``.
+        Published units; times `factor`, plus `offset`, values have the units of ``name``.
     within_patch
         ``mean`` for patch-level variables, of which the mean over the valid cells of a patch
         counts; empty for all others.
@@ -174,7 +174,7 @@ def observation_row(name: str) -> Variable:
     Parameters
     ----------
     name
-        That of an observation, perhaps with an underscore and the name of a product.
+        Name of an observation, perhaps with an underscore and the name of a product.
     """
     if name in OBSERVATIONS:
         return OBSERVATIONS[name]

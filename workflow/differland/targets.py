@@ -1,10 +1,10 @@
-"""What may be meant by a target that no rule makes."""
+"""Hints for a target that no rule makes."""
 
-import difflib
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
+from differland.errors import most_similar
 from differland.observables import OBSERVABLES
 from differland.setups import experiment_of, groups
 from differland.tables import PREDICTOR_GROUPS
@@ -25,16 +25,16 @@ def hint(
     rules: Collection[str],
     is_made: Callable[[str], bool],
 ) -> str:
-    """Say what is wrong with a target, and what is near.
+    """Say what is wrong with a target, and which names are similar.
 
     Parameters
     ----------
     message
-        In which Snakemake tells that no rule makes it.
+        Message with which Snakemake reports that no rule makes the target.
     config
-        The configuration.
+        Configuration of the study.
     files, rules
-        What the study makes, and names of rules.
+        Files that the study makes, and names of rules.
     is_made
         Whether a rule makes a file, which need not be among `files`.
 
@@ -53,22 +53,24 @@ def hint(
     if len(parts) == 1:
         # A workflow that has this one as a module puts something before the names.
         longer = [name for name in rules if name.endswith(f"_{target}")]
-        near = longer[0] if longer else _closest(target, rules)
+        near = longer[0] if longer else most_similar(target, sorted(rules), LIKE)
     else:
         known = {part for file in files for part in file.split("/")} | set(config["setups"])
+        names = sorted(known)
         # A misspelt part is mended where it stands: not all that can be made is in the list.
-        mended = [part if part in known else _closest(part, known) or part for part in parts]
-        near = "/".join(mended) if is_made("/".join(mended)) else _closest(target, files)
+        mended = [
+            part if part in known else most_similar(part, names, LIKE) or part for part in parts
+        ]
+        near = (
+            "/".join(mended)
+            if is_made("/".join(mended))
+            else most_similar(target, sorted(files), LIKE)
+        )
     return f"Did you mean {near}?" if near else ""
 
 
-def _closest(name: str, known: Collection[str]) -> str | None:
-    """The name that is most like another one, if one is near."""
-    return next(iter(difflib.get_close_matches(name, sorted(known), n=1, cutoff=LIKE)), None)
-
-
 def _reasons(parts: list[str], config: Mapping[str, Any]) -> Iterator[str]:
-    """Tell parts of a path that name what the study does not have."""
+    """Parts of a path that name something that the study does not have."""
     if "applied" in parts[:-1]:
         name = parts[parts.index("applied") + 1]
         if name not in config["apply"]:

@@ -72,36 +72,37 @@ UNRECORDED = "not recorded"
 
 @dataclass(frozen=True)
 class Settings:
-    """How members are trained; each attribute is a key of the configuration.
+    """Settings of the training; each attribute is a key of the configuration.
 
     Attributes
     ----------
     predictors
         Names of the predictors of each group.
     network
-        Arguments of :class:`SpatializationNetwork`.
+        Keyword arguments of :class:`SpatializationNetwork`.
     model, loss
-        What is simulated, and what it is compared with.
+        Settings of the process model and of the loss function.
     development_fraction
         Share of the patches outside the test set that stage develop holds back.
     epochs, learning_rate
-        Of Adam.
+        Number of epochs, and learning rate of the optimizer Adam.
     learning_rate_decay
         ``"none"``: the learning rate stays (paper). ``"cosine"``: it falls to zero over the
         training, along half a cosine.
     gradient_clip_norm
         Gradients of a larger global norm are scaled down to it; None: never.
     order_seed
-        Of the order of patches and cells, the same for the whole study.
+        Seed of the order of patches and cells, the same for the whole study.
     checkpoint_interval
-        Epochs between checkpoints.
+        Number of epochs between checkpoints.
     maximum_restarts
-        How often a member whose loss turns non-finite may start again.
+        Maximum number of restarts of a member whose loss turns non-finite.
     initial_weights
         ``"seed"``: drawn from the member's seed. ``"fresh"``: new at every run (published
         code).
     engine
-        See :func:`differland.engine.choose_engine`; changes rounding alone.
+        Engine of the simulation (:func:`differland.engine.choose_engine`); it changes rounding
+        alone.
     """
 
     predictors: Mapping[str, Sequence[str]]
@@ -150,7 +151,7 @@ class Settings:
         )
 
     def digest(self) -> str:
-        """Digest of everything here that changes the weights."""
+        """Digest of all settings that change the weights."""
         values = asdict(self)
         for name in differland.HOW_TRAINED:
             values.pop(name, None)
@@ -167,12 +168,12 @@ class Settings:
 
 @dataclass
 class Progress:
-    """How far one member has come.
+    """Progress of the training of one member.
 
     Attributes
     ----------
     epoch
-        Epochs done.
+        Number of epochs done.
     draw
         Number of the draw of initial weights: 0, and one more for each restart.
     restarts
@@ -180,13 +181,13 @@ class Progress:
     rows
         Rows of the loss table so far.
     runs
-        How the epochs of this draw were trained: engine, device and versions, each from
+        Engine, device and versions with which the epochs of this draw were trained, each from
         ``first_epoch`` on.
     failed
-        Epoch in which the last draw failed that ``training.maximum_restarts`` allows; None: the
+        Epoch in which the last draw that ``training.maximum_restarts`` allows failed; None: the
         member has not failed.
     seconds
-        That each job spent on this member, one after another: its share of their time.
+        Time that each job spent on this member, one job after another: its share of the job's time.
     """
 
     epoch: int
@@ -199,12 +200,12 @@ class Progress:
 
     @classmethod
     def read_from(cls, record: Mapping[str, Any]) -> "Progress":
-        """Progress as a checkpoint has it.
+        """Read the progress from a checkpoint.
 
         Raises
         ------
         TypeError, LookupError, ValueError
-            It lacks something, or has no loss of an epoch.
+            The checkpoint lacks an entry, or the loss of an epoch.
         """
         progress = cls(**record)
         train = [row for row in progress.rows if row["split"] == "train"]
@@ -218,7 +219,7 @@ class Progress:
         return progress
 
     def begin_run(self, how: Mapping[str, Any]) -> None:
-        """Take down how the epochs that follow are trained, where that differs from before."""
+        """Record how the following epochs are trained, where that differs from before."""
         last = self.runs[-1] if self.runs else {}
         if {name: last.get(name) for name in how} != how:
             self.runs.append({"first_epoch": self.epoch + 1, **how})
@@ -254,7 +255,7 @@ def scaling_of(
 
 
 class _Block:
-    """Members that are trained side by side, and where each of them stands."""
+    """Members that are trained side by side, and the progress of each."""
 
     def __init__(
         self,
@@ -472,7 +473,7 @@ class _Block:
         )
 
     def count_time(self, active: np.ndarray, since: float) -> float:
-        """Share the time since then out among the active members; gives what time it is now."""
+        """Share the time since then out among the active members, and return the time now."""
         now = time.monotonic()
         for index in np.flatnonzero(active).tolist():
             self.progress[index].seconds[-1] += (now - since) / int(active.sum())
@@ -526,26 +527,26 @@ class _Block:
 
 
 def _before(checkpoint: Path) -> Path:
-    """Where the checkpoint before a member's newest one is."""
+    """Path of the checkpoint before a member's newest one."""
     return checkpoint.with_suffix(f".before{checkpoint.suffix}")
 
 
 def _read_checkpoint(
     path: Path, like: tuple[Weights, optax.OptState]
 ) -> tuple[str, Progress, tuple[Weights, optax.OptState]]:
-    """Digest of what a checkpoint belongs to, how far it has come, and its state.
+    """Read the digest, progress and state of a checkpoint.
 
     Parameters
     ----------
     path
-        The file.
+        Path of the checkpoint.
     like
-        Weights and optimizer state of the shapes that are wanted.
+        Weights and optimizer state of the expected shapes.
 
     Raises
     ------
     InputError, TypeError, LookupError, ValueError
-        It is corrupt, lacks something, or is of another shape.
+        The checkpoint is corrupt, lacks an entry, or has arrays of another shape.
     """
     arrays = load_arrays(path)
     record = json.loads(bytes(arrays.pop("record")))
@@ -561,7 +562,7 @@ def _read_checkpoint(
 
 
 def _failure(progress: Progress) -> str:
-    """Why a member failed."""
+    """Reason for the failure of a member."""
     return (
         f"the loss turned non-finite in epoch {progress.failed} of draw {progress.draw}, and "
         "training.maximum_restarts allows no more"
@@ -569,7 +570,7 @@ def _failure(progress: Progress) -> str:
 
 
 def _shown(stage: Stage, members: Sequence[tuple[str, str]]) -> str:
-    """How a block is called in the terminal."""
+    """Name of a block in the terminal."""
     if len(members) == 1:
         return f"{stage} {'/'.join(members[0])}"
     setups = {setup for setup, _ in members}
@@ -593,13 +594,13 @@ def train_block(
     Parameters
     ----------
     data
-        Of :func:`differland.packing.read_training_data`.
+        Training data, as :func:`differland.packing.read_training_data` returns them.
     members
         Setup and seed of each.
     stage
-        ``develop`` or ``final``.
+        Stage, ``develop`` or ``final``.
     settings
-        How to train.
+        Settings of the training.
     checkpoints
         Folder of checkpoints, one file per member; one that belongs to other data or settings
         is left aside, a finished one is the result. Two are kept: if the newest is damaged, the one
@@ -608,7 +609,7 @@ def train_block(
     Returns
     -------
     The members, in order. The record of one whose loss turned non-finite more often than
-    ``maximum_restarts`` allows says so under ``failed``; the others do not notice.
+    ``maximum_restarts`` allows has the reason under ``failed``; the others are not affected.
 
     Raises
     ------

@@ -53,7 +53,7 @@ SYNONYMS = {
 
 
 def normal(text: str) -> str:
-    """One spelling for all of the same units; what is not understood is given back as it is.
+    """Normal spelling of units; those that are not understood are returned unchanged.
 
     Nothing is converted: ``g`` is not ``kg``, and ``day-1`` not ``s-1``.
     """

@@ -21,7 +21,7 @@ TRUE, FALSE = ("true", "yes", "on"), ("false", "no", "off")
 
 
 def read_value(value: Any, rule: Rule, schema: Rule) -> Any:
-    """Read a value, and all that it holds, as a rule of the schema means it.
+    """Convert a value, and all that it contains, to the types of its rule in the schema.
 
     Text becomes the number, truth value or nothing that the rule wants; whole numbers become text
     where it wants text, as do keys of a collection; 5.0 becomes 5 where it wants a whole number; an
@@ -31,7 +31,7 @@ def read_value(value: Any, rule: Rule, schema: Rule) -> Any:
     Parameters
     ----------
     value
-        Of the configuration.
+        Value of the configuration.
     rule
         The part of the schema for it.
     schema
@@ -57,7 +57,7 @@ def read_value(value: Any, rule: Rule, schema: Rule) -> Any:
 
 
 def resolve(rule: Rule, schema: Rule) -> Rule:
-    """Put the definition that a rule refers to in its place; what the rule adds comes before it."""
+    """Replace the reference of a rule by its definition; keys of the rule take precedence."""
     if "$ref" not in rule:
         return rule
     return {**schema["$defs"][rule["$ref"].split("/")[-1]], **rule}

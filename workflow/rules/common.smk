@@ -99,15 +99,13 @@ def variables_of_driver():
     return variables
 
 
-try:
-    REMARKS = configuration.remarks(config, variables_of_driver())
-except InputError as error:
-    raise WorkflowError(str(error)) from None
-
-# Jobs, which read this again, have nothing to add.
+# Jobs, which read this again, have nothing to add and need not open the driver for it.
 if workflow.exec_mode == ExecMode.DEFAULT:
-    for remark in REMARKS:
-        logger.warning(f"Configuration: {remark}")
+    try:
+        for remark in configuration.remarks(config, variables_of_driver()):
+            logger.warning(f"Configuration: {remark}")
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
 
 # One kind of training job, or several where a job trains several members: training_blocks says which.
 BLOCKS = configuration.training_blocks(config, "{setup}", "{seed}")

@@ -193,8 +193,8 @@ rule assemble_driver:
             )
         ),
         GRIDDED,
-        # What is accepted only decides whether there is a driver.
-        accepted=ancient("<results>/gridded/accepted.txt"),
+        # Not `ancient`: Snakemake would then overlook changed choices of this rule whenever products are compared again.
+        accepted="<results>/gridded/accepted.txt",
         towers="<results>/gridded/towers.csv" if WITH_TOWERS else [],
         sites="<results>/gridded/sites.csv" if WITH_TOWERS else [],
     output:

@@ -1,1 +1,1 @@
-"""What the trained ensembles tell: partition, identifiability, trait axes and attribution."""
+"""Analyses of trained ensembles: partition, identifiability, trait axes and attribution."""

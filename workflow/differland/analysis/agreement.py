@@ -1,4 +1,4 @@
-"""How far axes along which traits vary agree: between setups, between members, with a truth.
+"""Agreement of trait axes between setups, between members, and with a known truth.
 
 Axes of two analyses are compared in three ways. Their loadings, by Tucker's coefficient of
 congruence [1]_: from 0.85 on two axes are fairly similar, from 0.95 on they count as equal [2]_.
@@ -51,7 +51,7 @@ def congruence(
     Returns
     -------
     array, shape (component, other component)
-        From -1 to 1, dimensionless.
+        Coefficients of congruence, from -1 to 1, dimensionless.
     """
     norms = np.linalg.norm(first, axis=0)[:, np.newaxis] * np.linalg.norm(second, axis=0)
     result: npt.NDArray[np.float64] = first.T @ second / norms
@@ -59,7 +59,7 @@ def congruence(
 
 
 def compare_components(first: xr.Dataset, second: xr.Dataset) -> pd.DataFrame:
-    """Match the components of two analyses of the same cells, and tell how far they agree.
+    """Match the components of two analyses of the same cells, and measure their agreement.
 
     Each component of `first` gets another one of `second`, so that the sum of the absolute
     congruences is greatest.
@@ -67,7 +67,7 @@ def compare_components(first: xr.Dataset, second: xr.Dataset) -> pd.DataFrame:
     Parameters
     ----------
     first, second
-        What ``principal_components`` gave, with the same number of components.
+        Principal components, as ``principal_components`` returns them, the same number in both.
 
     Returns
     -------
@@ -166,13 +166,14 @@ def true_components(recovered: xr.Dataset, number: int) -> xr.Dataset:
     Parameters
     ----------
     recovered
-        ``recovery.nc``: ``truth(quantity, cell)``.
+        Content of ``recovery.nc``: ``truth(quantity, cell)``.
     number
-        How many components to keep.
+        Number of components to keep.
 
     Returns
     -------
-    What ``principal_components`` gives. Traits that are the same everywhere have zero loadings.
+    Dataset as ``principal_components`` returns it. Traits that are the same everywhere have zero
+    loadings.
 
     Raises
     ------
@@ -185,14 +186,14 @@ def true_components(recovered: xr.Dataset, number: int) -> xr.Dataset:
 
 
 def of_varying_traits(truth: xr.Dataset, parameters: xr.Dataset) -> xr.Dataset:
-    """Parameters in which the traits that do not vary in the truth do not vary either.
+    """Hold constant in the parameters the traits that do not vary in the truth.
 
     Parameters
     ----------
     truth
-        What :func:`true_components` gave.
+        Principal components of the truth, from :func:`true_components`.
     parameters
-        ``parameters.nc``.
+        Content of ``parameters.nc``.
     """
     constant = truth["trait"].to_numpy()[truth["trait_standard_deviation"].to_numpy() == 0]
     return parameters.assign({name: xr.full_like(parameters[name], 1.0) for name in constant})
@@ -208,7 +209,7 @@ def truth_agreement(truth: xr.Dataset, parameters: xr.Dataset) -> pd.DataFrame:
     Parameters
     ----------
     truth
-        What :func:`true_components` gave.
+        Principal components of the truth, from :func:`true_components`.
     parameters
         ``parameters.nc`` of the same cells.
 

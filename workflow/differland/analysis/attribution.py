@@ -34,7 +34,7 @@ PLANT_TYPES = tuple(name for name in PREDICTOR_GROUPS["PFT"] if name != "nonvege
 
 @runtime_checkable
 class TraitEnsemble(Protocol):
-    """An ensemble of networks, as far as attribution needs it."""
+    """Interface of an ensemble of networks that the attribution needs."""
 
     @property
     def active_predictors(self) -> tuple[str, ...]:
@@ -48,14 +48,15 @@ class TraitEnsemble(Protocol):
         Parameters
         ----------
         predictors
-            Shape (row, active predictor), in the units of the driver.
+            Predictors, shape (row, active predictor), in the units of the driver.
         latitude
-            Shape (row,), degrees north, for the hemisphere indicator of the phenology head.
+            Latitude, degrees north, shape (row,), for the hemisphere indicator of the phenology
+            head.
 
         Returns
         -------
         array, shape (row, trait)
-            In the order and units of ``differland.tables.TRAITS``.
+            Traits in the order and units of ``differland.tables.TRAITS``.
         """
 
 
@@ -78,7 +79,7 @@ class AttributionSettings:
     minimum_cells
         Populations with fewer cells are skipped.
     seed
-        Of the choice of cells and of coalitions.
+        Seed of the random choice of cells and of coalitions.
     """
 
     background: int
@@ -109,7 +110,7 @@ def attribute(
     Parameters
     ----------
     ensemble
-        The ensemble.
+        Ensemble whose traits are explained.
     driver
         Predictors (cell) and the coordinates lat and lon.
     components
@@ -286,7 +287,7 @@ def importance_of_groups(explanation: xr.Dataset) -> pd.DataFrame:
     Parameters
     ----------
     explanation
-        Of :func:`attribute`.
+        SHAP values, as :func:`attribute` returns them.
 
     Returns
     -------

@@ -50,11 +50,11 @@ class Exchange(NamedTuple):
     Attributes
     ----------
     name, kind
-        Of the source.
+        Name and kind of the source.
     months
-        Of `values`.
+        Months of `values`.
     values
-        gC m-2 day-1, shape (month, cell); NaN where the source has none.
+        Net biosphere exchange, gC m-2 day-1, shape (month, cell); NaN where the source has none.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Exchange(NamedTuple):
 
 @dataclass(frozen=True)
 class ExchangeFiles:
-    """Where inversions and land models are; they are read one at a time.
+    """Files of inversions and land models, which are read one at a time.
 
     Attributes
     ----------
@@ -82,16 +82,16 @@ class ExchangeFiles:
     land_models: Mapping[str, Path]
 
     def cells(self) -> xr.Dataset:
-        """Places, patches and months of the driver."""
+        """Locations, patches and months of the driver."""
         return read_netcdf(self.driver, names=["lat", "lon", "patch", "time"])
 
     def __iter__(self) -> Iterator[Exchange]:
-        """Read one source after another.
+        """Yield the exchange of one source after another.
 
         Raises
         ------
         InputError
-            The driver has not even the reference.
+            The driver lacks the reference inversion.
         """
         reference = next(iter(self.inversions))
         driver = read_netcdf(self.driver, names=["patch", "time", *self.inversions])
@@ -121,15 +121,15 @@ def common_cells(
     sources
         Inversions and land models.
     patches
-        Of the study, which tell its test set.
+        Patches of the study, with its test set.
     region
         Index into `names` of each cell's region.
     names
-        Of the regions.
+        Names of the regions.
 
     Returns
     -------
-    ``region(cell)``; ``area(cell)``, m2; ``common(cell)`` and ``test(cell)``, 1 or 0;
+    Dataset of ``region(cell)``; ``area(cell)``, m2; ``common(cell)`` and ``test(cell)``, 1 or 0;
     ``covered(source)``, share of the area of all cells where the source has values in every month
     that it covers.
 
@@ -204,17 +204,17 @@ def cell_areas(latitude: np.ndarray, longitude: np.ndarray) -> Array:
 
 
 def region_areas(cells: xr.Dataset) -> xr.DataArray:
-    """Area of each cell that counts in each region: what turns fluxes into totals.
+    """Area of each cell that counts in each region, m2, by which fluxes become totals.
 
     Parameters
     ----------
     cells
-        Of :func:`common_cells`.
+        Cells that all sources have, from :func:`common_cells`.
 
     Returns
     -------
-    Shape (cell, region), m2, 0 elsewhere. Regions are :data:`GLOBAL`, those of the table, and
-    :data:`HELD_OUT`, if any cell that counts is in them.
+    Areas, m2, shape (cell, region), 0 elsewhere. Regions are :data:`GLOBAL`, those of the table,
+    and :data:`HELD_OUT`, if any cell that counts is in them.
     """
     names = [name.replace("_", " ") for name in cells["region"].attrs["flag_meanings"].split()]
     counts = cells["area"].to_numpy() * cells["common"].to_numpy()
@@ -240,15 +240,15 @@ def add_up(
     Parameters
     ----------
     flux
-        gC m-2 day-1, shape (..., month, cell).
+        Carbon flux, gC m-2 day-1, shape (..., month, cell).
     areas
-        m2, shape (cell, region); cells of no area in any region may have any value.
+        Areas, m2, shape (cell, region); cells of no area in any region may have any value.
     months
-        Whose days are counted.
+        Months of the flux, whose lengths in days enter the totals.
 
     Returns
     -------
-    Pg C month-1, shape (..., month, region); NaN where a cell that counts has no value.
+    Totals, Pg C month-1, shape (..., month, region); NaN where a cell that counts has no value.
     """
     counts = areas.any(axis=1)
     weights = areas[counts] / PETAGRAM
@@ -270,7 +270,7 @@ def compare(
     sources
         Inversions and land models.
     cells
-        Of :func:`common_cells`.
+        Cells that all sources have, from :func:`common_cells`.
     members
         Totals of the members of DifferLand, Pg C month-1, of dimensions (member, time, region).
     spin_up_months
@@ -279,10 +279,10 @@ def compare(
     Returns
     -------
     series : Dataset
-        By source and region: ``exchange`` of every month; ``seasonal_cycle``, the mean of each
-        calendar month over the common years; ``annual`` totals; their ``anomaly`` from the mean
-        over the common years; ``trend``, the slope of the least-squares line through the annual
-        totals of the common years, and its standard error. ``NAME_spread`` is the standard
+        Series by source and region: ``exchange`` of every month; ``seasonal_cycle``, the mean of
+        each calendar month over the common years; ``annual`` totals; their ``anomaly`` from the
+        mean over the common years; ``trend``, the slope of the least-squares line through the
+        annual totals of the common years, and its standard error. ``NAME_spread`` is the standard
         deviation of the same among the members of DifferLand. Common years are those of which every
         source has all months (``common(year)``).
     agreement : DataFrame
@@ -363,14 +363,14 @@ def linear_trend(years: np.ndarray, values: np.ndarray) -> tuple[Array, Array]:
     Parameters
     ----------
     years
-        Shape (year,).
+        Calendar years, shape (year,).
     values
-        Shape (..., year).
+        Annual values, shape (..., year).
 
     Returns
     -------
-    Per year, each of shape (...); NaN for fewer than three years. The error is that of independent
-    residuals (n - 2 degrees of freedom).
+    Slope and standard error per year, each of shape (...); NaN for fewer than three years. The
+    error is that of independent residuals (n - 2 degrees of freedom).
     """
     count = years.size
     if count < FEWEST:
@@ -417,7 +417,7 @@ def agreement(
 
 
 def _skill(pair: np.ndarray, fewest: int = FEWEST) -> dict[str, float]:
-    """Skill of a source, the second row, in meeting its reference, the first."""
+    """Skill of a source, the second row, against its reference, the first."""
     difference = pair[1] - pair[0]
     varies = pair.shape[1] >= fewest and (pair.std(axis=1) > 0).all()
     return {

@@ -1,13 +1,14 @@
-"""Coalitions of predictors by their size: how many there are, and what they weigh.
+"""Number and weight of coalitions of predictors by their size.
 
-Apart from :mod:`differland.analysis.shapley`, since the check of a configuration needs no JAX.
+This is apart from :mod:`differland.analysis.shapley`, since the check of a configuration needs no
+JAX.
 """
 
 from math import ceil, comb
 
 
 def count_coalitions(predictors: int, size: int) -> int:
-    """Coalitions of a size and their complements, which are of the same size if that is half."""
+    """Number of coalitions of a size and of their complements, counted once where sizes agree."""
     return comb(predictors, size) * _sides(predictors, size)
 
 
@@ -17,7 +18,7 @@ def kernel_weights(predictors: int) -> dict[int, float]:
     Parameters
     ----------
     predictors
-        How many there are.
+        Number of predictors.
 
     Returns
     -------
@@ -30,7 +31,7 @@ def kernel_weights(predictors: int) -> dict[int, float]:
 
 
 def fewest_samples(predictors: int) -> int:
-    """Samples by which each predictor alone is among the coalitions, which tells all of them apart.
+    """Fewest samples that include each predictor alone, so that all predictors can be told apart.
 
     With fewer, coalitions of one predictor are drawn at random like others, and whether the drawn
     ones tell all predictors apart is left to chance.
@@ -38,7 +39,7 @@ def fewest_samples(predictors: int) -> int:
     Parameters
     ----------
     predictors
-        How many there are.
+        Number of predictors.
     """
     weights = kernel_weights(predictors)
     if not weights:

@@ -1,4 +1,4 @@
-"""Whether one setup is better than another: skill on held-out patches, with its uncertainty.
+"""Comparison of the skill of setups on held-out patches, with its uncertainty.
 
 Neighbouring cells and months are alike, patches hardly: the paired bootstrap resamples whole test
 patches, the same ones for both setups (Efron & Tibshirani 1993, An Introduction to the Bootstrap,
@@ -52,14 +52,14 @@ def compare_setups(
     resamples
         Draws of as many test patches as there are, with replacement.
     seed
-        Of the draws; all targets and setups with the same patches have the same draws.
+        Seed of the draws; all targets and setups with the same patches have the same draws.
 
     Returns
     -------
-    Columns setup_a, setup_b, target, split (``test``), prediction (``ensemble``: of the mean
-    prediction, ``members``: mean over the members' own skills), skill, units; value_a, lower_a,
-    upper_a and the same of b; difference (b minus a) with lower and upper; patches and pairs,
-    the number of those. Intervals are of 95 %, NaN for a single patch.
+    Table with columns setup_a, setup_b, target, split (``test``), prediction (``ensemble``: of the
+    mean prediction, ``members``: mean over the members' own skills), skill, units; value_a,
+    lower_a, upper_a and the same of b; difference (b minus a) with lower and upper; numbers of
+    patches and pairs. Intervals are of 95 %, NaN for a single patch.
 
     Raises
     ------
@@ -99,16 +99,17 @@ def normalise_errors(
     Parameters
     ----------
     sums, resamples, seed
-        As `compare_setups` takes them.
+        Sums, number of resamples and seed, as for `compare_setups`.
     baseline
-        One of the setups: its errors are the unit.
+        Setup whose errors are the unit.
 
     Returns
     -------
-    Columns setup, target, prediction, mae, units, normalised, lower, upper, patches. Predictions
-    are single members and ``members``, the mean of their errors, both over the mean of those of
-    the baseline's members; and ``ensemble``, the error of the mean prediction over that of the
-    baseline. The 95 % intervals are of the ratio, from paired resamples; single members have none.
+    Table with columns setup, target, prediction, mae, units, normalised, lower, upper, patches.
+    Predictions are single members and ``members``, the mean of their errors, both over the mean of
+    those of the baseline's members; and ``ensemble``, the error of the mean prediction over that of
+    the baseline. The 95 % intervals are of the ratio, from paired resamples; single members have
+    none.
 
     Raises
     ------
@@ -143,7 +144,7 @@ def normalise_errors(
 
 
 def patch_draws(count: int, resamples: int, seed: int) -> np.ndarray:
-    """How often each of `count` patches is drawn, shape (draw, patch); the first draw is the data.
+    """Number of times each of `count` patches is drawn, shape (draw, patch); draw 0 is the data.
 
     All resamples hold as many patches as there are, drawn with replacement.
     """
@@ -173,7 +174,7 @@ def _targets(sums: Mapping[str, xr.Dataset]) -> Iterator[str]:
 def _resampled(
     sums: Mapping[str, xr.Dataset], target: str, resamples: int, seed: int
 ) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, int]]:
-    """Skills of each setup, shape (prediction, draw), and how much they are from."""
+    """Skills of each setup, shape (prediction, draw), and numbers of patches and pairs."""
     skills = {}
     facts: dict[str, int] = {}
     for setup, dataset in sums.items():

@@ -1,4 +1,4 @@
-"""Means and covariances of the parameters: what another study can take as its prior.
+"""Means and covariances of the parameters, which another study can take as its prior.
 
 Two covariances are told apart. That *across cells*, of the ensemble mean, says how parameters
 vary together over the land. That *across members* within a cell, averaged over cells, says what
@@ -62,13 +62,13 @@ def parameter_covariance(
     Returns
     -------
     Dataset
-        Of dimensions (space, population, parameter, other_parameter):
+        Dataset of dimensions (space, population, parameter, other_parameter):
         ``covariance_across_cells`` (divided by the sum of weights) and ``correlation_across_cells``
         of the ensemble mean; ``covariance_across_members`` (n - 1 in the denominator) and
         ``correlation_across_members``, of the covariance averaged over cells. ``mean(space,
-        population, parameter)``, ``cells(population)``. All in the units that
-        ``space_units(space, parameter)`` names. Covariances are symmetric and positive
-        semi-definite; correlations with what does not vary are NaN.
+        population, parameter)``, ``cells(population)``. All in the units that ``space_units(space,
+        parameter)`` names. Covariances are symmetric and positive semi-definite; correlations with
+        parameters that do not vary are NaN.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def _values(parameters: xr.Dataset, name: str) -> npt.NDArray[np.float32]:
 
 
 def _blocks(values: npt.NDArray[np.float32], space: int) -> Iterator[tuple[slice, Array]]:
-    """Transformed values (cell, member, parameter), so many cells at a time."""
+    """Transformed values (cell, member, parameter), in blocks of cells."""
     low, high = (
         np.log([getattr(row, bound) for row in PARAMETERS.values()])
         for bound in ("minimum", "maximum")
@@ -169,7 +169,7 @@ def _moments(blocks: Iterator[tuple[slice, Array]], weights: Array) -> tuple[Arr
 
 
 def _definite(covariance: Array, mean: Array) -> Array:
-    """Symmetric matrices without what rounding leaves: negative eigenvalues, and any variance.
+    """Symmetric matrices without rounding errors: negative eigenvalues, and spurious variances.
 
     Parameters that are the same everywhere, to the resolution of float32, have zeros.
     """

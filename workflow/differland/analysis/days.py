@@ -1,4 +1,4 @@
-"""Days of the year among the parameters: only their place within the year matters to the model."""
+"""Days of the year among the parameters, of which only the place within the year matters."""
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +19,9 @@ def around_their_mean(
     Parameters
     ----------
     days
-        Of shape (member, ...), in days from the start of any year.
+        Days from the start of any year, shape (member, ...).
     weights
-        Of each day, as they broadcast.
+        Weights of the days, of a shape that broadcasts with theirs.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""How four traits depend on temperature, precipitation and canopy height, by their SHAP values.
+"""Dependence of four traits on temperature, precipitation and canopy height, by SHAP values.
 
 Paper, Methods, "SHAP Analysis for Feature Importance & Environment-Parameter Relationships", and
 Fig. 4.
@@ -26,7 +26,7 @@ COLUMNS = (
 
 
 def trait_dependence(explanations: Mapping[str, xr.Dataset], aware: str) -> pd.DataFrame:
-    """Trace traits along predictors: for all cells, and for those of each plant type.
+    """Dependence of traits on predictors, for all cells and for those of each plant type.
 
     A trait's part that a predictor explains is the mean of the base value plus the predictor's SHAP
     value in each cell. Carbon use efficiency is one minus the autotrophic fraction, and its Shapley
@@ -37,9 +37,9 @@ def trait_dependence(explanations: Mapping[str, xr.Dataset], aware: str) -> pd.D
     Parameters
     ----------
     explanations
-        Of :func:`differland.analysis.attribution.attribute`, by setup: of `aware`, and of one that
-        does not know plant types, if there is one. It gives the curve of all cells; without it,
-        `aware` does.
+        SHAP values of :func:`differland.analysis.attribution.attribute` by setup: of `aware`, and
+        of one that does not know plant types, if there is one. The latter gives the curve of all
+        cells; without it, `aware` does.
     aware
         Setup that knows plant types; it gives the curves of each, of the cells that the plant type
         covers almost alone.

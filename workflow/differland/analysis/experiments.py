@@ -37,20 +37,21 @@ def compare_experiments(
     resamples: int = 2000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Set the skill of each experiment beside that of the study, on test patches.
+    """Compare the skill of each experiment with that of the study, on test patches.
 
     All are compared with the observations of the study, whatever they were trained on.
 
     Parameters
     ----------
     metrics
-        ``tables/metrics.csv``.
+        Content of ``tables/metrics.csv``.
     sums
         ``patches.nc`` of stage develop by setup: those of experiments, and the same in the study.
     descriptions
-        Of each experiment by name.
+        Description of each experiment by name.
     resamples, seed
-        Of the bootstrap; see :func:`differland.analysis.comparison.compare_setups`.
+        Number of resamples and seed of the bootstrap, as for
+        :func:`differland.analysis.comparison.compare_setups`.
 
     Returns
     -------
@@ -112,13 +113,13 @@ def profiles(
         Readers of ``simulation.nc`` by name of setup, the study's and those of its experiments:
         they are called one after the other, since a simulation takes gigabytes.
     spin_up_months
-        That are left out at the start.
+        Number of months at the start that are left out.
 
     Returns
     -------
-    Columns experiment, setup, quantity, latitude (middle of a band, degrees_north; NaN for all
-    cells together), mean (weighted by area, in `units`), cells, total (PgC year-1 of fluxes of
-    carbon, NaN of others).
+    Table with columns experiment, setup, quantity, latitude (middle of a band, degrees_north; NaN
+    for all cells together), mean (weighted by area, in `units`), cells, total (PgC year-1 of fluxes
+    of carbon, NaN of others).
     """
     rows = []
     for setup, read in simulations.items():

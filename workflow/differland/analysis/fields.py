@@ -31,10 +31,11 @@ def parameter_fields(parameters: xr.Dataset) -> Iterator[xr.Dataset]:
     Yields
     ------
     Dataset
-        One for each of the 40 parameters and the traits that are none of them: NAME(lat, lon), the
-        mean over members, and NAME_spread(lat, lon), the standard deviation among them (n - 1 in
-        the denominator), float32, in the units of the parameter. Days of the year are from 0 to
-        365.25, and their mean is circular. The first has the bounds of the cells too.
+        Dataset of two variables for each of the 40 parameters and the traits that are none of them:
+        NAME(lat, lon), the mean over members, and NAME_spread(lat, lon), the standard deviation
+        among them (n - 1 in the denominator), float32, in the units of the parameter. Days of the
+        year are from 0 to 365.25, and their mean is circular. The first has the bounds of the cells
+        too.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Do plant types explain more where the land cover is a mosaic? (paper, Results on Fig. 2)."""
+"""Importance of plant types against the heterogeneity of land cover (paper, Results on Fig. 2)."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -40,7 +40,7 @@ def shannon_index(fractions: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
     Returns
     -------
-    Shape (cell,), natural logarithm; NaN where nothing covers the cell.
+    Index of each cell, shape (cell,), natural logarithm; NaN where nothing covers the cell.
     """
     cover = np.asarray(fractions, dtype=float)
     total = cover.sum(axis=0)
@@ -62,15 +62,15 @@ def correlate_heterogeneity(
     Parameters
     ----------
     cells
-        ``analysis/partition_cells.nc``.
+        Content of ``analysis/partition_cells.nc``.
     driver
         ``driver.nc`` of the same cells: cover fractions, ``patch``.
     plant_types
         Predictors that are cover fractions.
     resamples, seed
-        Of the bootstrap of whole patches that intervals are from.
+        Number of resamples and seed of the bootstrap of whole patches that gives the intervals.
     group
-        Whose importance; one of those of `cells`.
+        Predictor group whose importance is correlated; one of those of `cells`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Identifiability of the parameters: how far independently started members agree on them.
+"""Identifiability of the parameters: agreement of independently initialised members.
 
 Paper, Methods, "Parameter Identifiability Analysis"; model description, section 6.
 """
@@ -12,7 +12,7 @@ from differland.tables import PARAMETERS
 
 
 def identifiability(parameters: xr.Dataset, threshold: float) -> tuple[pd.DataFrame, xr.Dataset]:
-    """Compare the spread of each parameter across members with its size.
+    """Compare the spread of each parameter across members with its mean.
 
     The coefficient of variation is the sample standard deviation across members (n - 1 in the
     denominator) over the absolute mean, in each cell. A parameter counts as identifiable when its

@@ -13,7 +13,7 @@ SHOWN_PREDICTORS = ("mean_annual_temperature", "mean_annual_precipitation", "can
 
 @dataclass(frozen=True)
 class KeyTrait:
-    """A trait, or what is left of one when one of the table is taken away.
+    """One of the four traits: a trait of the table, or one minus such a trait.
 
     Attributes
     ----------
@@ -22,7 +22,7 @@ class KeyTrait:
     complement
         Whether it is one minus that trait, which is a fraction.
     long_name, units
-        Of the trait itself.
+        Name and units of the key trait.
     """
 
     trait: str
@@ -31,11 +31,11 @@ class KeyTrait:
     units: str
 
     def value(self, of_trait: Any) -> Any:
-        """Value, from that of the table's trait."""
+        """Value of the key trait, from that of the table's trait."""
         return 1 - of_trait if self.complement else of_trait
 
     def change(self, of_trait: Any) -> Any:
-        """Difference of two values, from that of the table's trait."""
+        """Difference of two values of the key trait, from that of the table's trait."""
         return -of_trait if self.complement else of_trait
 
 

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 def member_totals(ensemble: Ensemble, driver: xr.Dataset, cells: xr.Dataset) -> xr.DataArray:
-    """Simulate with all members, and add up what regions exchange with the atmosphere.
+    """Simulate with all members, and add up the carbon exchange of regions.
 
     The spread of a total cannot be had from that of its cells, which do not err independently.
 
@@ -23,12 +23,12 @@ def member_totals(ensemble: Ensemble, driver: xr.Dataset, cells: xr.Dataset) -> 
     ensemble, driver
         Members, and a checked driver.
     cells
-        Of :func:`differland.analysis.carbon_cycle.common_cells`.
+        Cells that all sources have, from :func:`differland.analysis.carbon_cycle.common_cells`.
 
     Returns
     -------
-    ``exchange(member, time, region)``: net biosphere exchange, Pg C month-1, positive into the
-    atmosphere.
+    Totals ``exchange(member, time, region)``: net biosphere exchange, Pg C month-1, positive into
+    the atmosphere.
     """
     areas = region_areas(cells)
     months = driver.indexes["time"].to_period("M")  # type: ignore[attr-defined]

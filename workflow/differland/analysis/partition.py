@@ -157,7 +157,7 @@ def partition(
 
 
 def summarise_cells(cells: xr.Dataset) -> pd.DataFrame:
-    """Count what the partition of the cells says, target by target and group by group (Fig. 2b-f).
+    """Summarise the partition of the cells, target by target and group by group (Fig. 2b-f).
 
     Contributions of single cells can be below zero, where a group makes predictions worse on
     average over the orders of entry. They are neither cut nor left out: cut ones would no longer
@@ -171,9 +171,10 @@ def summarise_cells(cells: xr.Dataset) -> pd.DataFrame:
 
     Returns
     -------
-    Columns target, group, cells (with a partition), contribution (mean over these), share (of the
-    mean explained variance), dominated and negative (fractions of the cells). The dominant group
-    of a cell never has a negative contribution, since they sum to a squared correlation.
+    Table with columns target, group, cells (with a partition), contribution (mean over these),
+    share (of the mean explained variance), dominated and negative (fractions of the cells). The
+    dominant group of a cell never has a negative contribution, since they sum to a squared
+    correlation.
     """
     rows = []
     for target in cells["target"].to_numpy():

@@ -69,16 +69,16 @@ def project_climate(
     driver
         Predictors of today (cell), lat and lon.
     climates
-        Of :func:`differland.climatology.grid_climates`, one of each model.
+        Climate of each model, from :func:`differland.climatology.grid_climates`.
     trained
         Positions of the cells that the ensembles were trained on.
     method
-        ``delta`` adds the change of the models, future minus baseline, to the predictor of today,
-        which leaves out their biases; ``raw`` takes what they have.
+        Method of projection. ``delta`` adds the change of the models, future minus baseline, to the
+        predictor of today, which leaves out their biases; ``raw`` takes the values of the models.
     precipitation_change
-        How ``delta`` changes precipitation: ``additive``, as temperature, but not below zero;
-        ``relative``, by the ratio of the models' means, future over baseline, and as ``additive``
-        where they have less than 1 mm year-1.
+        Rule by which ``delta`` changes precipitation: ``additive``, as temperature, but not below
+        zero; ``relative``, by the ratio of the models' means, future over baseline, and as
+        ``additive`` where they have less than 1 mm year-1.
 
     Returns
     -------
@@ -88,9 +88,10 @@ def project_climate(
         predictors; ``extrapolated(predictor, cell)``, 1 where the projected value is beyond those
         of all trained cells.
     models : DataFrame
-        The climate models (Table S5): model, member, scenario, grid and calendar, years, files;
-        temperature_change (degC) and precipitation_change (mm year-1): means over the area of the
-        cells of what `method` compares.
+        Table of the climate models (Table S5): model, member, scenario, grid and calendar, years,
+        files; temperature_change (degC) and precipitation_change (mm year-1): area-weighted means
+        over the cells of the model's future minus its baseline (``delta``) or minus the present
+        (``raw``).
 
     Raises
     ------
@@ -174,12 +175,12 @@ def project_traits(
     Parameters
     ----------
     ensembles
-        By setup: of `aware`, and of one that does not know plant types, if there is one. Each
-        gives the traits of today and of the scenario.
+        Ensembles by setup: of `aware`, and of one that does not know plant types, if there is one.
+        Each gives the traits of today and of the scenario.
     driver
-        Predictors of today.
+        Driver with the predictors of today.
     climate
-        Of :func:`project_climate`, the first part.
+        Climate of cells, the first result of :func:`project_climate`.
     aware
         Setup that knows plant types.
     plant_type_threshold
@@ -229,23 +230,23 @@ def project_traits(
 
 
 def at_cells(climate: xr.Dataset, latitude: np.ndarray, longitude: np.ndarray) -> xr.Dataset:
-    """Take the values of the grid's cells that places lie in.
+    """Take the values of the grid cells that contain the locations.
 
     Parameters
     ----------
     climate
-        Of :func:`differland.climatology.grid_climates`.
+        Climate on the grid, from :func:`differland.climatology.grid_climates`.
     latitude, longitude
-        Degrees north and east, shape (cell,).
+        Locations, degrees north and east, shape (cell,).
 
     Returns
     -------
-    The variables of shape (period, cell).
+    Variables of `climate` at the locations, shape (period, cell).
 
     Raises
     ------
     InputError
-        A place lies beyond the grid, or where the model has no value.
+        A location lies outside the grid, or where the model has no value.
     """
     row, column = cell_numbers(latitude, longitude)
     first_row, first_column = cell_numbers(climate["lat"][0], climate["lon"][0])
@@ -269,7 +270,7 @@ def at_cells(climate: xr.Dataset, latitude: np.ndarray, longitude: np.ndarray) -
 
 
 def _of_models(placed: Sequence[xr.Dataset], name: str, period: str) -> Array:
-    """Shape (model, cell)."""
+    """Climate of all models, shape (model, cell)."""
     return np.stack([model[name].sel(period=period).to_numpy().astype(float) for model in placed])
 
 
@@ -297,7 +298,7 @@ def _predictors(values: xr.DataArray) -> dict[str, tuple[str, npt.NDArray[np.flo
 
 
 def _key_traits(ensemble: Ensemble, driver: xr.Dataset) -> Array:
-    """Shape (trait, member, cell)."""
+    """Values of the key traits, shape (trait, member, cell)."""
     parameters, _ = ensemble.predict_cells(driver)
     values = traits(parameters)
     return np.stack(

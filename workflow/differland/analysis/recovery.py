@@ -1,4 +1,4 @@
-"""What an ensemble recovers of a truth that is known: parameters, traits, importance of predictors.
+"""Recovery of a known truth by an ensemble: parameters, traits, importance of predictors.
 
 For studies of a synthetic planet, whose observations the model itself made from known parameters.
 Real studies have no truth to compare with; what is recovered here tells how far to trust them.
@@ -46,9 +46,9 @@ def recover(parameters: xr.Dataset, truth: xr.Dataset) -> xr.Dataset:
 
     Returns
     -------
-    ``truth``, ``mean`` and ``spread`` (sample standard deviation across members) of dimensions
-    (quantity, cell), in the units that the coordinate ``units`` names; NaN for what the truth
-    lacks.
+    Dataset of ``truth``, ``mean`` and ``spread`` (sample standard deviation across members) of
+    dimensions (quantity, cell), in the units that the coordinate ``units`` names; NaN for what the
+    truth lacks.
 
     Raises
     ------
@@ -128,12 +128,12 @@ def _match(parameters: xr.Dataset, truth: xr.Dataset) -> npt.NDArray[np.intp]:
 
 
 def compare_parameters(recovered: xr.Dataset, identifiability: pd.DataFrame) -> pd.DataFrame:
-    """Tell how well each parameter and trait was recovered, over all cells and those of the test.
+    """Measure how well each parameter and trait is recovered, over all cells and test cells.
 
     Parameters
     ----------
     recovered
-        What :func:`recover` gave.
+        Truth, ensemble mean and spread of the cells, from :func:`recover`.
     identifiability
         ``identifiability.csv`` of the same ensemble. Traits that are no parameters are judged by
         the same threshold.

@@ -45,7 +45,7 @@ class Coalitions(NamedTuple):
     predictors
         Whether a predictor belongs to a coalition; shape (coalition, predictor).
     weight
-        What the coalition counts in the regression; shape (coalition,).
+        Weight of the coalition in the regression, shape (coalition,).
     """
 
     predictors: npt.NDArray[np.bool_]
@@ -53,12 +53,12 @@ class Coalitions(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """Shapley values and what they add up to.
+    """Shapley values, and the outputs that they add up to.
 
     Attributes
     ----------
     shap
-        Shape (point, output, predictor).
+        Shapley values, shape (point, output, predictor).
     base
         Mean output over the background, shape (point, output).
     output
@@ -81,13 +81,13 @@ def draw_coalitions(
     Parameters
     ----------
     predictors
-        How many there are.
+        Number of predictors.
     samples
-        Most coalitions wanted; None for ``2 predictors + 2048``, as the package shap has it. With
-        fewer than :func:`~differland.analysis.coalition_sizes.fewest_samples`, chance decides
+        Maximum number of coalitions; None for ``2 predictors + 2048``, as the package shap has it.
+        With fewer than :func:`~differland.analysis.coalition_sizes.fewest_samples`, chance decides
         whether predictors can be told apart.
     generator
-        Of the sample.
+        Random generator of the sample.
     """
     wanted = 2 * predictors + 2**11 if samples is None else samples
     chosen: list[npt.NDArray[np.bool_]] = []
@@ -171,7 +171,7 @@ def explain(
     Parameters
     ----------
     function
-        What to explain.
+        Function to explain.
     points, fixed
         Predictors, shape (point, predictor), and the fixed argument of each point, shape
         (point,): it is no predictor and stays that of the point in every coalition.
@@ -179,11 +179,11 @@ def explain(
         Rows whose predictors stand in for those that a coalition leaves out, shape
         (row, predictor).
     coalitions
-        Of :func:`draw_coalitions`.
+        Coalitions of predictors, from :func:`draw_coalitions`.
     transform
-        Affine, from the function's outputs to those that are explained; last axis.
+        Affine transformation of the function's outputs, on the last axis, into those explained.
     description
-        Of the progress bar.
+        Description of the progress bar.
     """
     count = points.shape[1]
     # The empty and the complete coalition give base and output.

@@ -1,4 +1,4 @@
-"""Sites of flux towers: which there are, where they lie, and why some are not used."""
+"""Table of flux tower sites: their locations, and the reasons why some are not used."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,18 +33,18 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class RawTowers:
-    """Flux towers as they were read from the files of the networks, before any choice.
+    """Flux towers as read from the files of the networks, before any selection.
 
     Attributes
     ----------
     fluxes
-        From `differland.datasets.towers.read_towers`.
+        Monthly fluxes, from `differland.datasets.towers.read_towers`.
     places
-        From `differland.datasets.towers.read_sites`.
+        Locations of the sites, from `differland.datasets.towers.read_sites`.
     cover
         Fraction of the cells of `grid` by plant type (0 to 1).
     grid
-        Of the study.
+        Grid of the study.
     settings
         ``raw.products.flux_towers`` of the configuration.
     """
@@ -69,24 +69,25 @@ def tabulate_sites(
     Parameters
     ----------
     driver, patches
-        ``driver.nc`` and ``patches.nc``.
+        Content of ``driver.nc`` and ``patches.nc``.
     seeds, development_fraction
-        Of the members, each of which draws its development patches.
+        Seeds of the members, and share of the patches that each of them holds back for development.
     variables
         Variable of the driver by flux (``gpp_site``, ``reco_site``, ``et_site``).
     towers
-        What the networks' files told. Without them, all that is known is in the driver: a row is
-        then a cell with observations of towers or the name of a site, and the place is the cell's.
+        Flux towers of the networks' files. Without them, sites are known from the driver alone: a
+        row is then a cell with observations of towers or the name of a site, and its location is
+        the cell's.
 
     Returns
     -------
-    Columns as in `COLUMNS`. ``plant_type`` is that of the IGBP class, ``cover`` the share of the
-    cell that it covers (0 to 1; NaN where unknown). Months count those of good quality in the
-    study's years. ``cell`` and ``patch`` are numbers in the driver (empty outside of it),
+    Table with the columns `COLUMNS`. ``plant_type`` is that of the IGBP class, ``cover`` the share
+    of the cell that it covers (0 to 1; NaN where unknown). Months count those of good quality in
+    the study's years. ``cell`` and ``patch`` are numbers in the driver (empty outside of it),
     ``sites_in_cell`` counts the sites used there. ``split`` is that of the patch, train or test
-    (empty if it is left out), ``development_seeds`` the members that only watch it in stage
-    develop. ``used`` tells whether the targets have the site, ``reason`` why not, and
-    ``candidate`` whether only the cover decides, so that variables of other thresholds may.
+    (empty if it is left out), ``development_seeds`` the members that hold the patch back in stage
+    develop. ``used`` tells whether the targets have the site, ``reason`` why not, and ``candidate``
+    whether only the cover decides, so that variables of other thresholds may.
     """
     table = _rows_of_driver(driver, variables)
     if towers is not None:
@@ -118,7 +119,7 @@ def tabulate_sites(
 
 
 def _rows_of_driver(driver: xr.Dataset, variables: Mapping[str, str]) -> pd.DataFrame:
-    """Cells with towers, of a driver that nothing else is known of."""
+    """Rows of cells with towers, of a driver without the networks' files."""
     cells = driver.sizes["cell"]
     years = driver["time"].dt.year.to_numpy()
     observed = {
@@ -152,7 +153,7 @@ def _rows_of_driver(driver: xr.Dataset, variables: Mapping[str, str]) -> pd.Data
 
 
 def _rows_of_networks(driver: xr.Dataset, towers: RawTowers) -> pd.DataFrame:
-    """All sites of the networks' files and tables."""
+    """Rows of all sites of the networks' files and tables."""
     fluxes = towers.fluxes.assign(year=pd.PeriodIndex(towers.fluxes["month"], freq="M").year)
     of_sites = fluxes.groupby("site")
     table = pd.DataFrame(
@@ -211,7 +212,7 @@ def _reason(
     in_window: bool | np.bool,
     settings: Mapping[str, Any],
 ) -> str:
-    """All that speaks against a site; empty if nothing does."""
+    """Reasons for which a site is not used; empty if there is none."""
     reasons = []
     months = [int(site[column]) for column in MONTHS_OF.values()]
     if site["site"] in settings["excluded"]:

@@ -1,4 +1,4 @@
-"""Flux towers: gradients among their means, and skill by how well they stand for their cells."""
+"""Flux towers: gradients among their means, and skill by how well they represent their cells."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ TEXTS = ["site", "name", "network", "igbp", "plant_type", "split", "development_
 
 
 def read_site_table(path: Path | str) -> pd.DataFrame:
-    """Read ``sites.csv`` as `differland.analysis.site_table.tabulate_sites` made it."""
+    """Read ``sites.csv``, written by `differland.analysis.site_table.tabulate_sites`."""
     table = pd.read_csv(
         path, dtype=dict.fromkeys(TEXTS, str), keep_default_na=False, na_values=[""]
     )
@@ -36,19 +36,19 @@ def read_site_table(path: Path | str) -> pd.DataFrame:
 
 
 def read_towers(sites: Path | str, fluxes: Path | str | None) -> "Towers | None":
-    """Read the sites and what each of them observed; None if that is not known one by one."""
+    """Read the sites and the observations of each; None where these are not known one by one."""
     return Towers(read_site_table(sites), pd.read_csv(fluxes)) if fluxes else None
 
 
 class Towers(NamedTuple):
-    """Sites and what each of them observed, where these are known one by one.
+    """Sites and the observations of each, where these are known one by one.
 
     Attributes
     ----------
     sites
-        From `differland.analysis.site_table.tabulate_sites`.
+        Table of sites, from `differland.analysis.site_table.tabulate_sites`.
     fluxes
-        From `differland.datasets.towers.read_towers`, ``month`` as text or period.
+        Monthly fluxes, from `differland.datasets.towers.read_towers`, ``month`` as text or period.
     """
 
     sites: pd.DataFrame
@@ -57,7 +57,7 @@ class Towers(NamedTuple):
     def observed(
         self, flux: str, least_cover: float, months: pd.PeriodIndex
     ) -> tuple[pd.DataFrame, np.ndarray]:
-        """Sites that a variable of the driver holds, and the observations of each.
+        """Sites of a variable of the driver, and the observations of each.
 
         Parameters
         ----------
@@ -66,7 +66,7 @@ class Towers(NamedTuple):
         least_cover
             Share of the cell that the plant type of a site must cover, 0 to 1.
         months
-            Of the driver.
+            Months of the driver.
 
         Returns
         -------
@@ -103,12 +103,13 @@ def compare_sites(
         Driver variable by target. Variables such as ``gpp_site_50percent`` hold the sites whose
         plant type covers at least that part of the cell; all that the driver has are compared.
     representativeness
-        That cover in the target's own variable, 0 to 1; None where it is not known.
+        Least share of the cell, 0 to 1, that the site's plant type covers in the target's own
+        variable; None where it is not known.
     spin_up_months
         Months at the start that do not count, whole years.
     towers
-        The sites and what each of them observed. Sites that share a cell are then compared one by
-        one with the model of that cell; without, the mean of the sites of a cell is.
+        Sites and the observations of each. Sites that share a cell are then compared one by one
+        with the model of that cell; without, the mean of the sites of a cell is.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Skill of every setup and target in a form for readers (paper, Figs. S15 and S16)."""
+"""Skill of every setup and target as a table for readers (paper, Figs. S15 and S16)."""
 
 import numpy as np
 import pandas as pd

@@ -24,7 +24,7 @@ def principal_components(parameters: xr.Dataset, components: int) -> xr.Dataset:
     parameters
         The 13 traits by name, each (member, cell), and the coordinates lat and lon.
     components
-        How many components to keep. Three in the paper.
+        Number of components to keep. Three in the paper.
 
     Returns
     -------
@@ -110,19 +110,19 @@ def principal_components(parameters: xr.Dataset, components: int) -> xr.Dataset:
 def project_traits(
     traits: npt.NDArray[np.floating], components: xr.Dataset
 ) -> npt.NDArray[np.float64]:
-    """Project traits onto components found before.
+    """Project traits onto given principal components.
 
     Parameters
     ----------
     traits
         Traits, shape (row, trait), in the order and units of ``differland.tables.TRAITS``.
     components
-        What `principal_components` gave.
+        Principal components, as `principal_components` returns them.
 
     Returns
     -------
     array, shape (row, component)
-        Scores.
+        Scores of the rows on the components.
     """
     mean: npt.NDArray[np.float64] = components["trait_mean"].to_numpy()
     scale = _reciprocal(components["trait_standard_deviation"].to_numpy())

@@ -1,4 +1,4 @@
-"""What products know of each other: input that is wrong and looks right.
+"""Comparison of products with each other, which finds input that is wrong and looks right.
 
 Readers refuse what a single file cannot hold. Here gridded products are compared with the sun, with
 the land cover, with their own other months and years, and with each other, before a driver is made

@@ -4,15 +4,18 @@ A comparison that the products of a study do not allow raises :class:`NotCompara
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
 from differland.consistency import statistics
 from differland.consistency.statistics import Array
-from differland.consistency.study import Study
+from differland.consistency.study import Study, Summary
+from differland.datasets.reanalysis import saturation_over_water
 from differland.driver import MONTHS_PER_YEAR
-from differland.quality import PLAUSIBLE, SEASONAL_LATITUDE
+from differland.errors import InputError
+from differland.quality import PLAUSIBLE, SEASONAL_LATITUDE, known_variable
 from differland.tables import PREDICTOR_GROUPS
 
 FEWEST_PLACES = 50
@@ -55,20 +58,20 @@ NEAR_ZERO = 0.05
 
 
 class NotComparable(Exception):
-    """Why a comparison says nothing of a study."""
+    """Reason for which a comparison cannot be made in a study."""
 
 
 class Value(NamedTuple):
-    """What was found.
+    """Result of a comparison for a month, a year, or the whole period.
 
     Attributes
     ----------
     year
-        None where it is all of them, or a variable does not change.
+        Calendar year; None for all years, or a variable that does not change.
     month
-        From 1; None for the whole year.
+        Calendar month from 1; None for the whole year.
     number
-        Has the bounds of the rule.
+        Number that is compared with the bounds of the rule.
     """
 
     year: int | None
@@ -161,9 +164,18 @@ def spread_in_time(study: Study, name: str, other: str) -> Iterator[Value]:
             yield Value(year, None, float((np.nanmax(values, 0) > np.nanmin(values, 0)).mean()))
 
 
+@cache
+def base_variable(name: str) -> str:
+    """Variable of which a name may be an alternative, such as lai for lai_copernicus."""
+    try:
+        return known_variable(name)[1]
+    except InputError:
+        return name
+
+
 def typical(study: Study, name: str, other: str) -> Iterator[Value]:
     """Median, mean or half range of a year, whichever ``plausible_ranges.csv`` speaks of."""
-    statistic = PLAUSIBLE[_base(name)].statistic
+    statistic = PLAUSIBLE[base_variable(name)].statistic
     for year, summary in study.summaries(name):
         here = summary.values[:, study.places.is_studied]
         known = here[np.isfinite(here)]
@@ -184,7 +196,7 @@ def repeated_months(study: Study, name: str, other: str) -> Iterator[Value]:
 
 
 def repeated_elsewhere(study: Study, name: str, other: str) -> Iterator[Value]:
-    """Number of other variables with the same map at any time."""
+    """Number of other variables with the same map, value by value, at any time."""
     mine = {digest for _, summary in study.summaries(name) for digest in summary.digests} - {""}
     names = {*study.static, *study.yearly} - {name}
     shared = sum(
@@ -194,9 +206,9 @@ def repeated_elsewhere(study: Study, name: str, other: str) -> Iterator[Value]:
 
 
 def factor_beyond_other_years(study: Study, name: str, other: str) -> Iterator[Value]:
-    """Factor by which a month's mean leaves what other years have at that time of the year.
+    """Factor by which a month's mean lies outside the range of other years at that time of year.
 
-    That is the range of the same month and its neighbours, in all years but its own.
+    The range is that of the same month and its neighbours, in all years but its own.
     """
     means = _monthly_means(study, name)
     floor = NEAR_ZERO * float(np.nanmean(means))
@@ -209,7 +221,7 @@ def factor_beyond_other_years(study: Study, name: str, other: str) -> Iterator[V
 
 
 def offset_beyond_other_years(study: Study, name: str, other: str) -> Iterator[Value]:
-    """Distance by which a month's mean leaves what other years have at that time of the year."""
+    """Distance of a month's mean from the range of other years at that time of the year."""
     for year, month, mean, low, high in _envelope(study, name, _monthly_means(study, name)):
         yield Value(year, month, float(max(mean - high, low - mean, 0)))
 
@@ -238,26 +250,18 @@ def size_of_other_years(study: Study, name: str, other: str) -> Iterator[Value]:
 
 def zeros_beyond_other_years(study: Study, name: str, other: str) -> Iterator[Value]:
     """Share of zeros of a month, less the largest in the same month of other years."""
-    years = _several_years(study, name)
-    zero = np.array([study.yearly[name][year].zero for year in years])
-    for number, year in enumerate(years):
-        for month, share in enumerate(zero[number] - np.delete(zero, number, 0).max(axis=0), 1):
-            yield Value(year, month if zero.shape[1] > 1 else None, float(share))
+    yield from _beyond_other_years(study, name, lambda summary: summary.zero)
 
 
 def gaps_beyond_other_years(study: Study, name: str, other: str) -> Iterator[Value]:
     """Share of vegetated land without a value, less the largest of the month in other years."""
-    years = _several_years(study, name)
-    gaps = 1 - np.array([study.yearly[name][year].known for year in years])
-    for number, year in enumerate(years):
-        for month, share in enumerate(gaps[number] - np.delete(gaps, number, 0).max(axis=0), 1):
-            yield Value(year, month if gaps.shape[1] > 1 else None, float(share))
+    yield from _beyond_other_years(study, name, lambda summary: 1 - summary.known)
 
 
 def pattern_of_other_years(study: Study, name: str, other: str) -> Iterator[Value]:
     """Correlation over places of a month with the same month of the other years.
 
-    It is relative to what is usual for that month, and left out where that is not clear.
+    It is relative to the usual correlation for that month, and left out where that is not clear.
     """
     years = _several_years(study, name)
     if len(years) < 3:
@@ -265,7 +269,7 @@ def pattern_of_other_years(study: Study, name: str, other: str) -> Iterator[Valu
     values = study.series(name, years)
     length = len(values) // len(years)
     fields = values.reshape(len(years), length, -1)
-    others = _means_of_others(fields)
+    others = statistics.means_of_others(fields)
     found = np.array(
         [
             [statistics.correlation_in_space(*pair) for pair in zip(f, o, strict=True)]
@@ -360,7 +364,7 @@ def unevenness_of_cycle(study: Study, name: str, other: str) -> Iterator[Value]:
         if hemisphere.sum() < FEWEST_PLACES:
             continue
         years = study.years(name)
-        cycles = statistics.monthly_means(study.series(name, years)[:, hemisphere])
+        cycles = statistics.mean_of_known(study.series(name, years)[:, hemisphere], axis=1)
         for year, cycle in zip(years, cycles.reshape(-1, MONTHS_PER_YEAR), strict=True):
             apart = np.abs(cycle - (np.roll(cycle, 1) + np.roll(cycle, -1)) / 2)
             # December and January of a year are not neighbours.
@@ -408,7 +412,7 @@ def joint_departures_of_month(study: Study, name: str, other: str) -> Iterator[V
 
 
 def usual_departures_of_month(study: Study, name: str, other: str) -> Iterator[Value]:
-    """The same, over what is usual; left out where departures usually have little in common."""
+    """Correlation of :func:`joint_departures_of_month`, over what is usual for the month."""
     years, found = _joint_departures(study, name, other)
     usual = float(np.nanmedian(found)) if np.isfinite(found).any() else np.nan
     if not abs(usual) >= CLEAR_RELATION:
@@ -418,7 +422,7 @@ def usual_departures_of_month(study: Study, name: str, other: str) -> Iterator[V
 
 
 def usual_departures_of_year(study: Study, name: str, other: str) -> Iterator[Value]:
-    """Median over the months of a year of the same correlation, over that of the other years."""
+    """Annual median of the correlation of departures, over that of the other years."""
     years, found = _joint_departures(study, name, other)
     if len(years) < 3:
         raise NotComparable("fewer than three years")
@@ -465,7 +469,7 @@ def correlation_in_space(study: Study, name: str, other: str) -> Iterator[Value]
 
 
 def correlation_over_land(study: Study, name: str, other: str) -> Iterator[Value]:
-    """The same over all land, deserts included."""
+    """Rank correlation of the mean maps over all land, deserts included."""
     yield Value(None, None, _rank_correlation(study, name, other, studied=False))
 
 
@@ -589,8 +593,7 @@ def moisture_of_air(study: Study, name: str, other: str) -> Iterator[Value]:
     """Median over places of the vapour pressure deficit over saturation at the highest warmth."""
     for year in study.years(name, other):
         deficit, warmest = (study.series(each, [year]).astype(float) for each in (name, other))
-        # Tetens' formula, hPa.
-        share = deficit / (6.11 * 10 ** (7.5 * warmest / (237.3 + warmest)))
+        share = deficit / saturation_over_water(warmest)
         for month, values in enumerate(share, 1):
             if np.isfinite(values).any():
                 yield Value(year, month, float(np.nanmedian(values)))
@@ -670,8 +673,7 @@ def amplitude_in_space(study: Study, name: str, other: str) -> Iterator[Value]:
     )
     known = np.isfinite(first) & np.isfinite(second)
     if known.sum() >= FEWEST_PLACES:
-        mine, others = (statistics.ranks(values[known]) for values in (first, second))
-        yield Value(None, None, statistics.correlation_in_space(mine, others))
+        yield Value(None, None, statistics.rank_correlation(first, second))
 
 
 def stored_share(study: Study, name: str, other: str) -> Iterator[Value]:
@@ -707,7 +709,7 @@ def month_size_beyond_other_years(study: Study, name: str, other: str) -> Iterat
     """Factor by which a month's root mean square leaves that of its time in other years."""
     years = _several_years(study, name)
     values = study.series(name, years).astype(float)
-    size = np.sqrt(statistics.monthly_means(values**2)).reshape(len(years), -1)
+    size = np.sqrt(statistics.mean_of_known(values**2, axis=1)).reshape(len(years), -1)
     for year, month, mine, low, high in _envelope(study, name, size):
         if low > 0:
             yield Value(year, month, mine / high if mine > high else low / max(mine, low / 1e4))
@@ -795,10 +797,6 @@ def _joint_departures(study: Study, name: str, other: str) -> tuple[list[int], A
     return years, found
 
 
-def _base(name: str) -> str:
-    return name if name in PLAUSIBLE else name.rsplit("_", 1)[0]
-
-
 def _relative_range(values: Array) -> float:
     size = float(np.nanmax(np.abs(values)))
     return float(np.nanmax(values) - np.nanmin(values)) / size if size > 0 else 0.0
@@ -824,7 +822,8 @@ def _monthly_means(study: Study, name: str) -> Array:
     """Means over vegetated land, shape (year, 12 or 1), of places that are known in any month."""
     years = _several_years(study, name)
     weight = np.cos(np.deg2rad(study.places.north[study.places.is_studied]))
-    return statistics.monthly_means(study.series(name, years), weight).reshape(len(years), -1)
+    means = statistics.mean_of_known(study.series(name, years), axis=1, weight=weight)
+    return means.reshape(len(years), -1)
 
 
 def _envelope(
@@ -843,12 +842,15 @@ def _envelope(
                 yield year, position, mean, low, high
 
 
-def _means_of_others(fields: Array) -> Array:
-    known = np.isfinite(fields)
-    filled = np.where(known, fields, 0)
-    count = known.sum(axis=0) - known
-    total = filled.sum(axis=0, dtype=float) - filled
-    return np.divide(total, count, out=np.full(fields.shape, np.nan), where=count > 0)
+def _beyond_other_years(
+    study: Study, name: str, share_of: Callable[[Summary], Array]
+) -> Iterator[Value]:
+    """A share of each month, less the largest in the same month of other years."""
+    years = _several_years(study, name)
+    shares = np.array([share_of(study.yearly[name][year]) for year in years])
+    for number, year in enumerate(years):
+        for month, share in enumerate(shares[number] - np.delete(shares, number, 0).max(axis=0), 1):
+            yield Value(year, month if shares.shape[1] > 1 else None, float(share))
 
 
 def _circular_median(lag: Array) -> float:
@@ -865,5 +867,4 @@ def _rank_correlation(study: Study, name: str, other: str, *, studied: bool) -> 
     known = np.isfinite(first) & np.isfinite(second)
     if known.sum() < FEWEST_PLACES:
         raise NotComparable("too few cells have both")
-    mine, others = (statistics.ranks(values[known]) for values in (first, second))
-    return statistics.correlation_in_space(mine, others)
+    return statistics.rank_correlation(first, second)

@@ -1,4 +1,4 @@
-"""All comparisons of a study: which rule applies to which variable, and what came of it."""
+"""All comparisons of a study: rules for each variable, and the verdicts that they give."""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,11 +8,10 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from differland.consistency.checks import CHECKS, NotComparable, Value
+from differland.consistency.checks import CHECKS, NotComparable, Value, base_variable
 from differland.consistency.study import Study
 from differland.consistency.verdicts import MOST_LINES, VERDICTS
-from differland.errors import InputError
-from differland.quality import PLAUSIBLE, known_variable
+from differland.quality import PLAUSIBLE
 from differland.shipped import RESOURCES
 
 OF_RANGES, AROUND_RANGES, AROUND = "range", "around range", 1.5
@@ -31,16 +30,16 @@ class Rule:
     Attributes
     ----------
     check
-        A key of :data:`differland.consistency.checks.CHECKS`.
+        Name of the comparison, a key of :data:`differland.consistency.checks.CHECKS`.
     variable, other
-        Of the gridded products; the other is empty where there is none.
+        Variables of the gridded products that are compared; the other is empty where there is none.
     patches
-        Of 4 x 5 degrees with vegetated land that it needs. In small regions one front or drought
-        makes a month look like another, or a map like no other.
+        Least number of patches of 4 x 5 degrees with vegetated land. In small regions one front or
+        drought makes a month look like another, or a map like no other.
     unlikely, impossible
-        Smallest and largest number that is neither; infinite where there is no bound.
+        Bounds beyond which a number is unlikely, or impossible; infinite where there is no bound.
     source
-        Why.
+        Reason for the bounds.
     """
 
     check: str
@@ -52,7 +51,7 @@ class Rule:
     source: str
 
     def verdict(self, number: float) -> str:
-        """What to think of a number."""
+        """Verdict on a number: impossible, unlikely or fine."""
         for verdict, (low, high) in (
             ("impossible", self.impossible),
             ("unlikely", self.unlikely),
@@ -82,36 +81,36 @@ def read_rules() -> list[Rule]:
 
 
 def compare(study: Study, only: Iterable[str] | None = None) -> pd.DataFrame:
-    """Compare all products of a study with what is known of them, and with each other.
+    """Compare all products of a study with known properties, and with each other.
 
     Parameters
     ----------
     study
-        Its gridded products.
+        Gridded products of the study.
     only
-        Variables that at least one of is to be part of a comparison; None for all comparisons.
+        Variables of which each comparison must contain at least one; None for all comparisons.
 
     Returns
     -------
-    One row for each comparison that is fine or could not be made, and for each month or year of
-    one that is not, the worst first. Columns verdict, product, variable, period (year, month,
-    or both; empty for the whole), comparison, compared_with (a variable, other years or the sun),
-    found, expected, reason (the source of the bounds, or why there was no comparison).
+    Table with one row for each comparison that is fine or could not be made, and for each month or
+    year of one that is not, the worst first. Columns verdict, product, variable, period (year,
+    month, or both; empty for the whole), comparison, compared_with (a variable, other years or the
+    sun), found, expected, reason (the source of the bounds, or why there was no comparison).
     """
     chosen = None if only is None else set(only)
     rows: list[dict[str, object]] = []
     for rule in read_rules():
+        # Alternatives are compared with the main variable only.
         for name in _names(study, rule.variable) or [rule.variable]:
-            others = [""] if not rule.other else _others(study, name, rule.other) or [rule.other]
-            for other in others:
-                if chosen is None or chosen & {name, other}:
-                    rows += _apply(study, rule, name, other)
+            if chosen is None or chosen & {name, rule.other}:
+                rows += _apply(study, rule, name)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     order = table["verdict"].map(VERDICTS.index)
     return table.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
 
 
-def _apply(study: Study, rule: Rule, name: str, other: str) -> Iterator[dict[str, object]]:
+def _apply(study: Study, rule: Rule, name: str) -> Iterator[dict[str, object]]:
+    other = rule.other
     blank: dict[str, object] = dict.fromkeys(COLUMNS, "")
     row = blank | {
         "product": study.product(name),
@@ -148,7 +147,7 @@ def _apply(study: Study, rule: Rule, name: str, other: str) -> Iterator[dict[str
 
 
 def _worst(rule: Rule, values: Sequence[Value]) -> Iterator[tuple[Value, str, str]]:
-    """Values that are not fine, with their verdicts and how many are not told; or one that is."""
+    """Values to report: the worst with their verdicts and the number left out, or a fine one."""
     verdicts = [rule.verdict(value.number) for value in values]
     for verdict in ("impossible", "unlikely"):
         bad = [value for value, each in zip(values, verdicts, strict=True) if each == verdict]
@@ -168,20 +167,7 @@ def _worst(rule: Rule, values: Sequence[Value]) -> Iterator[tuple[Value, str, st
 def _names(study: Study, variable: str) -> list[str]:
     """The variable and its alternatives in a study, such as lai_copernicus for lai."""
     names = [*study.static, *study.yearly]
-    return [name for name in names if name == variable or _base(name) == variable]
-
-
-def _others(study: Study, name: str, other: str) -> list[str]:
-    """What a variable is compared with; alternatives are compared with the main one only."""
-    return [other] if other in study else []
-
-
-@cache
-def _base(name: str) -> str:
-    try:
-        return known_variable(name)[1]
-    except InputError:
-        return name
+    return [name for name in names if name == variable or base_variable(name) == variable]
 
 
 def _is_number(value: Value) -> bool:

@@ -1,4 +1,4 @@
-"""Statistics of monthly fields: small functions of arrays, which know nothing of products.
+"""Statistics of monthly fields: small functions of arrays, independent of the products.
 
 Fields have the shape (month, place) or (12, place), NaN where there is no value.
 """
@@ -26,11 +26,11 @@ def insolation(latitude: Array) -> Array:
     Parameters
     ----------
     latitude
-        Degrees, shape (place,).
+        Latitude, degrees, shape (place,).
 
     Returns
     -------
-    Shape (12, place).
+    Radiation, shape (12, place).
     """
     middle = 2 * np.pi * (np.arange(MONTHS_PER_YEAR) + 0.5) / MONTHS_PER_YEAR
     declination = np.deg2rad(-23.4 * np.cos(middle + 0.17))[:, None]
@@ -42,23 +42,21 @@ def insolation(latitude: Array) -> Array:
     return result
 
 
-def monthly_means(values: Array, weight: Array | float = 1.0) -> Array:
-    """Mean over the places that have a value, NaN where none has.
+def mean_of_known(values: Array, axis: int, weight: Array | float = 1.0) -> Array:
+    """Mean along an axis of the values that are there, NaN where there is none.
 
     Parameters
     ----------
     values
-        Shape (month, place).
+        Values, NaN where there is none.
+    axis
+        Axis along which the mean is taken.
     weight
-        Of the places, shape (place,).
-
-    Returns
-    -------
-    Shape (month,).
+        Weights, of a shape that fits the values.
     """
     known = np.isfinite(values)
-    total = np.where(known, values * weight, 0).sum(axis=1, dtype=float)
-    weights = (known * weight).sum(axis=1, dtype=float)
+    total = np.where(known, values * weight, 0).sum(axis=axis, dtype=float)
+    weights = (known * weight).sum(axis=axis, dtype=float)
     return np.divide(total, weights, out=np.full(total.shape, np.nan), where=weights > 0)
 
 
@@ -68,33 +66,43 @@ def mean_cycle(values: Array) -> Array:
     Parameters
     ----------
     values
-        Shape (month, place), whole years.
+        Monthly values of whole years, shape (month, place).
 
     Returns
     -------
-    Shape (12, place).
+    Mean cycles, shape (12, place).
     """
-    return _mean_and_count(values.reshape(-1, MONTHS_PER_YEAR, values.shape[1]))[0]
+    return mean_of_known(_by_year(values), axis=0)
+
+
+def means_of_others(fields: Array) -> Array:
+    """Mean over all others along the first axis, for each of them; NaN where no other has a value.
+
+    Parameters
+    ----------
+    fields
+        Fields of two years or more, shape (year, ...).
+    """
+    known = np.isfinite(fields)
+    filled = np.where(known, fields, 0)
+    count = known.sum(axis=0) - known
+    total = filled.sum(axis=0, dtype=float) - filled
+    return np.divide(total, count, out=np.full(fields.shape, np.nan), where=count > 0)
 
 
 def cycles_of_other_years(values: Array) -> Array:
-    """Mean of each calendar month over all years but one's own.
+    """Mean of each calendar month over all other years, for each year.
 
     Parameters
     ----------
     values
-        Shape (month, place), two years or more.
+        Monthly values of two years or more, shape (month, place).
 
     Returns
     -------
-    Shape (year, 12, place), NaN where no other year has a value.
+    Mean cycles, shape (year, 12, place), NaN where no other year has a value.
     """
-    years = values.reshape(-1, MONTHS_PER_YEAR, values.shape[1])
-    known = np.isfinite(years)
-    filled = np.where(known, years, 0)
-    count = known.sum(axis=0) - known
-    total = filled.sum(axis=0, dtype=float) - filled
-    return np.divide(total, count, out=np.full(years.shape, np.nan), where=count > 0)
+    return means_of_others(_by_year(values))
 
 
 def seasonal_lag(cycle: Array, reference: Array) -> Array:
@@ -103,11 +111,11 @@ def seasonal_lag(cycle: Array, reference: Array) -> Array:
     Parameters
     ----------
     cycle, reference
-        Shape (12, place).
+        Mean cycles, shape (12, place).
 
     Returns
     -------
-    -6 to 6, shape (place,); NaN where a month is missing or there is no cycle.
+    Lags in months, -6 to 6, shape (place,); NaN where a month is missing or there is no cycle.
     """
     turn = np.exp(-2j * np.pi * np.arange(MONTHS_PER_YEAR) / MONTHS_PER_YEAR)
     mine, other = turn @ cycle, turn @ reference
@@ -117,7 +125,7 @@ def seasonal_lag(cycle: Array, reference: Array) -> Array:
 
 
 def departures(values: Array) -> Array:
-    """What is left of monthly values without the mean cycle of each place."""
+    """Departures of monthly values from the mean cycle of each place."""
     cycle = mean_cycle(values)
     return values - np.tile(cycle, (len(values) // MONTHS_PER_YEAR, 1))
 
@@ -128,14 +136,14 @@ def correlation_in_time(first: Array, second: Array) -> float:
     Parameters
     ----------
     first, second
-        Shape (month, place).
+        Monthly values, shape (month, place).
     """
     known = np.isfinite(first) & np.isfinite(second)
     return _correlation(_centred(first, known), _centred(second, known), known)
 
 
 def correlation_at_lags(first: Array, second: Array, lags: range) -> Array:
-    """:func:`correlation_in_time` of a series with another one so many months earlier."""
+    """Correlation in time of a series with another one, for lags of so many months behind it."""
     months = len(first)
     result = []
     for lag in lags:
@@ -162,10 +170,16 @@ def ranks(values: Array) -> Array:
     return result
 
 
-def without(values: Array, *others: Array) -> Array:
-    """What is left of values over places, shape (place,), once straight lines of others are taken.
+def rank_correlation(first: Array, second: Array) -> float:
+    """Correlation of ranks over places that have both, shape (place,)."""
+    known = np.isfinite(first) & np.isfinite(second)
+    return correlation_in_space(ranks(first[known]), ranks(second[known]))
 
-    NaN where one of them is missing.
+
+def without(values: Array, *others: Array) -> Array:
+    """Residuals of the linear regression of values on others over places, shape (place,).
+
+    They are NaN where one of the values is missing.
     """
     known = np.isfinite(values)
     for other in others:
@@ -183,11 +197,11 @@ def distances(fields: Array, cycle: Array) -> Array:
     Parameters
     ----------
     fields, cycle
-        Shape (12, place).
+        Fields to compare, shape (12, place).
 
     Returns
     -------
-    Shape (12, 12), first the fields; NaN where no place has both.
+    Differences, shape (12, 12), the fields first; NaN where no place has both.
     """
     known, there = np.isfinite(fields), np.isfinite(cycle)
     mine, other = (np.where(k, v, 0).astype(float) for k, v in ((known, fields), (there, cycle)))
@@ -203,7 +217,7 @@ def neighbour_correlation(field: Array) -> float:
     Parameters
     ----------
     field
-        Shape (row, column).
+        Map, shape (row, column).
     """
     pairs = [(field[1:], field[:-1]), (field[:, 1:], field[:, :-1])]
     first, second = (np.concatenate([pair[side].ravel() for pair in pairs]) for side in (0, 1))
@@ -221,11 +235,8 @@ def commonest_share(values: Array) -> float:
     return float(np.unique(others, return_counts=True)[1].max() / known.size)
 
 
-def _mean_and_count(years: Array) -> tuple[Array, Array]:
-    known = np.isfinite(years)
-    count = known.sum(axis=0)
-    total = np.where(known, years, 0).sum(axis=0, dtype=float)
-    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0), count
+def _by_year(values: Array) -> Array:
+    return values.reshape(-1, MONTHS_PER_YEAR, values.shape[1])
 
 
 def _centred(values: Array, known: npt.NDArray[np.bool_]) -> Array:

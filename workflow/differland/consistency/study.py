@@ -1,4 +1,4 @@
-"""What comparisons need of products: summaries of each year, and values of a sample of land.
+"""Input of the comparisons: summaries of each year, and values at a sample of land cells.
 
 Files are read one at a time, so that the globe at full length fits into the memory of a job.
 """
@@ -12,14 +12,19 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from differland.consistency.statistics import commonest_share, insolation, neighbour_correlation
+from differland.consistency.statistics import (
+    Array,
+    commonest_share,
+    insolation,
+    mean_of_known,
+    neighbour_correlation,
+)
 from differland.datasets.land_cover import vegetated_land
 from differland.driver import MONTHS_PER_YEAR
 from differland.files import open_verified
 from differland.regridding.grid import PATCH_GRID, patch_number
 from differland.regridding.study_grid import DETAIL
 
-Array = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
 
 LARGEST_SAMPLE = 30_000
@@ -43,11 +48,11 @@ class Places:
     Attributes
     ----------
     latitude, longitude
-        Of all cells, degrees, shape (row, column).
+        Latitudes and longitudes of all cells, degrees, shape (row, column).
     studied
-        Vegetated land, likewise.
+        Whether a cell is vegetated land, shape (row, column).
     water
-        Whether a cell is open water, likewise.
+        Whether a cell is open water, shape (row, column).
     sample
         Positions of the land cells whose values are kept, in the flattened grid.
     cover
@@ -63,12 +68,12 @@ class Places:
 
     @classmethod
     def from_land_cover(cls, file: Path, domain: Mapping[str, float]) -> "Places":
-        """Take them from the gridded land cover.
+        """Make the places from the gridded land cover.
 
         Parameters
         ----------
         file
-            Of the product ``mcd12c1``.
+            Gridded file of the product ``mcd12c1``.
         domain
             The section ``raw.domain`` of the configuration.
         """
@@ -85,14 +90,14 @@ class Places:
         longitude: Array,
         domain: Mapping[str, float],
     ) -> "Places":
-        """Take them from fractions of land cover.
+        """Make the places from fractions of land cover.
 
         Parameters
         ----------
         cover
-            By name, ``water`` among them, each of shape (row, column).
+            Cover fractions by name, ``water`` among them, each of shape (row, column).
         latitude, longitude
-            Of rows and columns, degrees.
+            Latitudes of rows and longitudes of columns, degrees.
         domain
             The section ``raw.domain`` of the configuration.
         """
@@ -132,18 +137,18 @@ class Places:
 
 @dataclass(frozen=True, eq=False)
 class Summary:
-    """A variable in one year, or one that does not change.
+    """Summary of a variable in one year, or of one that does not change.
 
     Attributes
     ----------
     product
-        Where it comes from.
+        Product that the variable comes from.
     values
-        Of the sample, shape (12 or 1, place), NaN where there is none.
+        Values at the sample, shape (12 or 1, place), NaN where there is none.
     lowest, highest
-        Over vegetated land; NaN without any value.
+        Lowest and highest value on vegetated land; NaN without any value.
     infinite
-        Number of values that are no numbers and not missing.
+        Number of infinite values.
     known, known_on_water
         Shares of the cells of vegetated land, and of open water, that have a value, by month; NaN
         where there are no such cells.
@@ -152,11 +157,12 @@ class Summary:
     commonest
         Share of the values of vegetated land that are the commonest one, zero apart, by month.
     digests
-        Of the whole map by month; empty for a map of one value or none.
+        Digests of the whole map by month; empty for a map of one value or none.
     neighbours
         Correlation of adjacent cells of the mean map.
     detail
-        Distinct values over values, of the provider's numbers of a month; NaN where not known.
+        Number of distinct values over number of values, in the provider's numbers of a month; NaN
+        where not known.
     """
 
     product: str
@@ -179,13 +185,14 @@ def summarise(product: str, values: Array, places: Places, detail: float = np.na
     Parameters
     ----------
     product
-        Where it comes from.
+        Product that the variable comes from.
     values
-        Shape (12, row, column), or (row, column) for what does not change within the year.
+        Values of shape (12, row, column), or (row, column) for a variable constant within the year.
     places
         Cells of the window.
     detail
-        Attribute of the gridded variable (:data:`differland.regridding.study_grid.DETAIL`).
+        Distinct values over values, an attribute of the gridded variable
+        (:data:`differland.regridding.study_grid.DETAIL`).
     """
     maps = values.reshape(-1, *places.studied.shape)
     infinite = np.isinf(maps)
@@ -195,10 +202,6 @@ def summarise(product: str, values: Array, places: Places, detail: float = np.na
     wet = np.isfinite(maps[:, places.water])
     count = known.sum(axis=1)
     some = known.any()
-    there = np.isfinite(maps)
-    number = there.sum(axis=0)
-    total = np.where(there, maps, 0).sum(axis=0, dtype=float)
-    mean = np.divide(total, number, out=np.full(number.shape, np.nan), where=number > 0)
     return Summary(
         product,
         maps.reshape(len(maps), -1)[:, places.sample].astype(np.float32),
@@ -210,7 +213,7 @@ def summarise(product: str, values: Array, places: Places, detail: float = np.na
         _share(((here == 0) & known).sum(axis=1), count),
         np.array([commonest_share(month) for month in here]),
         tuple(_digest(month) for month in maps),
-        neighbour_correlation(mean),
+        neighbour_correlation(mean_of_known(maps, axis=0)),
         detail,
     )
 
@@ -258,15 +261,15 @@ class Study:
         Parameters
         ----------
         name
-            A variable of years.
+            Name of a variable with yearly files.
         years
-            Which the variable has.
+            Years to read, all of which the variable has.
         studied
             Whether only cells of vegetated land are wanted.
 
         Returns
         -------
-        Shape (month, place), or (year, place) for an annual variable.
+        Values, shape (month, place), or (year, place) for an annual variable.
         """
         values = np.concatenate([self.yearly[name][year].values for year in years])
         return values[:, self.places.is_studied] if studied else values
@@ -278,18 +281,15 @@ class Study:
         """
         if name in self.yearly:
             values = np.concatenate([self.yearly[name][year].values for year in years])
-            known = np.isfinite(values)
-            count = known.sum(axis=0)
-            total = np.where(known, values, 0).sum(axis=0, dtype=float)
-            enough = 2 * count >= len(values)
-            result = np.divide(total, count, out=np.full(count.shape, np.nan), where=enough)
+            enough = 2 * np.isfinite(values).sum(axis=0) >= len(values)
+            result = np.where(enough, mean_of_known(values, axis=0), np.nan)
         else:
             fixed = self.static[name].values[0] if name in self.static else self.places.cover[name]
             result = fixed.astype(float)
         return result[self.places.is_studied] if studied else result
 
     def product(self, name: str, year: int | None = None) -> str:
-        """Where a variable comes from, in a year or in all."""
+        """Product that a variable comes from, in a year or in all."""
         if name in self.static:
             return self.static[name].product
         if name not in self.yearly:
@@ -321,7 +321,7 @@ def read_study(
     Raises
     ------
     InputError
-        A file is not what was written.
+        A file does not match its checksum.
     """
     study = Study(Places.from_land_cover(static["mcd12c1"], domain))
     for product, file in static.items():
@@ -338,11 +338,11 @@ def add_file(study: Study, product: str, year: int | None, file: Path) -> None:
     Parameters
     ----------
     study
-        To be added to.
+        Study to which the variables are added.
     product, year
-        Of the file; None for what does not change.
+        Product and year of the file; None for a product that does not change.
     file
-        Its path.
+        Path of the file.
     """
     with open_verified(file, cache=False) as dataset:
         for name in map(str, dataset.data_vars):

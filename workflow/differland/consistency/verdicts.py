@@ -1,4 +1,4 @@
-"""What becomes of comparisons: the table of verdicts is read, told, and may stop a study."""
+"""Use of the verdicts: their table is read, described, and may stop a study."""
 
 import logging
 from collections.abc import Mapping
@@ -25,16 +25,16 @@ def refuse(table: pd.DataFrame, source: object, stop_at: StopAt) -> None:
     Parameters
     ----------
     table
-        Of :func:`differland.consistency.compare.compare`.
+        Table of verdicts, from :func:`differland.consistency.compare.compare`.
     source
-        Where it is, for the message.
+        Path of the table, for the message.
     stop_at
-        From which verdict on.
+        Mildest verdict that stops the study.
 
     Raises
     ------
     InputError
-        There is such a verdict; tells each.
+        There is such a verdict; the message describes each.
     """
     for verdict in ("unlikely", "impossible"):
         lines = table[table["verdict"] == verdict]
@@ -69,12 +69,12 @@ def describe(row: Mapping[str, object]) -> str:
 
 
 def remarks(table: pd.DataFrame) -> dict[str, str]:
-    """What is impossible or unlikely about each variable, in words.
+    """Sentences on the impossible or unlikely findings of each variable.
 
     Parameters
     ----------
     table
-        Of :func:`differland.consistency.compare.compare`.
+        Table of verdicts, from :func:`differland.consistency.compare.compare`.
     """
     bad = _rows(table[table["verdict"].isin(VERDICTS[:2])])
     names = dict.fromkeys(str(row["variable"]) for row in bad)

@@ -9,7 +9,7 @@ import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -44,9 +44,9 @@ class Member:
     Attributes
     ----------
     archive
-        In a folder.
+        Path of the outermost archive in a folder.
     names
-        Of the archives in it, one in the other, and of the file at last.
+        Names of the archives within it, from the outer to the inner, and last of the file.
     """
 
     archive: Path
@@ -54,18 +54,18 @@ class Member:
 
     @property
     def name(self) -> str:
-        """Last part of its name."""
+        """Name of the file without its folders."""
         return PurePosixPath(_with_slashes(self.names[-1])).name
 
     def __str__(self) -> str:
         return "/".join((str(self.archive), *self.names))
 
     def is_file(self) -> bool:
-        """Whether it is there, as it was when it was listed."""
+        """Whether the file exists, as it did when it was listed."""
         return self.archive.is_file()
 
     def open(self, mode: Literal["rb"] = "rb") -> IO[bytes]:
-        """Open it to read.
+        """Open the file for reading.
 
         Raises
         ------
@@ -79,7 +79,7 @@ class Member:
             raise InputError(self, "file", "a complete archive", str(error)) from error
 
     def read_bytes(self) -> bytes:
-        """Read it whole.
+        """Read the whole file.
 
         Raises
         ------
@@ -95,39 +95,39 @@ class Member:
 
 @dataclass(frozen=True)
 class Compressed:
-    """A file that was packed alone (``.csv.gz``).
+    """A single compressed file (``.csv.gz``).
 
     Attributes
     ----------
     packed
-        As it is there.
+        Path of the compressed file.
     """
 
     packed: Path | Member
 
     @property
     def name(self) -> str:
-        """Name that it has when it is unpacked."""
+        """Name of the uncompressed file."""
         return self.packed.name[: -len(".gz")]
 
     def __str__(self) -> str:
         return str(self.packed)
 
     def is_file(self) -> bool:
-        """Whether it is there."""
+        """Whether the file exists."""
         return self.packed.is_file()
 
     def open(self, mode: Literal["rb"] = "rb") -> IO[bytes]:
-        """Open it to read."""
+        """Open the file for reading."""
         return cast(IO[bytes], gzip.GzipFile(fileobj=self.packed.open(mode)))
 
     def read_bytes(self) -> bytes:
-        """Read it whole.
+        """Read the whole file.
 
         Raises
         ------
         InputError
-            It is damaged.
+            The file is damaged.
         """
         try:
             return gzip.decompress(self.packed.read_bytes())
@@ -142,8 +142,7 @@ Source = Path | Member | Compressed
 def is_litter(name: str) -> bool:
     """Whether a file's path in a folder or archive is a hidden copy or the like, no data."""
     return any(
-        part.startswith(".") or part in LITTER
-        for part in PurePosixPath(name.replace("\\", "/")).parts
+        part.startswith(".") or part in LITTER for part in PurePosixPath(_with_slashes(name)).parts
     )
 
 
@@ -153,7 +152,7 @@ def walk_files(folder: Path) -> Iterator[Path]:
     Parameters
     ----------
     folder
-        Where to look; one that is absent has no files.
+        Folder to search; one that is absent has no files.
 
     Yields
     ------
@@ -180,9 +179,9 @@ def glob_files(folder: Path, pattern: str) -> list[Path]:
     Parameters
     ----------
     folder
-        Where to look, also in folders that are linked into it.
+        Folder to search, also in folders that are linked into it.
     pattern
-        Of names anywhere below the folder (``**/*.nc``), or of paths from it; case matters.
+        Pattern of names anywhere below the folder (``**/*.nc``), or of paths from it; case matters.
     """
     name = pattern.removeprefix("**/")
     if pattern.startswith("**/") and "/" not in name:
@@ -213,10 +212,16 @@ def list_files(folder: Path) -> Iterator[Source]:
             yield _unpacked(path)
 
 
+def first_names(names: Iterable[str]) -> str:
+    """The first names of a list for a log, and dots for the others."""
+    listed = list(names)
+    return ", ".join(listed[:NAMED]) + (", ..." if len(listed) > NAMED else "")
+
+
 def log_unread(product: str, names: Collection[str]) -> None:
-    """Name the files of a product's folder that nobody reads."""
+    """Log the files of a product's folder that no reader uses."""
     if names:
-        shown = ", ".join(sorted(names)[:NAMED]) + (", ..." if len(names) > NAMED else "")
+        shown = first_names(sorted(names))
         logger.warning("%s: %d files are not read: %s", product, len(names), shown)
 
 
@@ -226,11 +231,11 @@ def unpack(archive: Path, folder: Path, endings: Collection[str]) -> list[Path]:
     Parameters
     ----------
     archive
-        A zip file.
+        Path of a zip file.
     folder
-        Where to. What is there already is not unpacked again.
+        Destination folder. Files that are already there are not unpacked again.
     endings
-        Of names, in lower case.
+        Endings of the names of files to unpack, in lower case.
 
     Returns
     -------
@@ -268,12 +273,12 @@ def unpack(archive: Path, folder: Path, endings: Collection[str]) -> list[Path]:
 def check_spreadsheet(content: bytes, place: object) -> None:
     """Refuse a spreadsheet that is damaged or unpacks to far more than itself.
 
-    It is an archive; those of old, which are none, are left to the library.
+    A spreadsheet is an archive; those of old, which are none, are left to the library.
 
     Raises
     ------
     InputError
-        Names the `place`.
+        The file is damaged or unpacks to too much; the message names the `place`.
     """
     if content.startswith(b"PK"):
         try:
@@ -304,7 +309,7 @@ def _check_files(archive: zipfile.ZipFile, names: Collection[str], place: object
 
 
 def _is_plain_file(member: zipfile.ZipInfo) -> bool:
-    """Whether a member is a file, by what Unix says of it; other systems say nothing there."""
+    """Whether a member is a regular file by its Unix mode, as far as the archive has one."""
     kind = stat.S_IFMT(member.external_attr >> 16)
     return kind in (0, stat.S_IFREG)
 
@@ -350,7 +355,7 @@ def _list_members(archive: Path, within: tuple[str, ...]) -> Iterator[Member]:
     except (*BROKEN, KeyError) as error:
         raise InputError(place, "file", "a complete archive", str(error)) from error
     for name in names:
-        if is_litter(_with_slashes(name)):
+        if is_litter(name):
             continue
         if name.lower().endswith(".zip"):
             yield from _list_members(archive, (*within, name))
@@ -364,7 +369,7 @@ def check_depth(within: int, place: object) -> None:
     Raises
     ------
     InputError
-        Names the `place`.
+        The archive lies too deep; the message names the `place`.
     """
     if within >= DEEPEST:
         expected = f"at most {DEEPEST} archives, one in the other"
@@ -386,6 +391,6 @@ def _open_archive(archive: Path, within: tuple[str, ...]) -> zipfile.ZipFile:
 
 @lru_cache(maxsize=1)
 def _read_inner(archive: Path, names: tuple[str, ...], modified: int) -> bytes:
-    """Read an archive in an archive; one that has been `modified` is read anew."""
+    """Read an archive within an archive, anew when it has been `modified`."""
     with _open_archive(archive, names[:-1]) as opened:
         return opened.read(names[-1])

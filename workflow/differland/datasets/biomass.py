@@ -89,8 +89,8 @@ def read_woody_biomass(
         Whether 0 is missing. It may be that land without wood and the sea share it; the paper does
         not say.
     resolution
-        Degrees of the grid to which a file that is not in latitude and longitude is warped, as
-        the mean of the pixels that touch a cell.
+        Resolution, degrees, of the grid to which a file that is not in latitude and longitude is
+        warped, as the mean of the pixels that touch a cell.
 
     Returns
     -------
@@ -151,7 +151,7 @@ def read_gpp_climatology(
         ``GPP.RS_METEO.FP-ALL.MLM-ALL.METEO-ALL.720_360.monthly.YYYY.nc``, or those of another
         ensemble; all of one. The paper does not say which, nor which years.
     variable
-        Its name.
+        Name of the variable in the files.
     missing_value
         Value that stands for missing although the files do not say so.
 
@@ -210,12 +210,12 @@ def herbaceous_fraction(
     cover
         Fractions by plant type, 0 to 1.
     types
-        That are herbaceous. The paper does not list them.
+        Plant types that are herbaceous. The paper does not list them.
 
     Raises
     ------
     InputError
-        A type is not there.
+        A plant type is absent.
     """
     unknown = [name for name in types if name not in cover]
     if unknown or not types:
@@ -237,17 +237,18 @@ def herbaceous_biomass(
     Parameters
     ----------
     fraction
-        Of cells under herbaceous plants, 0 to 1.
+        Fraction of cells under herbaceous plants, 0 to 1.
     annual_gpp
         Mean annual gross primary production, gC m-2 year-1, of the shape of `fraction`.
     residence_time
-        Of carbon, years.
+        Residence time of carbon, years.
     respired_fraction
-        Of production.
+        Fraction of gross primary production that is respired.
 
     Returns
     -------
-    gC m-2, NaN where either is missing; but 0 without herbs, whatever the production.
+    Herbaceous biomass, gC m-2, NaN where either is missing; but 0 without herbs, whatever the
+    production.
     """
     biomass = fraction * annual_gpp / residence_time * (1 - respired_fraction)
     return np.where(fraction == 0, 0.0, biomass)

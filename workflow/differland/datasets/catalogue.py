@@ -1,4 +1,4 @@
-"""The catalogue of raw products (``resources/datasets``): what they are, how files are named."""
+"""The catalogue of raw products (``resources/datasets``), with the patterns of their files."""
 
 import calendar
 import contextlib
@@ -40,18 +40,19 @@ class Product:
     Attributes
     ----------
     name
-        Of the file, and in the configuration (``raw.products``; a comparison has its own section).
+        Name of the file, and of the product in the configuration (``raw.products``; a comparison
+        has its own section).
     title, role, provider, version, access, licence, citation, format, grid
-        What it is, what it is used for, and where it is to be had.
+        Description of the product, its use, and where it can be obtained.
     seen
-        What of the real product its reader was tried on or written after.
+        Evidence that the reader rests on: genuine files, names of files, or documentation.
     doi
-        Without the address; None if there is none.
+        Digital object identifier without the address; None if there is none.
     first_year, last_year
-        Of the product; None where it is open or does not change with time.
+        First and last year of the product; None where it is open or does not change with time.
     kind
-        Whether it is put on the study's grid once (static) or year by year, or is no map (table); a
-        comparison is no part of the driver.
+        Kind of product: put on the study's grid once (``static``) or year by year (``yearly``), no
+        map (``table``), or for comparison only, which is no part of the driver.
     files
         Patterns of file names by role.
     instead
@@ -61,9 +62,9 @@ class Product:
     single
         Roles of which one file is read.
     variables
-        That are read, by their native names.
+        Variables that are read, by their native names.
     gives
-        Variables of the driver that it gives, or part of them.
+        Variables of the driver that the product gives, or part of them.
     """
 
     name: str
@@ -90,7 +91,7 @@ class Product:
 
     @property
     def where(self) -> str:
-        """Where to get it, for messages."""
+        """Provider, DOI and access of the product, for messages."""
         doi = f", doi:{self.doi}" if self.doi else ""
         return f"{self.provider}{doi}; {self.access}"
 
@@ -121,14 +122,14 @@ def list_names(folder: Path) -> Names:
 
 
 def unread_below(folder: Path, read: Collection[Path], names: Names | None = None) -> list[str]:
-    """Tell the files below a folder that are not among those that are read; hidden ones are none.
+    """List the files below a folder that are not among those read; hidden files are left out.
 
     Parameters
     ----------
     folder, read
         Paths of files begin with that of the folder.
     names
-        As :func:`list_names` gives them; None to list the folder.
+        Names of the files, as :func:`list_names` returns them; None to list the folder.
 
     Returns
     -------
@@ -145,18 +146,18 @@ def unread_below(folder: Path, read: Collection[Path], names: Names | None = Non
 def unread_by(
     folder: Path, finders: Iterable[Callable[[], Mapping[Any, Iterable[Path]]]]
 ) -> list[str]:
-    """Tell the files below a folder that nobody finds, where several look for theirs.
+    """List the files below a folder that no finder finds, where several share the folder.
 
     Parameters
     ----------
     folder
-        As of :func:`unread_below`.
+        Folder, as for :func:`unread_below`.
     finders
         Each gives files by role, or raises InputError where some are missing: then it has none.
 
     Returns
     -------
-    As :func:`unread_below`.
+    Paths from the folder, as for :func:`unread_below`.
     """
     read: set[Path] = set()
     for find in finders:
@@ -174,20 +175,21 @@ def find_files(
     pattern: str | None = None,
     names: Names | None = None,
 ) -> list[Path]:
-    """Find the files of a product, all that its pattern promises; hidden ones are no files.
+    """Find the files of a product, all that its pattern promises; hidden files are left out.
 
     Parameters
     ----------
     product, role
-        Whose files, and which of them.
+        Product and role of the files.
     folder
-        Of the product.
+        Folder of the product.
     years
-        That are needed; without meaning where the pattern has none.
+        Years that are needed; without meaning where the pattern has none.
     pattern
-        In place of the catalogue's.
+        Pattern in place of the catalogue's.
     names
-        As :func:`list_names` gives them, where several calls look into one folder.
+        Names of the files, as :func:`list_names` returns them, where several calls search one
+        folder.
 
     Returns
     -------
@@ -196,9 +198,9 @@ def find_files(
     Raises
     ------
     InputError
-        No file matches, in a year or month that is needed; tells the product, the pattern, the
-        folder, where to get it, and all years or months without a file. Or several match where
-        one is read; names them.
+        No file matches in a year or month that is needed; the message names the product, the
+        pattern, the folder, the provider, and all years or months without a file. Or several match
+        where one is read; the message names them.
     """
     matches = list(match_files(product, role, folder, years, pattern, names))
     missing = [match for match in matches if not match.files]
@@ -216,18 +218,18 @@ def find_files(
 
 @dataclass(frozen=True)
 class Match:
-    """Files of a product in a period that its pattern speaks of.
+    """Files of a product that match its pattern in one period.
 
     Attributes
     ----------
     product, folder
-        Whose files, and where they were looked for.
+        Product of the files, and folder that was searched.
     glob
         Pattern of their names.
     period
-        What to call the period in messages; empty where the pattern has none.
+        Name of the period in messages; empty where the pattern has none.
     files
-        That match, in the order of their names.
+        Files that match, in the order of their names.
     """
 
     product: Product
@@ -250,7 +252,7 @@ def match_files(
     Parameters
     ----------
     product, role, folder, years, pattern, names
-        As of :func:`find_files`.
+        Arguments of the search, as for :func:`find_files`.
     """
     patterns = [pattern or product.files[role]]
     if pattern is None and role in product.instead:
@@ -285,7 +287,7 @@ def _matching(folder: Path, glob: str, names: Names | None) -> list[Path]:
 
 
 def _missing(matches: Sequence[Match]) -> InputError:
-    """What there is to say of periods without a file."""
+    """Error that lists the periods without a file."""
     first, *others = matches
     product, folder = first.product, first.folder
     of_period = f" for {first.period}" if first.period else ""
@@ -301,7 +303,7 @@ def _missing(matches: Sequence[Match]) -> InputError:
 
 
 def _instead(folder: Path, glob: str) -> str:
-    """What a folder has in place of a file: one packed, or with another ending, or others."""
+    """Description of the other files of a folder: packed, with another ending, or unrelated."""
     names = sorted(path.name for path in walk_files(folder) if not is_litter(path.name))
     if not names:
         return "none"
@@ -320,9 +322,9 @@ def tabulate(
     Parameters
     ----------
     names
-        Of the products that the study uses.
+        Names of the products that the study uses.
     years
-        Of the yearly ones, that the study takes from them.
+        Years that the study takes from the yearly products.
     settings
         Choices of the configuration by product.
     """
@@ -355,7 +357,7 @@ def tabulate(
 
 
 def _globs(pattern: str, years: Iterable[int]) -> list[tuple[str, str]]:
-    """Glob patterns of every period that a pattern speaks of, and what to call the period."""
+    """Glob patterns of every period of a pattern, and the names of the periods."""
     if "{year}" not in pattern:
         return [("", pattern)]
     globs = []

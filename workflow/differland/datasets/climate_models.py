@@ -62,22 +62,22 @@ ROUNDING = 0.05
 
 
 class Quantity(NamedTuple):
-    """A quantity in the files.
+    """Description of a quantity in the files.
 
     Attributes
     ----------
     name, units
-        Ours, of months.
+        Name and units of the monthly field in this library.
     yearly_name, yearly_units
-        Of years.
+        Name and units of the yearly field.
     predictor
-        Predictor that the mean of years is; it has the units of years.
+        Predictor that the mean over years gives, in the units of years.
     conversions
-        Factor from each spelling of the file's units.
+        Factors from the spellings of the file's units.
     offset
-        To add after the factor.
+        Offset, which is added after the factor.
     minimum, maximum
-        Of months, in our units.
+        Range of monthly values, in the units of this library.
     total
         Whether a year has the sum of its days, or their mean.
     """
@@ -124,16 +124,16 @@ QUANTITIES: dict[Variable, Quantity] = {
 
 @dataclass(frozen=True, eq=False)
 class _Chunk:
-    """A variable of one file.
+    """Variable of one file.
 
     Attributes
     ----------
     variable, quantity
-        What to read.
+        Variable and quantity to read.
     time, calendar
-        Name of its dimension of time, and its calendar.
+        Name of the time dimension, and its calendar.
     factor
-        From the file's units.
+        Factor from the file's units.
     """
 
     variable: NativeVariable
@@ -143,7 +143,7 @@ class _Chunk:
     factor: float
 
     def read(self, step: int, missing_value: float | None, rows: slice) -> np.ndarray:
-        """Read rows of one step."""
+        """Read rows of one time step."""
         quantity = self.quantity
         values = self.variable.read(rows, {self.time: step}, missing_value)
         values = values * self.factor + quantity.offset
@@ -175,7 +175,7 @@ def read_cmip6(
     variable
         ``tas`` gives ``t_mean``, degC; ``pr`` gives ``precipitation``, mm day-1.
     months
-        That are given, in order; the files may have more.
+        Months of the result, in order; the files may have more.
     missing_value
         Value that stands for missing although the files do not say so.
 
@@ -210,16 +210,16 @@ def read_cmip6_years(
     years: Iterable[int],
     missing_value: float | None = None,
 ) -> Iterator[Field]:
-    """Read the mean temperature or the total precipitation of years.
+    """Read the annual mean temperature or annual precipitation of single years.
 
     Months count by their length in the calendar of the model: a year of ``360_day`` has 360 days.
 
     Parameters
     ----------
     files, variable, missing_value
-        As of :func:`read_cmip6`.
+        Files, variable and missing value, as for :func:`read_cmip6`.
     years
-        That are given, in order. The paper's projections are the mean of 2081 to 2099.
+        Years of the result, in order. The paper's projections are the mean of 2081 to 2099.
 
     Yields
     ------
@@ -229,7 +229,7 @@ def read_cmip6_years(
     Raises
     ------
     InputError
-        As :func:`read_cmip6`.
+        The files cannot be used, as for :func:`read_cmip6`.
     """
     listed = list(years)
     months = pd.PeriodIndex([month for year in listed for month in _months_of(year)], freq="M")
@@ -254,12 +254,12 @@ def read_climatology(
     years: Iterable[int],
     missing_value: float | None = None,
 ) -> Field:
-    """Read the mean of years: mean annual temperature or precipitation.
+    """Read the mean over years of annual mean temperature or annual precipitation.
 
     Parameters
     ----------
     files, variable, years, missing_value
-        As of :func:`read_cmip6_years`.
+        Files, variable, years and missing value, as for :func:`read_cmip6_years`.
 
     Returns
     -------
@@ -268,7 +268,7 @@ def read_climatology(
     Raises
     ------
     InputError
-        As :func:`read_cmip6`.
+        The files cannot be used, as for :func:`read_cmip6`.
     """
     fields = list(read_cmip6_years(files, variable, years, missing_value))
     quantity = QUANTITIES[variable]
@@ -293,19 +293,19 @@ def find_cmip6(
     """Find the files of a model that have some years; only their names are looked at.
 
     Of several versions in folders such as ``v20190429``, as the archive has them, the newest is
-    taken, of which the log tells.
+    taken, and named in the log.
 
     Parameters
     ----------
     folder
-        Of the files; they may lie in folders of it.
+        Folder of the files, which may lie in subfolders.
     model, member, scenario
-        As file names have them: ``ACCESS-CM2``, ``r1i1p1f1``, ``ssp245``.
+        Model, member and scenario as in file names: ``ACCESS-CM2``, ``r1i1p1f1``, ``ssp245``.
     years
-        That are needed. Those up to 2014 are of the experiment ``historical``.
+        Years that are needed. Those up to 2014 are of the experiment ``historical``.
     patterns
-        By variable, in place of the catalogue's: {model}, {experiment} and {member} stand for what
-        they say.
+        Patterns by variable, in place of the catalogue's: {model}, {experiment} and {member} stand
+        for the values of the file.
 
     Returns
     -------
@@ -314,9 +314,9 @@ def find_cmip6(
     Raises
     ------
     InputError
-        Years are missing; tells which, of what, and what was looked for. Or files are of two grids,
-        models or members, the newest version lacks years that an older one has, or two files of an
-        experiment have the same months; names both.
+        Years are missing; the message names them and the files that were looked for. Or files are
+        of two grids, models or members, the newest version lacks years that an older one has, or
+        two files of an experiment have the same months; the message names both.
     """
     needed = set(years)
     found: dict[Variable, list[Path]] = {}
@@ -346,12 +346,12 @@ def unread_climates(
     years: Iterable[int],
     patterns: Mapping[str, str | None] | None = None,
 ) -> list[str]:
-    """Tell the files below the folder of all models that none of them reads.
+    """List the files below the folder of all models that no model reads.
 
     Parameters
     ----------
     folder, scenario, years, patterns
-        As of :func:`find_cmip6`.
+        Arguments of the search, as for :func:`find_cmip6`.
     models
         Member of each model.
 
@@ -376,18 +376,18 @@ def calendar_of(file: Path) -> str:
 
 @dataclass(frozen=True)
 class _Named:
-    """A file, and what its name and folder say.
+    """A file, with the facts that its name and folder state.
 
     Attributes
     ----------
     path
-        Of the file.
+        Path of the file.
     series
         Variable, model, member and grid.
     first, last
-        Months.
+        First and last month.
     version
-        Of the name, or of the folder that names one, such as 20190429; 0 where none does.
+        Version in the name of the file or of its folder, such as 20190429; 0 where neither has one.
     """
 
     path: Path
@@ -398,7 +398,7 @@ class _Named:
 
     @property
     def told_by(self) -> Path:
-        """What tells the version: the file, or its folder."""
+        """Path whose name states the version: the file, or its folder."""
         return self.path if f"_v{self.version}." in self.path.name else self.path.parent
 
     @property

@@ -36,7 +36,7 @@ def read_copernicus_lai(
     scale_factor: float | None = None,
     missing_value: float | None = None,
 ) -> Iterator[Field]:
-    """Read ``lai``, m2 m-2, of dekads.
+    """Read leaf area index ``lai``, m2 m-2, of dekads.
 
     Flags of quality are not used: a value that was estimated from few observations counts like
     any other.
@@ -50,7 +50,7 @@ def read_copernicus_lai(
         ``c_gls_LAI300-RT1_202101310000_GLOBE_OLCI_V1.1.1.nc``), not both. The date of the name is
         the last day of the dekad (version 2, 300 m) or one within it (version 1 of 1 km).
     scale_factor
-        Of files of integers that do not state it; 1/30 is said to be that of all.
+        Scale factor of files of integers that do not state it; 1/30 is said to be that of all.
     missing_value
         Value that stands for missing although the files do not say so.
 

@@ -33,12 +33,12 @@ LOWEST, HIGHEST = -407, 8752
 
 
 class Tile(NamedTuple):
-    """One tile.
+    """One tile of the map.
 
     Attributes
     ----------
     file
-        Raw (``.DEM``: big-endian, rows from the north, no header) or GeoTIFF.
+        Path of the tile: raw (``.DEM``: big-endian, rows from the north, no header) or GeoTIFF.
     north, west
         Upper left corner, degrees north and east.
     height, width
@@ -169,7 +169,7 @@ def _read_rows(
 
 
 def _open(tile: Tile) -> tuple[int, Callable[[slice], np.ndarray]]:
-    """Pixels per degree of a tile, and what reads its rows."""
+    """Pixels per degree of a tile, and a function that reads its rows."""
     return _open_raw(tile) if tile.file.suffix.lower() == ".dem" else _open_geotiff(tile)
 
 

@@ -47,7 +47,7 @@ def read_gleam(
         ``E_YYYY_GLEAM_v4.2a_MO.nc``: the variable ``E`` of the 12 months of a year, stamped with
         a day of the month.
     units
-        What the values are. Some copies label the monthly totals as daily rates, or the other way
+        Units of the values. Some copies label the monthly totals as daily rates, or the other way
         round: ``stated`` goes by the file, anything else overrules it.
     missing_value
         Value that stands for missing although the files do not say so.
@@ -99,7 +99,7 @@ def _field(
 
 
 def _check_totals(variable: NativeVariable, dimension: str, missing_value: float | None) -> None:
-    """Tell rates that are labelled as totals. A window may be too dry or cold to tell."""
+    """Refuse rates that are labelled as totals. A window may be too dry or cold to tell."""
     grid = variable.grid
     if not grid.cyclic or np.ptp(grid.latitude_edges) < 180:
         return

@@ -1,4 +1,4 @@
-"""What every reader gives: fields on their native grid, in our units, read band by band."""
+"""Result of every reader: fields on their native grid, in this library's units, read in bands."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -21,19 +21,19 @@ class Field:
     Attributes
     ----------
     name, units
-        Of the field: a name of ``resources/variables.csv`` where it has one, and units after
-        conversion.
+        Name in ``resources/variables.csv`` where the field has one, and units after conversion.
     grid
         Native grid, in the file's own order of rows and columns.
     read
         Rows of the grid (a slice) to values in `units`, float64, shape (rows, columns), NaN where
         there is none. Only these rows are read from disk. Values are checked when they are read.
     file
-        Where it comes from, for messages.
+        File that the field comes from, for messages.
     month
-        None for a field that does not change.
+        Month of the field; None for a field that does not change.
     quantity
-        ``intensive`` values are averaged, ``extensive`` ones (totals of a cell) are added up.
+        Whether values are averaged (``intensive``) or, as totals of a cell, added up
+        (``extensive``).
     weight
         Share of the month that the field speaks for, relative to the month's other fields (days,
         for products of 8 days or half a month).
@@ -49,7 +49,7 @@ class Field:
     weight: float = 1.0
 
     def whole(self) -> np.ndarray:
-        """All rows; for products that are small."""
+        """Read all rows, for products that are small."""
         return self.read(slice(0, self.grid.shape[0]))
 
 
@@ -61,12 +61,12 @@ def is_annual(field: Field) -> bool:
 def check_units(
     file: Path, variable: str, found: str | None, conversions: dict[str, float]
 ) -> float:
-    """Factor from the units of a file to ours.
+    """Factor from the units of a file to those of this library.
 
     Parameters
     ----------
     file, variable
-        For the message.
+        File and variable, for the message.
     found
         Units that the file states; None where it states none.
     conversions
@@ -92,12 +92,12 @@ def check_units(
 def check_range(
     file: Path, variable: str, values: np.ndarray, low: float, high: float, units: str
 ) -> np.ndarray:
-    """Give the values back if all that are there lie within a range.
+    """Return the values if all that are not missing lie within a range.
 
     Raises
     ------
     InputError
-        Some do not: a wrong unit, scale or fill value.
+        Some values are out of range: a wrong unit, scale or fill value.
     """
     with np.errstate(invalid="ignore"):
         outside = (values < low) | (values > high)
@@ -129,7 +129,7 @@ def check_months(fields: Iterable[Field], product: str, months: pd.PeriodIndex) 
         Monthly fields of one variable. Fields that share a month must share it by their weights
         (halves of a month, 8-day periods), and come from different times.
     product
-        For the message.
+        Name of the product, for the message.
     months
         The period that is needed.
 
@@ -159,15 +159,15 @@ def check_last_number(file: object, text: str) -> None:
     Parameters
     ----------
     file
-        For messages.
+        File, for messages.
     text
-        Of the table. Where its last line does not end, its last number must not be the beginning
-        of a mark of missing values, nor have fewer decimals than that of any other line.
+        Text of the table. Where its last line does not end, its last number must not be the
+        beginning of a mark of missing values, nor have fewer decimals than that of any other line.
 
     Raises
     ------
     InputError
-        Tells the number.
+        The last number is cut off; the message gives it.
     """
     if text.endswith("\n"):
         return

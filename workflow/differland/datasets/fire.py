@@ -59,16 +59,16 @@ EMISSION_RANGE = (0.0, 200.0)
 
 @dataclass(frozen=True, eq=False)
 class BurnableArea:
-    """Land that can burn, as GFED5 has it.
+    """Burnable area of GFED5.
 
     Attributes
     ----------
     grid
-        In the file's own order.
+        Grid in the file's own order.
     area
-        km2 in a cell; shape (rows, columns); 0 where nothing can burn.
+        Burnable area of a cell, km2, shape (rows, columns); 0 where nothing can burn.
     file
-        Where it comes from, for messages.
+        File that the area comes from, for messages.
     """
 
     grid: Grid
@@ -88,14 +88,14 @@ class BurnableArea:
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """A number for every cell, by which cells are put together.
+    """Map of regions, in each of which cells are put together.
 
     Attributes
     ----------
     grid
-        Of the cells.
+        Grid of the cells.
     number
-        0 for cells of no region; shape (rows, columns), integers.
+        Number of the region of each cell, 0 for none; shape (rows, columns), integers.
     """
 
     grid: Grid
@@ -103,14 +103,14 @@ class Regions:
 
     @classmethod
     def boxes(cls, grid: Grid, height: float = 20.0, width: float = 30.0) -> Self:
-        """Boxes of latitude and longitude, counted from 90 N and 180 W.
+        """Make regions of boxes of latitude and longitude, counted from 90 N and 180 W.
 
         Parameters
         ----------
         grid
-            Of the cells.
+            Grid of the cells.
         height, width
-            Of a box, degrees.
+            Height and width of a box, degrees.
         """
         row = np.floor((90 - grid.latitude) / height).astype(np.int64)
         column = np.floor(((grid.longitude + 180) % 360) / width).astype(np.int64)
@@ -186,7 +186,8 @@ def read_gfed_burned_area(
         ``BAYYYYMM.nc`` of GFED5: ``Total(time, lat, lon)``, km2 in a cell and month (or no
         units), one step, dated in the month of the file's name.
     burnable
-        On the same cells: those of 1997 to 2000 are larger and have a file of their own.
+        Burnable area on the same cells: those of 1997 to 2000 are larger and have a file of their
+        own.
     missing_value
         Value that stands for missing although the files do not say so.
 
@@ -228,9 +229,9 @@ def read_modis_burned_area(
         ``MCD64CMQ.AYYYYDDD.*.hdf`` (collection 6.1; HDF4, the whole globe, north-up): the data set
         ``BurnedArea`` in hectares.
     burnable
-        On the same cells, in any order.
+        Burnable area on the same cells, in any order.
     scale_factor
-        Of files that do not state it; 0.01 is said to be right.
+        Scale factor of files that do not state it; 0.01 is said to be right.
     missing_value
         Stored number that stands for missing although the files do not say so.
 
@@ -309,15 +310,15 @@ def fit_cross_calibration(
         Monthly ``burned_fraction`` of GFED5 and of MODIS. Months that only one of them has are
         passed over.
     burnable, regions
-        On the same cells, in any order.
+        Burnable area and regions on the same cells, in any order.
     minimum_months
-        Months in which `other` burned that a region needs. One with fewer gets the slope of the
-        globe.
+        Least number of months with burned area in `other`. A region with fewer gets the slope of
+        the globe.
 
     Returns
     -------
-    By region, 0 being all cells: ``slope``; ``months`` with fire in `other`; ``own``, whether the
-    slope is the region's own; burned areas ``reference_area`` and ``other_area`` (km2, of the
+    Table by region, 0 being all cells: ``slope``; ``months`` with fire in `other`; ``own``, whether
+    the slope is the region's own; burned areas ``reference_area`` and ``other_area`` (km2, of the
     overlap); ``r2``, the squared correlation of months (NaN without variance); ``rmse`` of the
     scaled months, km2; ``first`` and ``last`` month of the overlap.
 
@@ -372,9 +373,10 @@ def apply_cross_calibration(
     other
         ``burned_fraction`` of MODIS, of months that GFED5 lacks.
     fit
-        Of :func:`fit_cross_calibration`; cells of no region take the slope of the globe.
+        Table of slopes from :func:`fit_cross_calibration`; cells of no region take the slope of the
+        globe.
     regions
-        As it was fitted with.
+        Regions that the fit was made with.
 
     Yields
     ------
@@ -523,7 +525,7 @@ def _reordered(values: np.ndarray, source: Grid, target: Grid, file: Path) -> np
 
 
 def _positions(source: np.ndarray, target: np.ndarray) -> np.ndarray | None:
-    """Where in `source` each of `target` is; None if they are not the same numbers."""
+    """Positions of `target` within `source`; None if the numbers are not the same."""
     if source.size != target.size:
         return None
     order, wanted = np.argsort(source), np.argsort(target)

@@ -269,7 +269,7 @@ def percentile_of_blocks(
 ) -> np.ndarray:
     """Percentile of whole numbers in blocks of columns.
 
-    Of numbers of one byte, counts by value tell it exactly, and faster than sorting.
+    Counts by value give it exactly for numbers of one byte, and faster than sorting.
 
     Parameters
     ----------
@@ -284,7 +284,7 @@ def percentile_of_blocks(
 
     Returns
     -------
-    Shape (blocks,); NaN where all is missing.
+    Percentiles, shape (blocks,); NaN where all is missing.
     """
     blocks = strip.shape[1] // width
     index = strip + 256 * np.repeat(np.arange(blocks), width)

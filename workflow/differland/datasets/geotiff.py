@@ -9,13 +9,13 @@ from differland.opening import check_there, unreadable
 
 
 def open_geotiff(file: Path) -> rasterio.DatasetReader:
-    """Open a file to read it; what breaks off in its bands shows when they are read.
+    """Open a file for reading; truncated bands are noticed when they are read.
 
     Raises
     ------
     InputError
-        It is absent, of another format (such as a virtual one, which names other files), or its
-        header breaks off.
+        The file is absent, of another format (such as a virtual one, which names other files), or
+        its header breaks off.
     """
     check_there(file, "a GeoTIFF")
     try:

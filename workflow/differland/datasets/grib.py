@@ -30,7 +30,7 @@ def grib_to_netcdf(file: Path, folder: Path) -> list[Path]:
     file
         Messages on one grid of latitude and longitude for each variable, in any order.
     folder
-        Of the result. What is there already is not made again.
+        Destination folder. Files that are already there are not made again.
 
     Returns
     -------

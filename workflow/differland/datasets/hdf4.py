@@ -20,7 +20,7 @@ def open_hdf4(file: Path, name: str) -> Iterator[tuple["SDS", dict[str, Any]]]:
     file
         HDF4 file.
     name
-        Of the data set.
+        Name of the data set.
 
     Yields
     ------

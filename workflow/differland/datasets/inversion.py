@@ -100,16 +100,16 @@ FIRE_RANGE = (0.0, 200.0)
 
 
 class Layout(NamedTuple):
-    """How a release is laid out.
+    """Layout of the files of a release.
 
     Attributes
     ----------
     variable
-        Its name.
+        Name of the variable.
     years
-        First and last of all files; None where the name of each file tells its year.
+        First and last year of all files; None where the name of each file tells its year.
     units
-        Which hold where the file states none; None where it has to.
+        Units that hold where the file states none; None where it must state them.
     """
 
     variable: str
@@ -136,13 +136,14 @@ def read_cms_flux(
     Parameters
     ----------
     files
-        Of ``V3`` (doi:10.5067/TA1ED4IZFZ47), ``CMS_Flux_NBE_YYYY_v3.nc``: the 12 months of a year.
-        Of ``2020`` (doi:10.25966/4v02-c391), ``CMS-Flux-NBE-2020.monthly.grid.nc``: the 108 months
-        of 2010 to 2018.
+        Files of ``V3`` (doi:10.5067/TA1ED4IZFZ47), ``CMS_Flux_NBE_YYYY_v3.nc``, have the 12 months
+        of a year; that of ``2020`` (doi:10.25966/4v02-c391), ``CMS-Flux-NBE-2020.monthly.grid.nc``,
+        the 108 months of 2010 to 2018.
     release
-        The paper's submission to the carbon budget of 2023 has the period of ``V3``.
+        Release of the product. The paper's submission to the carbon budget of 2023 has the period
+        of ``V3``.
     variable
-        Its name, where it is not ``flux`` (V3) or ``post-NBE`` (2020).
+        Name of the variable, where it is not ``flux`` (V3) or ``post-NBE`` (2020).
     zero_is_missing
         Whether boxes of exactly 0 are sea, which has no net biosphere exchange.
     missing_value
@@ -185,7 +186,7 @@ def read_cms_flux_fire(
     missing_value: float | None = None,
     on_patches: bool = False,
 ) -> Iterator[Field]:
-    """Read the carbon emitted by fires ``fire_emission``, gC m-2 day-1, as CMS-Flux has it.
+    """Read fire emissions of carbon ``fire_emission``, gC m-2 day-1, of CMS-Flux.
 
     Parameters
     ----------
@@ -193,11 +194,11 @@ def read_cms_flux_fire(
         ``CMS_Flux_Fire_YYYY_v2.nc``: the 12 months of a year, on the boxes of
         :func:`read_cms_flux`. Zeros are months without fire.
     variable
-        Its name.
+        Name of the variable.
     missing_value
         Value that stands for missing although the files do not say so.
     on_patches
-        As for :func:`read_cms_flux`.
+        Whether boxes stand for the study's patches, as for :func:`read_cms_flux`.
 
     Yields
     ------
@@ -206,7 +207,8 @@ def read_cms_flux_fire(
     Raises
     ------
     InputError
-        As :func:`read_cms_flux`; also a file that states no units, and emissions below zero.
+        A file cannot be used, as for :func:`read_cms_flux`; also a file that states no units, and
+        emissions below zero.
     """
     for file in files:
         year = match_name(FIRE_NAME, file, "CMS_Flux_Fire_2015_v2.nc")[1]
@@ -233,11 +235,11 @@ def read_cams(
     Parameters
     ----------
     files
-        One of each month, which only the name tells:
+        Files of one month each, which only the name tells:
         ``z_cams_l_lsce_YYYYMM_v15r4_ra_sfc_mm_co2flux.nc``,
         ``cams73_latest_co2_flux_surface_mm_YYYYMM.nc``, or
-        ``z_cams_l_cams55_YYYYMM_FT23r3_ra_sfc_mm_co2_flux.nc`` (driven by satellites). All of one
-        release.
+        ``z_cams_l_cams55_YYYYMM_FT23r3_ra_sfc_mm_co2_flux.nc`` (driven by satellites). All are of
+        one release.
     missing_value
         Value that stands for missing although the files do not say so.
     land_only
@@ -372,7 +374,7 @@ def _check_times(
 
 
 def _read_centres(dataset: netCDF4.Dataset, kind: str, size: int, file: Path) -> np.ndarray | None:
-    """Read a coordinate, which may be spread over both dimensions."""
+    """Read the centres of cells from a coordinate in one or two dimensions."""
     for variable in dataset.variables.values():
         named = variable.name.lower() in COORDINATES[kind]
         told = str(getattr(variable, "standard_name", "")) == kind

@@ -103,22 +103,22 @@ LEAF_AREA = dict.fromkeys(
 
 
 class Quantity(NamedTuple):
-    """A quantity in the files of the models.
+    """Description of a quantity in the files of the models.
 
     Attributes
     ----------
     variable
-        Its name there; case does not matter.
+        Name of the variable in the files; case does not matter.
     name, units
-        Ours.
+        Name and units of the field in this library.
     conversions
-        Factor from each spelling of the file's units.
+        Factors from the spellings of the file's units.
     sign
-        Of our quantity.
+        Sign of this library's quantity relative to that of the file.
     minimum, maximum
-        Of values in our units.
+        Range of values, in the units of this library.
     least
-        Some value of a global year is larger than this, of either sign; else the units are others
+        Size that some value of a global year exceeds, of either sign; else the units are others
         than labelled.
     yearly
         Whether models may give one value a year.
@@ -165,20 +165,20 @@ COVER = Quantity(
 
 @dataclass(frozen=True, eq=False)
 class _Series:
-    """A variable of one file.
+    """Variable of one file.
 
     Attributes
     ----------
     variable
-        What to read.
+        Variable to read.
     time, layer
-        Names of its dimension of time, and of that of plant types if it has one.
+        Names of the time dimension, and of the dimension of plant types if it has one.
     periods
-        Months, or years, of its steps.
+        Months, or years, of the time steps.
     factor
-        To our units and sign.
+        Factor to the units and sign of this library.
     days
-        Of each step, by which it is divided; None for values that are no totals.
+        Days of each step, by which totals are divided; None for values that are no totals.
     """
 
     variable: NativeVariable
@@ -189,7 +189,7 @@ class _Series:
     days: list[int] | None
 
     def read(self, step: int, missing: float | None, rows: slice) -> np.ndarray:
-        """Read rows of one step, in our units; layers are added up."""
+        """Read rows of one step, in this library's units, summed over layers."""
         if self.layer is None:
             return self.read_layer({self.time: step}, missing, rows)
         return _total(
@@ -198,7 +198,7 @@ class _Series:
         )
 
     def read_layer(self, index: dict[str, int], missing: float | None, rows: slice) -> np.ndarray:
-        """Read rows of one layer of one step, in our units."""
+        """Read rows of one layer of one step, in this library's units."""
         values = self.variable.read(rows, index, missing)
         values[(np.abs(values) > LARGEST_NUMBER) | np.isin(values, FILL_VALUES)] = np.nan
         return values * self.factor / (1 if self.days is None else self.days[index[self.time]])
@@ -206,7 +206,7 @@ class _Series:
 
 @dataclass(frozen=True, eq=False)
 class _Cover:
-    """Cover of the plant types of a model by period."""
+    """Cover fractions of the plant types of a model by period."""
 
     series: _Series
     steps: dict[pd.Period, int]
@@ -254,19 +254,19 @@ def read_trendy(
         ``<model>_S3_<variable>.nc`` or ``<model>_S3_Monthly_<variable>.nc``, or several of them
         that follow one another.
     variable
-        As the protocol names it, or ``nbe``.
+        Name of the variable in the protocol, or ``nbe``.
     months
-        That are given, in order; the files may have more.
+        Months of the result, in order; the files may have more.
     first_year
-        In whose January the steps begin, of files whose time is no date or a wrong one. The files
-        must be one, and its steps months or years, as far as it tells.
+        Year in whose January the steps begin, for files whose time is no date or a wrong one. There
+        must be one file, whose steps are months or years, as far as it tells.
     units
-        Of the values, where the file states none or is labelled wrongly, such as kilograms as
+        Units of the values, where the file states none or is labelled wrongly, such as kilograms as
         grams.
     layers
-        What to do with a variable that is by plant type. ``sum``: layers are contributions to the
-        grid cell, as the notes to LPJ-GUESS say of ``lai``. ``cover``: they are per area of their
-        plant type, and are weighted by its cover.
+        Meaning of layers by plant type. ``sum``: layers are contributions to the grid cell, as the
+        notes to LPJ-GUESS say of ``lai``. ``cover``: they are per area of their plant type, and are
+        weighted by its cover.
     cover
         ``<model>_S3_landCoverFrac.nc``, for the latter, with the same layers; monthly or yearly.
     missing_value
@@ -333,18 +333,18 @@ def find_trendy(
     Parameters
     ----------
     folder
-        In which, or below which, the files are.
+        Folder of the files, which may lie in subfolders.
     model
-        Its name as file names have it.
+        Name of the model in file names.
     options
-        Of :func:`read_trendy`; cover is looked for where layers are weighted by it.
+        Options of :func:`read_trendy`; cover is looked for where layers are weighted by it.
     patterns
-        By role, in place of the catalogue's: {model} stands for the model.
+        Patterns by role, in place of the catalogue's: {model} stands for the model.
 
     Raises
     ------
     InputError
-        There is no such file; tells where to get it.
+        There is no such file; the message says where to get it.
     """
     product = read_catalogue()["trendy"]
     roles = ["nbp", "cover"] if options.get("layers") == "cover" else ["nbp"]
@@ -360,14 +360,14 @@ def unread_land_models(
     models: Mapping[str, Mapping[str, Any]],
     patterns: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """Tell the files below the folder of all models that none of them reads.
+    """List the files below the folder of all models that no model reads.
 
     Parameters
     ----------
     folder, patterns
-        As of :func:`find_trendy`.
+        Folder and patterns, as for :func:`find_trendy`.
     models
-        Options of each model.
+        Options of each model, by name.
 
     Returns
     -------
@@ -395,14 +395,14 @@ def exchange_of_cells(
     Parameters
     ----------
     files
-        By role, as :func:`find_trendy` gives them.
+        Files by role, as :func:`find_trendy` returns them.
     options
-        Of :func:`read_trendy`: ``first_year``, ``units``, ``layers``, ``missing_value``.
+        Options of :func:`read_trendy`: ``first_year``, ``units``, ``layers``, ``missing_value``.
     months
-        That are given.
+        Months of the result.
     latitude, longitude
-        Of the cells, degrees; shape (cell,). What counts is the cell of the global 0.25 degree grid
-        in which each lies.
+        Locations of the cells, degrees, shape (cell,). Values are those of the cell of the global
+        0.25 degree grid in which each lies.
     minimum_coverage
         Share of a cell's area, 0 to 1, that must have values.
 
@@ -414,7 +414,7 @@ def exchange_of_cells(
     Raises
     ------
     InputError
-        As :func:`read_trendy`.
+        The files cannot be used, as for :func:`read_trendy`.
     """
     row, column = cell_numbers(latitude, longitude)
     top, left = row.min(), column.min()
@@ -590,7 +590,7 @@ def _check_steps(dataset: netCDF4.Dataset, time: str, period: pd.Period, file: P
 
 
 def _check_magnitude(fields: list[Field], quantity: Quantity) -> None:
-    """Tell units that are labelled as larger ones. A window may be too dry or cold to tell."""
+    """Refuse values too small for their units. A window may be too dry or cold to tell."""
     largest = -np.inf
     for field in fields:
         if not field.grid.cyclic or np.ptp(field.grid.latitude_edges) < GLOBAL_EXTENT:
@@ -604,7 +604,7 @@ def _check_magnitude(fields: list[Field], quantity: Quantity) -> None:
 
 
 def _total(layers: Iterable[np.ndarray]) -> np.ndarray:
-    """Sum of layers, missing where all are."""
+    """Sum over layers, missing where all layers are."""
     total: np.ndarray | float = 0.0
     there: np.ndarray | bool = False
     for values in layers:

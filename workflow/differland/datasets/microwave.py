@@ -90,7 +90,7 @@ def ease_grid(rows: int = ROWS, columns: int = COLUMNS) -> Grid:
 
     Returns
     -------
-    Edges in geodetic latitude.
+    Grid with its edges in geodetic latitude.
     """
     half_width, _ = Transformer.from_crs(GEOGRAPHIC, PROJECTION, always_xy=True).transform(180, 0)
     north = (rows - 2 * np.arange(rows + 1)) * half_width / columns
@@ -121,9 +121,9 @@ def read_ib_agc(
         ``total``: above and below ground, named ``biomass``. ``above-ground``: named
         ``above_ground_biomass``.
     variables
-        Those that add up to the layer, where they are not named ``AGC_BGC`` (total) or ``AGC``;
-        the provider does not document the names. The first release has the part below ground on
-        its own.
+        Names of the variables that add up to the layer, where they are not ``AGC_BGC`` (total) or
+        ``AGC``; the provider does not document the names. The first release has the part below
+        ground on its own.
     missing_value
         Value that stands for missing although the files do not say so.
     north_up
@@ -176,11 +176,11 @@ def read_glab_vod(
     files
         ``GLAB_VOD_YYYY.nc``: steps of 18 days of a year on 584 x 1388 cells.
     average
-        Over which steps are averaged: those of a ``year``, as the objective compares them, or of
-        a ``month``. A step belongs to the month of its date. The mean is that of the steps that
-        have a value.
+        Period over which steps are averaged: a ``year``, as the objective compares them, or a
+        ``month``. A step belongs to the month of its date. The mean is that of the steps that have
+        a value.
     variable
-        Its name.
+        Name of the variable.
     missing_value
         Value that stands for missing although the files do not say so.
     north_up

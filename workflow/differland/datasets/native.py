@@ -55,16 +55,16 @@ CHUNK_CACHE = 128 * 2**20
 
 @dataclass(frozen=True, eq=False)
 class Times:
-    """Numbers of a coordinate of time.
+    """Time coordinate of a file, as numbers with units.
 
     Attributes
     ----------
     name
-        Of the variable that has them.
+        Name of the variable.
     units
-        Time since a date.
+        Units of the numbers, such as days since a date.
     numbers
-        Shape (steps,).
+        Values of the coordinate, shape (steps,).
     """
 
     name: str
@@ -72,12 +72,12 @@ class Times:
     numbers: np.ndarray
 
     def unit(self, file: Source, calendar: str) -> float:
-        """Days of the unit; a counted month has 30.
+        """Length of the time unit, days; a counted month has 30.
 
         Raises
         ------
         InputError
-            The units are none.
+            The units are not units of time.
         """
         if MONTHS_SINCE.match(self.units.lower()):
             return 30.0
@@ -85,12 +85,12 @@ class Times:
         return float((second - first).total_seconds() / SECONDS_PER_DAY)
 
     def dates(self, file: Source, calendar: str, python: bool = False) -> np.ndarray:
-        """Dates, those of Python or of any calendar.
+        """Decode the dates, in Python's calendar or any other.
 
         Raises
         ------
         InputError
-            The units are none.
+            The units are not units of time.
         """
         try:
             dates = netCDF4.num2date(
@@ -106,12 +106,12 @@ class Times:
         return np.atleast_1d(np.asarray(dates))
 
     def months(self, file: Source, calendar: str) -> tuple[list[pd.Period], bool]:
-        """Months, and whether all times are at 00 h of a first day.
+        """Months of the times, and whether all times are at 00 h of a first day.
 
         Raises
         ------
         InputError
-            The units are none.
+            The units are not units of time.
         """
         absolute = ABSOLUTE.match(self.units)
         if absolute is not None:
@@ -144,7 +144,7 @@ class TimeBounds(Times):
         Raises
         ------
         InputError
-            The units are none.
+            The units are not units of time.
         """
         return (self.numbers[:, 1] - self.numbers[:, 0]) * self.unit(file, calendar)
 
@@ -156,21 +156,21 @@ class NativeVariable:
     Attributes
     ----------
     file, name
-        Where it is.
+        Path of the file, and name of the variable.
     grid
-        Its grid, in the file's own order. A last column that repeats the first is left out.
+        Grid in the file's own order. A last column that repeats the first is left out.
     horizontal
-        Names of its dimensions of latitude and longitude.
+        Names of the dimensions of latitude and longitude.
     sizes
-        Sizes of its other dimensions by name.
+        Sizes of the other dimensions by name.
     units
-        As stated; None where the file states none.
+        Units as the file states them; None where it states none.
     dtype
-        As stored.
+        Type of the stored values.
     attributes
-        Names of its attributes.
+        Names of the attributes.
     times
-        Names of those of its dimensions whose coordinates say that they are of time.
+        Names of the dimensions whose coordinates are marked as time.
     """
 
     file: Path
@@ -202,7 +202,7 @@ class NativeVariable:
 
         Returns
         -------
-        Double precision, shape (rows, columns), NaN where missing.
+        Values in double precision, shape (rows, columns), NaN where missing.
 
         Raises
         ------
@@ -233,12 +233,12 @@ class NativeVariable:
         return values if positions[0] < positions[1] else values.T
 
     def single_layer(self) -> "NativeVariable":
-        """Give the variable back if it has one layer only.
+        """Return the variable if it has one layer only.
 
         Raises
         ------
         InputError
-            It has several.
+            The variable has several layers.
         """
         if any(size != 1 for size in self.sizes.values()):
             raise InputError(self.file, self.name, "one layer", f"dimensions {self.sizes}")
@@ -305,18 +305,18 @@ def find_coordinate(
     Parameters
     ----------
     dataset
-        An open file.
+        Dataset of an open file.
     kind
-        ``latitude`` or ``longitude``.
+        Kind of coordinate, ``latitude`` or ``longitude``.
     file
-        Its path, for messages.
+        Path of the file, for messages.
     along
         Dimensions of the variable.
 
     Raises
     ------
     InputError
-        There is none or several, or not in one dimension, or not in degrees.
+        There is no such coordinate or several, it is not in one dimension, or not in degrees.
     """
     candidates = [variable for variable in dataset.variables.values() if variable.ndim == 1]
     # A file may have several grids; a variable may lack one of the axes.
@@ -347,20 +347,20 @@ def find_coordinate(
 
 
 def time_dimension(variable: NativeVariable, names: Iterable[str] = ("time",)) -> str:
-    """Name of the dimension of time.
+    """Name of the time dimension.
 
     Parameters
     ----------
     variable
-        Its other dimensions must be of size 1.
+        Variable whose other dimensions must be of size 1.
     names
-        That it may have, in small letters or capitals, where its coordinate does not say that it
-        is one of time.
+        Names that the dimension may have, in small letters or capitals, where its coordinate is not
+        marked as time.
 
     Raises
     ------
     InputError
-        There is none, or there are further layers.
+        There is no time dimension, or there are further layers.
     """
     found = times_of(variable, names)
     if len(found) != 1 or any(
@@ -372,9 +372,9 @@ def time_dimension(variable: NativeVariable, names: Iterable[str] = ("time",)) -
 
 
 def times_of(variable: NativeVariable, names: Iterable[str]) -> list[str]:
-    """Dimensions of a variable that have these names, or say that they are of time.
+    """Dimensions of a variable that have these names, or whose coordinates are marked as time.
 
-    Those of one step do not count beside one of several.
+    Dimensions of one step are ignored beside one of several.
     """
     called = set(names)
     found = [name for name in variable.sizes if name.lower() in called]
@@ -386,22 +386,22 @@ def times_of(variable: NativeVariable, names: Iterable[str]) -> list[str]:
 def read_dates(
     dataset: netCDF4.Dataset, name: str, file: Source, by_bounds: bool = True
 ) -> pd.DatetimeIndex:
-    """Decode a coordinate of time to the instant.
+    """Decode a time coordinate to instants.
 
     Parameters
     ----------
     dataset, name
-        The coordinate.
+        File and name of the coordinate.
     file
-        Its file, for messages.
+        Path of the file, for messages.
     by_bounds
         Whether the middle of its bounds counts where it has any.
 
     Raises
     ------
     InputError
-        It is absent, states no units of time since a date, counts in a calendar that is not the
-        Gregorian one, or counts from before its reform.
+        The coordinate is absent, states no units of time since a date, counts in a calendar that is
+        not the Gregorian one, or counts from before its reform.
     """
     calendar = read_calendar(dataset, name, file)
     if calendar not in CALENDARS:
@@ -417,7 +417,7 @@ def read_months(
     file: Source,
     held: Sequence[pd.Period] | Literal["whole years"] | None = None,
 ) -> list[pd.Period]:
-    """Decode a coordinate of time to the month, in whatever calendar of CF it counts.
+    """Decode a time coordinate to months, in any calendar of CF.
 
     Counts of months are understood, whole or not. Bounds decide where there are any. Without them
     a stamp at 00 h of a first day is the start of its month, or the end of the one before.
@@ -425,9 +425,9 @@ def read_months(
     Parameters
     ----------
     dataset, name
-        The coordinate.
+        File and name of the coordinate.
     file
-        Its file, for messages.
+        Path of the file, for messages.
     held
         Months that the file is known to hold, by its name or by what its product promises: if it
         holds them when such stamps are taken as ends, they are ends. Else they are starts.
@@ -435,7 +435,7 @@ def read_months(
     Raises
     ------
     InputError
-        It is absent, or states no units of time since a date.
+        The coordinate is absent, or states no units of time since a date.
     """
     calendar = read_calendar(dataset, name, file)
     bounds = read_time_bounds(dataset, name, file)
@@ -453,7 +453,7 @@ def read_months(
 
 
 def read_times(dataset: netCDF4.Dataset, name: str, file: Source) -> Times:
-    """Read the numbers of a coordinate of time, one of each step.
+    """Read the numbers of a time coordinate, one for each step.
 
     Raises
     ------
@@ -468,11 +468,12 @@ def read_times(dataset: netCDF4.Dataset, name: str, file: Source) -> Times:
 
 
 def read_time_bounds(dataset: netCDF4.Dataset, name: str, file: Source) -> TimeBounds | None:
-    """Read the bounds of a coordinate of time.
+    """Read the bounds of a time coordinate.
 
     Returns
     -------
-    None where it has none, or where all of them are empty, of which the log tells.
+    Bounds of the steps; None where the coordinate has none, or where all of them are empty, of
+    which the log tells.
 
     Raises
     ------
@@ -524,7 +525,7 @@ def _check_within(times: Times, bounds: TimeBounds, file: Source, calendar: str)
 
 
 def find_bounds(dataset: netCDF4.Dataset, name: str) -> netCDF4.Variable | None:
-    """Find the bounds of a coordinate: those that it names, or that have the name of bounds."""
+    """Find the bounds of a coordinate, by its attribute or by the usual names of bounds."""
     names = (
         str(getattr(dataset[name], "bounds", "")),
         *(pattern.format(name) for pattern in ("{}_bnds", "{}_bounds", "bounds_{}")),
@@ -536,13 +537,13 @@ def find_bounds(dataset: netCDF4.Dataset, name: str) -> netCDF4.Variable | None:
 
 
 def has_dates(dataset: netCDF4.Dataset, time: str) -> bool:
-    """Whether a coordinate is there and says that its numbers are times since a date."""
+    """Whether a coordinate exists and counts time since a date."""
     coordinate = dataset.variables.get(time)
     return coordinate is not None and " since " in str(getattr(coordinate, "units", ""))
 
 
 def read_calendar(dataset: netCDF4.Dataset, name: str, file: Source) -> str:
-    """Calendar of a coordinate of time, in lower case.
+    """Calendar of a time coordinate, in lower case.
 
     Raises
     ------
@@ -566,7 +567,7 @@ def check_rectilinear(dataset: netCDF4.Dataset, name: str, file: Path) -> None:
     Raises
     ------
     InputError
-        Its latitude and longitude depend on the same dimensions.
+        Latitude and longitude depend on the same dimensions.
     """
     if name not in dataset.variables:
         found = f"only {', '.join(dataset.variables)}"
@@ -615,12 +616,12 @@ def check_year(file: Path, name: str, months: Iterable[pd.Period], year: int) ->
 
 
 def match_name(pattern: re.Pattern[str], file: Path, example: str) -> re.Match[str]:
-    """Match the name of a file, which tells its time.
+    """Match the name of a file, which contains its time.
 
     Raises
     ------
     InputError
-        It is named otherwise.
+        The file is named otherwise.
     """
     match = pattern.search(file.name)
     if match is None:
@@ -660,7 +661,7 @@ def _month(year: int, index: int) -> pd.Period:
 def _open_variable(
     file: Path, name: str, modified: int
 ) -> tuple[netCDF4.Dataset, netCDF4.Variable]:
-    """Open a variable; a file that has been `modified` is opened anew."""
+    """Open a variable, anew when its file has been `modified`."""
     dataset = open_netcdf(file)
     variable = dataset[name]
     chunks = variable.chunking()

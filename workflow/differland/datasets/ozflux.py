@@ -76,7 +76,7 @@ def read_site_name(source: Source) -> str:
     Raises
     ------
     InputError
-        The file breaks off, or tells neither.
+        The file breaks off, or has neither.
     """
     attributes = _global_attributes(source)
     name = attributes.get("fluxnet_id", "") or attributes.get("site_name", "").replace(" ", "")
@@ -87,7 +87,7 @@ def read_site_name(source: Source) -> str:
 
 
 def read_site_title(source: Source) -> str:
-    """Name in full of the site of a file; empty if it does not tell.
+    """Full name of the site of a file; empty if the file has none.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def read_site_location(source: Source) -> tuple[float, float]:
     Raises
     ------
     InputError
-        The file breaks off, or tells no location.
+        The file breaks off, or has no location.
     """
     attributes = _global_attributes(source)
     degrees = []
@@ -129,7 +129,7 @@ def read_summary(source: Source, evaporation: float) -> pd.DataFrame:
     source
         ``<site>_L6_Summary.nc`` or ``<site>_summary_L6.nc``, with the group ``Monthly``.
     evaporation
-        Of one watt m-2 of latent heat, mm day-1.
+        Evaporation of one W m-2 of latent heat, mm day-1.
 
     Returns
     -------
@@ -172,8 +172,8 @@ def measured_shares(source: Source) -> pd.DataFrame:
 
     Returns
     -------
-    ``carbon`` and ``water``, 0 to 1, by month; NaN in months without all their records, of which
-    a summary has the sum of what there is.
+    Shares ``carbon`` and ``water``, 0 to 1, by month; NaN in months without all their records, of
+    which a summary has the sum of what there is.
 
     Raises
     ------

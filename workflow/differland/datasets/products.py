@@ -1,4 +1,4 @@
-"""From the files of a product to its fields: which reader, with which settings."""
+"""Fields of a product from its files, by the reader and settings of the product."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -59,11 +59,11 @@ def read_static(
     Parameters
     ----------
     product
-        Its name in the catalogue.
+        Name of the product in the catalogue.
     sources
-        Its files by role.
+        Files of the product by role.
     folder
-        Of the product.
+        Folder of the product.
     settings
         The choices of the configuration.
     target
@@ -76,7 +76,7 @@ def read_static(
     Raises
     ------
     InputError
-        As the reader of the product does.
+        The files cannot be used; see the reader of the product.
     """
     fields = _STATIC[product](sources, folder, settings, target)
     return {field.name: field for field in fields}
@@ -90,7 +90,7 @@ def read_year(
     Parameters
     ----------
     product, sources, settings
-        As for :func:`read_static`; files may hold other years too.
+        Product, files and settings, as for :func:`read_static`; files may hold other years too.
     scratch
         Folder into which archives are unpacked; it must last until the fields have been read.
     calibration
@@ -103,7 +103,7 @@ def read_year(
     Raises
     ------
     InputError
-        As the reader of the product does.
+        The files cannot be used; see the reader of the product.
     """
     return _YEARLY[product](sources, settings, scratch, calibration)
 
@@ -116,11 +116,11 @@ def calibrate_burned_area(sources: Sources, settings: Settings) -> pd.DataFrame:
     sources
         Files of the overlap: ``reference`` (GFED5), ``other`` (MODIS), ``burnable_area``.
     settings
-        Of MODIS, from the configuration.
+        Settings of burned area of MODIS, from the configuration.
 
     Returns
     -------
-    As :func:`differland.datasets.fire.fit_cross_calibration`.
+    Table of slopes, as from :func:`differland.datasets.fire.fit_cross_calibration`.
     """
     burnable = read_burnable_area(sources["burnable_area"][0])
     return fit_cross_calibration(

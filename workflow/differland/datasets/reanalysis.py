@@ -53,22 +53,22 @@ DeficitFormula = Literal["cardamom", "magnus"]
 
 
 class Quantity(NamedTuple):
-    """A quantity in the provider's files.
+    """Description of a quantity in the provider's files.
 
     Attributes
     ----------
     variables
-        Names that it may have.
+        Names that the variable may have.
     conversions
-        Factor from each spelling of the file's units.
+        Factors from the spellings of the file's units.
     offset
-        To add after the factor.
+        Offset, which is added after the factor.
     units
-        Then.
+        Units after conversion.
     minimum, maximum
-        In these units.
+        Range of the values after conversion.
     not_negative
-        Whether values below zero are rounding of packed numbers, as far as `ROUNDING`.
+        Whether values below zero, up to `ROUNDING`, are rounding errors of packed numbers.
     """
 
     variables: tuple[str, ...]
@@ -168,9 +168,9 @@ def read_daily_extremes(
     Parameters
     ----------
     files
-        Of `source`. Daily statistics need not say in the file whether they are minima or maxima,
-        so these are to be the ones that `name` needs; a file that says otherwise, or whose name
-        does, is refused.
+        Files of `source`. Daily statistics need not say in the file whether they are minima or
+        maxima, so these are to be the ones that `name` needs; a file that says otherwise, or whose
+        name does, is refused.
     name
         ``t_min``, ``t_max`` or ``dewpoint_max``.
     source
@@ -178,7 +178,7 @@ def read_daily_extremes(
         what the paper says. ``hour of day``: 24 monthly means by hour of day, whose extreme is
         taken, as CARDAMOM does; it gives a smaller daily range.
     scratch, missing_value
-        As of :func:`read_monthly_means`.
+        Scratch folder and missing value, as for :func:`read_monthly_means`.
 
     Yields
     ------
@@ -187,7 +187,8 @@ def read_daily_extremes(
     Raises
     ------
     InputError
-        As :func:`read_monthly_means`; also a month without all its days, or hours, in one file.
+        A file cannot be used, as for :func:`read_monthly_means`; also a month without all its days,
+        or hours, in one file.
     """
     combine: Callable[[Iterable[np.ndarray]], np.ndarray] = _mean_of_layers
     role: Role = "daily minimum" if name == "t_min" else "daily maximum"
@@ -259,7 +260,7 @@ def vapour_pressure_deficit(
 
 
 def _deficit_field(warm: Field, moist: Field, formula: DeficitFormula) -> Field:
-    saturation = _tetens if formula == "cardamom" else _magnus
+    saturation = saturation_over_water if formula == "cardamom" else _magnus
 
     def read(rows: slice) -> np.ndarray:
         deficit = saturation(warm.read(rows)) - saturation(moist.read(rows))
@@ -268,13 +269,13 @@ def _deficit_field(warm: Field, moist: Field, formula: DeficitFormula) -> Field:
     return Field("vpd", "hPa", warm.grid, read, warm.file, warm.month)
 
 
-def _tetens(temperature: np.ndarray) -> np.ndarray:
-    """Saturation vapour pressure over water, hPa, of degC."""
+def saturation_over_water(temperature: np.ndarray) -> np.ndarray:
+    """Saturation vapour pressure over water after Tetens, hPa, from degC."""
     return 6.11 * 10 ** (7.5 * temperature / (237.3 + temperature))
 
 
 def _magnus(temperature: np.ndarray) -> np.ndarray:
-    """Saturation vapour pressure over water, hPa, of degC (WMO, 2008)."""
+    """Saturation vapour pressure over water, hPa, from degC (WMO, 2008)."""
     return 6.112 * np.exp(17.62 * temperature / (243.12 + temperature))
 
 
@@ -285,15 +286,15 @@ class _Series:
     Attributes
     ----------
     file
-        As the caller knows it: the archive, if it was in one.
+        File as the caller knows it: the archive, if it was in one.
     variable, quantity
-        What to read.
+        Variable and quantity to read.
     time
-        Name of its dimension of time.
+        Name of the time dimension.
     dates
-        Of the steps.
+        Dates of the steps.
     factor
-        From the file's units.
+        Factor from the file's units.
     versions
         Positions along ``expver``, the better first; empty where there is no such dimension.
     """
@@ -406,7 +407,7 @@ def _names_below(member: Path, scratch: Path | None) -> tuple[str, ...]:
 
 
 def _check_stamps(dataset: netCDF4.Dataset, series: "_Series", role: Role) -> None:
-    """Refuse stamps that only hours have; bounds tell more than stamps where a file has them."""
+    """Refuse stamps that only hourly data have; bounds take precedence where a file has them."""
     if read_time_bounds(dataset, series.time, series.file) is not None:
         return
     if role == "monthly mean":
@@ -454,7 +455,7 @@ def _read_times(dataset: netCDF4.Dataset, name: str, file: Path, role: Role) -> 
 
 
 def _members(file: Path, scratch: Path | None, within: int = 0) -> list[Path]:
-    """NetCDF files of an archive or of GRIB, or the file itself; told by its first bytes."""
+    """NetCDF files of an archive or of GRIB, or the file itself, recognised by its first bytes."""
     if not file.is_file():
         raise InputError(file, "file", "a NetCDF file or an archive of them", "no such file")
     with file.open("rb") as opened:

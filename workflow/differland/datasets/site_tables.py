@@ -1,4 +1,4 @@
-"""Tables of flux towers: where their sites are, and what grows there.
+"""Tables of flux tower sites, with their locations and vegetation.
 
 Networks ship them in a form of their own, with a row for each fact (BADM); users write one row for
 each site, under many names of columns.
@@ -18,9 +18,9 @@ import pandas as pd
 from differland.datasets import ozflux
 from differland.datasets.archives import (
     BROKEN,
-    NAMED,
     Source,
     check_spreadsheet,
+    first_names,
     list_files,
     log_unread,
 )
@@ -124,7 +124,7 @@ def is_site_table(source: Source) -> bool:
 
 
 def read_sites(files: Iterable[Source]) -> pd.DataFrame:
-    """Read where sites are, and what grows there.
+    """Read the locations and the vegetation of flux tower sites.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def read_sites(files: Iterable[Source]) -> pd.DataFrame:
 
 
 class _OtherColumnsError(InputError):
-    """A table is none of sites."""
+    """A table without the columns of a table of sites."""
 
 
 def _refuse_placeless(file: Source, rows: pd.DataFrame) -> None:
@@ -190,8 +190,7 @@ def _refuse_placeless(file: Source, rows: pd.DataFrame) -> None:
 def _tell_sites(what: str, names: Iterable[str]) -> None:
     listed = sorted(names)
     if listed:
-        shown = ", ".join(listed[:NAMED]) + (", ..." if len(listed) > NAMED else "")
-        logger.warning("%d sites %s: %s", len(listed), what, shown)
+        logger.warning("%d sites %s: %s", len(listed), what, first_names(listed))
 
 
 def _moved(places: pd.DataFrame) -> pd.Index:
@@ -237,7 +236,7 @@ def _read_sites_of(source: Source) -> pd.DataFrame:
 
 
 def _degrees(text: str, letters: str) -> float:
-    """Degrees of a text; NaN if it is none of them. The second of the letters is negative."""
+    """Degrees of a text, NaN if it has none; `letters` are the positive and negative direction."""
     plain = text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
     try:
         return float(plain)
@@ -279,14 +278,14 @@ def _singular(text: str) -> str:
 
 
 def _plain(column: object) -> str:
-    """Name of a column without capitals, units and what only says that it is of a site."""
+    """Name of a column without capitals, units and words for a site."""
     text = re.sub(r"\(.*?\)", "", str(column)).lower()
     text = re.sub(r"[^a-z0-9]+", "_", text).strip("_")
     return AFTER_COLUMNS.sub("", BEFORE_COLUMNS.sub("", text))
 
 
 def _columns_of_sites(table: pd.DataFrame) -> dict[str, str] | None:
-    """Columns of a table by what they are in `SITE_COLUMNS`; None if it is none of sites."""
+    """Columns of a table by their meaning in `SITE_COLUMNS`; None if it is no table of sites."""
     there = {_plain(column): column for column in table.columns[::-1]}
     found = {
         fact: next((there[name] for name in names if name in there), None)
@@ -300,7 +299,7 @@ def _columns_of_sites(table: pd.DataFrame) -> dict[str, str] | None:
 
 
 def _read_table(source: Source) -> pd.DataFrame:
-    """Read a spreadsheet, or a table as text."""
+    """Read a table from a spreadsheet or a text file."""
     try:
         content = source.read_bytes()
         if Path(source.name).suffix.lower() in (".xlsx", ".xls"):
@@ -338,7 +337,7 @@ def _decoded(content: bytes) -> str:
 
 
 def _rows_of_text(source: Source, text: str, separator: str) -> pd.DataFrame:
-    """Table of one site a line; lines with more fields than the header has are told."""
+    """Table with one site per line; lines with more fields than the header are logged."""
     header, *lines = csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True)
     rows, surplus = [], []
     for fields in lines:
@@ -348,7 +347,7 @@ def _rows_of_text(source: Source, text: str, separator: str) -> pd.DataFrame:
             rows.append([field.strip() or None for field in fields[: len(header)]])
     if surplus:
         words = "%s: %d lines have more fields than the header and are left out: %s"
-        logger.warning(words, source, len(surplus), ", ".join(surplus[:NAMED]))
+        logger.warning(words, source, len(surplus), first_names(surplus))
     filled = (fields + [None] * (len(header) - len(fields)) for fields in rows)
     return pd.DataFrame(list(filled), columns=header)
 

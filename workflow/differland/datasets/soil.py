@@ -48,11 +48,11 @@ class Property(NamedTuple):
     Attributes
     ----------
     name, units
-        Of the field.
+        Name and units of the field.
     conversions
         Factors to these units, by the units of the file.
     maximum
-        Above which a value of a layer is a mistake, in these units; nothing is below zero.
+        Largest value of a layer, in these units, beyond which it is a mistake; none is below zero.
     """
 
     name: str
@@ -89,7 +89,7 @@ def read_soil(
         Values by soil type (``BULK_DEN``, as in the published driver) or of texture alone
         (``REF_BULK``). The paper only says bulk density.
     missing_subsoil
-        Where there is topsoil only (a shallow soil), its value holds for the metre
+        Treatment of shallow soil, which has topsoil only: its value holds for the metre
         (``topsoil``), or there is no value (``missing``), which takes the cell out of the domain.
         The paper does not say.
 
@@ -128,8 +128,8 @@ def read_soil_organic_carbon(
     folder
         Holds ``AWT_T_SOC.nc4`` and ``AWT_S_SOC.nc4``.
     missing_subsoil
-        Where there is topsoil only, its carbon is all there is (``topsoil``), or there is no
-        value (``missing``). The paper does not say.
+        Treatment of shallow soil, which has topsoil only: its carbon is all there is (``topsoil``),
+        or there is no value (``missing``). The paper does not say.
     zero_is_missing
         Whether no carbon in either layer means that nothing was observed.
 
@@ -140,7 +140,7 @@ def read_soil_organic_carbon(
     Raises
     ------
     InputError
-        As :func:`read_soil`.
+        The files cannot be used, as for :func:`read_soil`.
     """
     field = _read_layers(
         folder,

@@ -1,4 +1,4 @@
-"""Which raw files a study needs, by its configuration (section ``raw``)."""
+"""Raw files that a study needs, by its configuration (section ``raw``)."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -71,7 +71,7 @@ def product_years(name: str, raw: Raw) -> list[int]:
 
 
 def gridding_settings(name: str, raw: Raw) -> dict[str, Any]:
-    """Choices that decide what the gridded files of a product hold."""
+    """Settings on which the content of a product's gridded files depends."""
     chosen = raw["products"][name].items()
     settings = {key: value for key, value in chosen if key not in OF_THE_DRIVER}
     if name in OF_BOXES:
@@ -105,7 +105,7 @@ def check_used_years(raw: Raw, wanted: Mapping[str, str], source: str) -> None:
     wanted
         Observed variables, and the key that wants each.
     source
-        What to name as the place of the configuration.
+        Name of the configuration in messages.
 
     Raises
     ------
@@ -161,18 +161,18 @@ def product_sources(
     Parameters
     ----------
     name
-        Of the product.
+        Name of the product.
     raw
         The section of the configuration.
     year
-        Of a yearly product; None for a static one and for tables.
+        Year of a yearly product; None for a static one and for tables.
     lister
-        What lists the product's folder.
+        Function that lists the product's folder.
 
     Raises
     ------
     InputError
-        Files are missing; tells which product, what was looked for, where, and where to get it.
+        Files are missing; the message names the product, the pattern, the folder and the provider.
     """
     years = [year] if year is not None else list(study_years(raw))
     return {need.role: _find(need, raw, lister) for need in _needs(name, raw, years)}
@@ -184,13 +184,13 @@ def calibration_sources(raw: Raw) -> Sources:
     Raises
     ------
     InputError
-        As :func:`product_sources`.
+        Files are missing, as for :func:`product_sources`.
     """
     return {name: _find(need, raw) for name, need in _calibration_needs(raw).items()}
 
 
 def missing_files(raw: Raw) -> dict[str, list[str]]:
-    """Tell all that is missing, by product: one line for each role of its files.
+    """List all missing files by product: one line for each role of its files.
 
     Those that only a calibration reads are among them.
     """
@@ -214,8 +214,8 @@ def native_bytes(raw: Raw) -> dict[str, float]:
 
     Returns
     -------
-    ``static``: of a product that is put on the grid once. ``yearly``: of a year of another.
-    ``towers``: of all flux towers. ``calibration``: of burned area.
+    Bytes by kind of work. ``static``: a product that is put on the grid once. ``yearly``: a year of
+    another product. ``towers``: all flux towers. ``calibration``: burned area.
     """
     catalogue = read_catalogue()
     lister = cache(list_names)
@@ -244,7 +244,7 @@ def _bytes_of(need: "_Need", raw: Raw, lister: Lister) -> int:
 
 
 def unread_files(raw: Raw) -> dict[str, list[str]]:
-    """Tell the files in the folders of the products that the study does not read, by product.
+    """List the files in the folders of the products that the study does not read, by product.
 
     Flux towers are left out: their reader tells of its own. So are hidden files. A folder of
     several products is told of once, under the first.
@@ -272,16 +272,16 @@ def check_raw(raw: Raw, source: str) -> None:
     Parameters
     ----------
     raw
-        The section.
+        Section ``raw`` of the configuration.
     source
-        What to name as the place of the configuration.
+        Name of the configuration in messages.
 
     Raises
     ------
     InputError
         The years of the study or of a product run backwards, the window is empty or more than the
-        globe, a burned area or a calibration has no years, or patterns are given for what is no
-        product or role.
+        globe, a burned area or a calibration has no years, or patterns are given for unknown
+        products or roles.
     """
     if raw["last_year"] < raw["first_year"]:
         expected = f"a year from raw.first_year = {raw['first_year']} on"
@@ -331,7 +331,7 @@ class _Need:
 
 
 def _needs(name: str, raw: Raw, years: Sequence[int]) -> list[_Need]:
-    """What is read of a product for some years, which mean nothing to a static one."""
+    """Files that are read of a product for some years, which do not matter to a static one."""
     settings = raw["products"][name]
     if name == LAND_COVER and settings["years"] != "all":
         years = settings["years"]
@@ -342,7 +342,7 @@ def _needs(name: str, raw: Raw, years: Sequence[int]) -> list[_Need]:
 
 
 def _calibration_needs(raw: Raw) -> dict[str, _Need]:
-    """What burned area of MODIS is calibrated with, by name."""
+    """Files with which burned area of MODIS is calibrated, by name."""
     years = list(overlap_years(raw))
     return {
         "reference": _Need(BURNED_AREA, "burned_area", years),
@@ -352,7 +352,7 @@ def _calibration_needs(raw: Raw) -> dict[str, _Need]:
 
 
 def _all_needs(raw: Raw) -> list[_Need]:
-    """What the whole study reads, each file in one of them."""
+    """Files that the whole study reads, each in one entry only."""
     catalogue = read_catalogue()
     needs = []
     for name, settings in raw["products"].items():
@@ -376,7 +376,7 @@ def _find(need: _Need, raw: Raw, lister: Lister = list_names) -> list[Path]:
 
 
 def _matches(need: _Need, raw: Raw, lister: Lister) -> Iterable[Match]:
-    """The same as far as they are there."""
+    """Files of a need, as far as they exist."""
     return match_files(*_where(need, raw, lister))
 
 

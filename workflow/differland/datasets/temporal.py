@@ -1,4 +1,4 @@
-"""What the values of a file stand for in time, and whether that is what their role needs.
+"""Temporal meaning of the values of a file, and whether it is the one that their role needs.
 
 A file tells it in several places: ``cell_methods``, ``GRIB_stepType``, the stream in the name that
 the Climate Data Store gives to files and members of archives, the ``frequency`` of CMIP6, the
@@ -97,7 +97,7 @@ Period = Literal["day", "8 days", "dekad", "half month", "18 days", "solution", 
 
 
 class Length(NamedTuple):
-    """Days of a period, from and to, and how messages call it."""
+    """Range of the length of a period, days, and its name in messages."""
 
     text: str
     shortest: float
@@ -119,16 +119,16 @@ were."""
 
 
 class Needs(NamedTuple):
-    """What a role admits.
+    """Temporal meanings that a role admits.
 
     Attributes
     ----------
     statistics
-        Of the values over their period.
+        Statistics of the values over their period.
     period
-        That a value stands for.
+        Period that a value stands for.
     frequencies
-        Of CMIP6, as the attribute of that name has them.
+        Values of the attribute ``frequency`` of CMIP6.
     """
 
     statistics: frozenset[str]
@@ -155,18 +155,19 @@ def check_meaning(
     role: Role,
     file_names: Iterable[str] = (),
 ) -> None:
-    """Refuse a variable that says it stands for something else in time than its role needs.
+    """Refuse a variable whose stated temporal meaning is not the one that its role needs.
 
     Parameters
     ----------
     dataset, name
-        The variable.
+        File and name of the variable.
     file
-        Its file, for messages.
+        Path of the file, for messages.
     role
-        What it is needed as.
+        Role in which the variable is used.
     file_names
-        Names that may tell: of the file, of the archive that it was in, of the member.
+        Names that may state the statistic: of the file, of the archive that it was in, of the
+        member.
 
     Raises
     ------
@@ -192,23 +193,24 @@ def read_monthly(
     role: Role,
     held: Sequence[pd.Period] | Literal["whole years"] | None = None,
 ) -> list[pd.Period]:
-    """Months of a variable, after all checks of what its values stand for.
+    """Months of a variable, after all checks of its temporal meaning.
 
     Parameters
     ----------
     dataset, name
-        The variable.
+        File and name of the variable.
     time
-        Its coordinate of time.
+        Name of the time coordinate.
     file, role
-        As of :func:`check_meaning`.
+        File and role, as for :func:`check_meaning`.
     held
-        As of :func:`differland.datasets.native.read_months`.
+        Months that the file is known to hold, as for
+        :func:`differland.datasets.native.read_months`.
 
     Raises
     ------
     InputError
-        As :func:`check_meaning`, :func:`check_lengths` and
+        The variable cannot be used, as for :func:`check_meaning`, :func:`check_lengths` and
         :func:`differland.datasets.native.read_months`.
     """
     check_meaning(dataset, name, file, role)
@@ -223,11 +225,11 @@ def check_lengths(dataset: netCDF4.Dataset, time: str, file: Source, period: Per
     Parameters
     ----------
     dataset, time
-        The coordinate of time. Files without its bounds tell nothing.
+        File and name of the time coordinate. Files without its bounds are not checked.
     file
-        Its file, for messages.
+        Path of the file, for messages.
     period
-        That every value stands for.
+        Period that every value stands for.
 
     Raises
     ------
@@ -246,16 +248,17 @@ def check_lengths(dataset: netCDF4.Dataset, time: str, file: Source, period: Per
 
 
 def step_lengths(dataset: netCDF4.Dataset, time: str, file: Source) -> np.ndarray | None:
-    """Days of the steps of a coordinate of time, of its bounds, else from stamp to stamp.
+    """Lengths of the time steps, days, from bounds, or else from one stamp to the next.
 
     Returns
     -------
-    None where the coordinate is absent or only counts, such as 0, 1, 2.
+    Lengths, days; None where the coordinate is absent or only counts, such as 0, 1, 2.
 
     Raises
     ------
     InputError
-        As :func:`differland.datasets.native.read_time_bounds`; or the units are none.
+        The bounds cannot be used, as for :func:`differland.datasets.native.read_time_bounds`; or
+        the units are no units of time.
     """
     if not has_dates(dataset, time):
         return None
@@ -280,13 +283,14 @@ def check_span(
     Parameters
     ----------
     dataset, time
-        The coordinate of time. Files without it, or whose numbers are no dates, tell nothing.
+        File and name of the time coordinate. Files without it, or whose numbers are no dates, are
+        not checked.
     file
-        Its file, for messages.
+        Path of the file, for messages.
     days
-        First and last.
+        First and last day.
     period
-        That the value stands for.
+        Period that the value stands for.
 
     Raises
     ------
@@ -310,7 +314,7 @@ def check_apart(dataset: netCDF4.Dataset, time: str, file: Source) -> None:
     Raises
     ------
     InputError
-        They are.
+        Steps are less than a day apart.
     """
     dates = read_dates(dataset, time, file)
     apart = np.diff(dates.to_numpy())
@@ -344,7 +348,7 @@ def check_monthly_stamps(dates: pd.DatetimeIndex, name: str, file: Source) -> No
 
 
 def check_daily_stamps(dates: pd.DatetimeIndex, name: str, file: Source) -> None:
-    """Refuse stamps of days that are those of an hour, in files that do not tell their statistic.
+    """Refuse hourly stamps in files of daily values that do not state their statistic.
 
     Raises
     ------
@@ -377,7 +381,7 @@ def check_hourly_stamps(dates: pd.DatetimeIndex, name: str, file: Source) -> Non
 
 
 def tells_statistic(variable: netCDF4.Variable, file_names: Iterable[str] = ()) -> bool:
-    """Whether a file says, in its ``cell_methods`` or names, over what its values were taken."""
+    """Whether ``cell_methods`` or the names of a file state the statistic of its values."""
     methods = {_statistic(word) for word in _cell_methods(variable)}
     return bool(methods - {"instant"}) or any(map(DAILY_IN_NAME.search, file_names))
 

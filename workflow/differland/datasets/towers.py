@@ -20,8 +20,8 @@ import xarray as xr
 from differland.datasets import ozflux
 from differland.datasets.archives import (
     BROKEN,
-    NAMED,
     Source,
+    first_names,
     list_files,
     log_unread,
 )
@@ -103,20 +103,20 @@ FLUXES_BY_QUALITY = {NEE_QUALITY: ["gpp_site", "reco_site"], LATENT_HEAT_QUALITY
 
 @dataclass(frozen=True)
 class TowerFile:
-    """A file of one site, as its name tells.
+    """A file of one site, with the facts that its name states.
 
     Attributes
     ----------
     source
-        The file.
+        Path of the file.
     distribution, network, site
-        Where it is from.
+        Distribution, network and site of the file.
     step
         ``MM``, ``HH`` or ``HR``.
     years
-        First and last; None where the name does not tell them.
+        First and last year; None where the name does not state them.
     version
-        Its numbers.
+        Numbers of the version.
     """
 
     source: Source
@@ -129,7 +129,7 @@ class TowerFile:
 
 
 def find_tower_files(folder: Path) -> list[TowerFile]:
-    """Find the files of flux towers by their names, and tell in the log which others there are.
+    """Find the files of flux towers by their names, and log the other files.
 
     Raises
     ------
@@ -183,21 +183,21 @@ def read_towers(
     maximum_gap_filled
         Share of a month that may be gap-filled (paper: 0.3).
     gap_rule
-        How that share is counted. ``monthly`` takes the quality of the monthly files, which
-        counts good fills as if they were measured, and so keeps more than the paper's words would
-        allow. ``half-hourly`` counts the measured half-hours (or hours) of the month, where their
-        file is there, and takes the monthly quality where it is not. Summaries of OzFlux have
+        Rule by which that share is counted. ``monthly`` takes the quality of the monthly files,
+        which counts good fills as if they were measured, and so keeps more than the paper's words
+        would allow. ``half-hourly`` counts the measured half-hours (or hours) of the month, where
+        their file is there, and takes the monthly quality where it is not. Summaries of OzFlux have
         none: measured half-hours are counted in any case.
     latent_heat
-        As measured (``LE_F_MDS``), or with the energy balance closed (``LE_CORR``). The paper does
-        not say. Gaps are those of the former in both. OzFlux has only the former, so that with
-        the latter its sites have no evapotranspiration.
+        Latent heat flux as measured (``LE_F_MDS``), or with the energy balance closed
+        (``LE_CORR``). The paper does not say. Gaps are those of the former in both. OzFlux has only
+        the former, so that with the latter its sites have no evapotranspiration.
 
     Returns
     -------
-    One row for each site and month that has a value, ordered by both: ``site``, ``month``
-    (period), ``gpp_site``, ``reco_site`` (gC m-2 day-1), ``et_site`` (mm day-1; NaN where left
-    out), ``network``, and the ``gap_rule`` that was applied.
+    Table with one row for each site and month that has a value, ordered by both: ``site``,
+    ``month`` (period), ``gpp_site``, ``reco_site`` (gC m-2 day-1), ``et_site`` (mm day-1; NaN where
+    left out), ``network``, and the ``gap_rule`` that was applied.
 
     Raises
     ------
@@ -256,9 +256,9 @@ def select_sites(
     Parameters
     ----------
     towers
-        From :func:`read_towers`.
+        Monthly fluxes, from :func:`read_towers`.
     minimum_months
-        That each flux needs; the paper has "more than 12 months".
+        Least number of months of each flux; the paper has "more than 12 months".
     simultaneous
         Whether these must be months that have all three; the paper does not say.
     excluded
@@ -267,7 +267,7 @@ def select_sites(
     Raises
     ------
     InputError
-        A site to be left out is not there: a misspelt name.
+        A site to be left out does not exist: a misspelt name.
     """
     unknown = sorted(set(excluded) - set(towers["site"]))
     if unknown:
@@ -288,7 +288,7 @@ def plant_cover(
     Parameters
     ----------
     sites
-        From :func:`read_sites`.
+        Table of sites, from :func:`read_sites`.
     cover
         Fraction of the cells by plant type (0 to 1), shape of the grid.
     grid
@@ -296,7 +296,7 @@ def plant_cover(
 
     Returns
     -------
-    0 to 1 by site; NaN outside the grid, and where the IGBP class of the site is unknown.
+    Shares by site, 0 to 1; NaN outside the grid, and where the IGBP class of the site is unknown.
     """
     rows, columns = cells_of_sites(sites, grid)
     shares = [
@@ -329,7 +329,7 @@ def representative_sites(
     Parameters
     ----------
     sites, cover, grid
-        As for :func:`plant_cover`.
+        Sites, cover fractions and grid, as for :func:`plant_cover`.
     threshold
         Least share. The published driver has 0.25, and 0.1 and 0.5 for the sensitivity test (paper,
         Text S5).
@@ -354,14 +354,14 @@ def representative_sites(
 
 
 def leave_out_unplaced(towers: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
-    """Leave out towers that no table of sites gives a place, and name them in the log.
+    """Leave out towers whose location no table of sites gives, and name them in the log.
 
     Parameters
     ----------
     towers
-        From :func:`read_towers` or :func:`select_sites`.
+        Monthly fluxes, from :func:`read_towers` or :func:`select_sites`.
     sites
-        From :func:`read_sites`.
+        Table of sites, from :func:`read_sites`.
     """
     placed = towers["site"].isin(sites.index)
     names = sorted(set(towers.loc[~placed, "site"]))
@@ -387,16 +387,16 @@ def put_on_cells(
     Parameters
     ----------
     towers
-        From :func:`read_towers` or :func:`select_sites`. Sites that are not on the grid are left
-        out, and those that are not among `sites`; the log names the latter.
+        Monthly fluxes, from :func:`read_towers` or :func:`select_sites`. Sites that are not on the
+        grid are left out, and those that are not among `sites`; the log names the latter.
     sites
-        From :func:`read_sites`.
+        Table of sites, from :func:`read_sites`.
     months
-        Of the result.
+        Months of the result.
     grid
         North-up and from west to east.
     weight
-        What a mean weighs in the loss, where it multiplies the squared error. ``sites``: the number
+        Weight of a mean in the loss, where it multiplies the squared error. ``sites``: the number
         of sites in it, so that the loss is that of the single sites but for a constant. ``cover``:
         the mean share of the cell that the plant types of these sites cover (``plant_cover`` of
         `representative_sites`). ``equal``: one, and no weights are returned.
@@ -502,7 +502,7 @@ def _judged(
 
 
 def _series(file: TowerFile) -> tuple[object, ...]:
-    """What files of all steps of one record share."""
+    """Facts that the files of all time steps of one record share."""
     return file.distribution, file.network, file.site, file.years, file.version
 
 
@@ -518,7 +518,7 @@ def _check_columns(lacking: Mapping[TowerFile, Sequence[str]]) -> None:
             len(without),
             len(files),
             name,
-            _shown(file.source.name for file in without),
+            first_names(file.source.name for file in without),
         )
 
 
@@ -532,16 +532,11 @@ def _tell_several(files: Iterable[TowerFile]) -> None:
         logger.warning(
             "%d sites have several files, of which the newest counts month by month: %s",
             len(several),
-            _shown(
+            first_names(
                 f"{site} ({names[-1]}, not {', '.join(names[:-1])})"
                 for site, names in sorted(several.items())
             ),
         )
-
-
-def _shown(names: Iterable[str]) -> str:
-    listed = list(names)
-    return ", ".join(listed[:NAMED]) + (", ..." if len(listed) > NAMED else "")
 
 
 def _read_table(
@@ -601,7 +596,7 @@ def _read_table(
 def _read_monthly(
     file: TowerFile, latent_heat: LatentHeat
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """Fluxes in our units and shares of good quality, by month, and columns that are absent."""
+    """Fluxes in this library's units, shares of good quality, by month, and absent columns."""
     evaporation = MEGAJOULES_PER_DAY / LATENT_HEAT_OF_VAPORISATION
     if file.distribution == "OzFlux":
         fluxes = ozflux.read_summary(file.source, evaporation)
@@ -640,8 +635,7 @@ def _tell_uncounted(table: pd.DataFrame) -> None:
             "gap_rule half-hourly: no files of half-hours or hours beside monthly ones of %d sites,"
         )
         words += " whose own share of gaps holds: %s"
-        shown = ", ".join(sites[:NAMED]) + (", ..." if len(sites) > NAMED else "")
-        logger.warning(words, len(sites), shown)
+        logger.warning(words, len(sites), first_names(sites))
 
 
 def _check_fluxes(file: TowerFile, fluxes: pd.DataFrame, names: Iterable[str] = FLUXES) -> None:
@@ -654,7 +648,7 @@ def _check_fluxes(file: TowerFile, fluxes: pd.DataFrame, names: Iterable[str] = 
 
 
 def _check_single(files: Iterable[TowerFile]) -> None:
-    """Refuse two files of OzFlux with one name, of which nobody can tell the newer."""
+    """Refuse two files of OzFlux with one name, of which the newer is unknown."""
     seen: dict[tuple[str, str, tuple[int, ...]], TowerFile] = {}
     for file in files:
         if file.distribution == "OzFlux":

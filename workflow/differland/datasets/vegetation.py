@@ -123,7 +123,8 @@ def read_lai(
         year on which a period starts, or a date; that of monthly files, if there is any, a date, or
         a number that tells the month: of the month, of a day of the year, YYYYMM or YYYYMMDD.
     scale_factor
-        Of files of integers that do not state it; 0.1 is said to be that of 15 arc seconds.
+        Scale factor of files of integers that do not state it; 0.1 is said to be that of 15 arc
+        seconds.
     missing_value
         Value that stands for missing although the files do not say so.
 
@@ -192,7 +193,7 @@ def _lcspp_field(
 
 
 def _lai_factor(variable: NativeVariable, scale_factor: float | None) -> float:
-    """Factor that the file leaves to its reader."""
+    """Scale factor that the file does not apply itself."""
     if variable.dtype.kind == "f" or "scale_factor" in variable.attributes:
         return 1.0
     if scale_factor is None:

@@ -95,7 +95,7 @@ def _check_solutions(months: pd.PeriodIndex, name: str, file: Path) -> None:
 
 
 def recentred(anomalies: np.ndarray) -> np.ndarray:
-    """Anomalies from the mean of the months that are there, as the objective compares them.
+    """Anomalies from the mean of the available months, as the objective compares them.
 
     Parameters
     ----------

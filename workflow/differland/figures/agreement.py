@@ -1,4 +1,4 @@
-"""How far trait axes agree: between setups, between members, with a truth that is known."""
+"""Agreement of trait axes between setups, between members, and with a known truth."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What drives each trait or component: predictors (Fig. 3e-g) and their groups (Fig. S26)."""
+"""Drivers of each trait or component: predictors (Fig. 3e-g) and their groups (Fig. S26)."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ def draw_attribution(
     table
         ``analysis/{setup}/attribution.csv``.
     population
-        Which explained cells: ``all``, or the name of a plant functional type.
+        Population of the explained cells: ``all``, or the name of a plant functional type.
     outputs
         Traits or components, one panel each.
 

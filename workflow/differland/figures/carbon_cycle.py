@@ -227,7 +227,7 @@ def _year_axis(axes: Axes, years: np.ndarray) -> None:
 def draw_agreement(table: pd.DataFrame) -> Figure:
     """Root mean square error and correlation of every source with the reference (Table S6).
 
-    Over all cells that count; sources are sorted by the error of the months.
+    All cells that count are included; sources are sorted by the error of the months.
 
     Parameters
     ----------

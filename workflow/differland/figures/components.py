@@ -191,7 +191,7 @@ def add_loadings_in_space(figure: Figure, place: SubplotSpec, components: xr.Dat
     Parameters
     ----------
     figure, place
-        Where.
+        Figure, and place of the panel in it.
     components
         ``analysis/{setup}/components.nc``.
 

@@ -1,4 +1,4 @@
-"""How four traits vary with temperature, precipitation and canopy height (Fig. 4)."""
+"""Dependence of four traits on temperature, precipitation and canopy height (Fig. 4)."""
 
 from collections.abc import Mapping, Sequence
 

@@ -114,7 +114,7 @@ def draw_profiles(table: pd.DataFrame, setup: str) -> Figure:
     table
         ``analysis/experiment_profiles.csv``.
     setup
-        Whose experiments are drawn.
+        Setup whose experiments are drawn.
 
     Raises
     ------

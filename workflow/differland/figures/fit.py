@@ -17,7 +17,7 @@ from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
 
 
 class Pairs(NamedTuple):
-    """Observations of one target and what the model says of the same places and times.
+    """Observations of one target, with the modelled values at the same places and times.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ def draw_fit(
     Parameters
     ----------
     driver, patches, simulation, target, spin_up_months, observations
-        As `pair` takes them.
+        Files, target and settings, as for `pair`.
 
     Raises
     ------

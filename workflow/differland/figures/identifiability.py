@@ -1,4 +1,4 @@
-"""Which parameters the observations pin down (Methods, "Parameter Identifiability Analysis")."""
+"""Identifiability of the parameters (Methods, "Parameter Identifiability Analysis")."""
 
 import pandas as pd
 from matplotlib.figure import Figure

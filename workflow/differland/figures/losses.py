@@ -1,4 +1,4 @@
-"""How the members of an ensemble learnt: loss against epoch (Methods, "Training")."""
+"""Training of the members of an ensemble: loss against epoch (Methods, "Training")."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -24,11 +24,11 @@ def grid_of_maps(
     Parameters
     ----------
     window
-        What every map shows, as `differland.figures.maps.add_map` takes it.
+        Part of the Earth that every map shows, as for `differland.figures.maps.add_map`.
     rows, columns
-        How many maps, both ways.
+        Numbers of rows and columns of maps.
     bars
-        Colour bars that there is to be room for.
+        Number of colour bars to leave room for.
     """
     height = maps.map_height(window, style.WIDTH / columns - maps.BESIDE_MAP) + LETTERED_TITLE
     figure = Figure(figsize=(style.WIDTH, rows * height + bars * BAR + 0.2))

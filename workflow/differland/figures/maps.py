@@ -175,9 +175,9 @@ def figure_of_maps(window: Window | None, count: int = 1) -> tuple[Figure, list[
     Parameters
     ----------
     window
-        What every map shows, as `add_map` takes it.
+        Part of the Earth that every map shows, as for `add_map`.
     count
-        How many, at least one.
+        Number of maps, at least one.
     """
     columns = 1 if window is None or window.shape < TALL else count
     lines = count // columns
@@ -215,9 +215,10 @@ def add_map(figure: Figure, place: SubplotSpec, window: Window | None = None) ->
     Parameters
     ----------
     figure, place
-        Where.
+        Figure, and place of the map in it.
     window
-        What it shows: None for all land but Antarctica, on an Equal Earth map.
+        Part of the Earth that the map shows; None for all land but Antarctica, on an Equal Earth
+        map.
     """
     projection = ccrs.EqualEarth() if window is None else window.projection
     axes: GeoAxes = figure.add_subplot(place, projection=projection)
@@ -305,18 +306,18 @@ def add_cells(
     Parameters
     ----------
     axes
-        A map of `add_map`.
+        Map made by `add_map`.
     latitude, longitude
         Cell centres [cell], degrees.
     values
-        What to colour by [cell]; a NaN is left out.
+        Values that the colours show [cell]; NaN is left out.
     colours, norm
         Colour map and range.
 
     Returns
     -------
     ScalarMappable
-        What a colour bar needs.
+        Coloured cells, from which a colour bar can be made.
     """
     values = np.asarray(values, dtype=float)
     shown = np.isfinite(values)

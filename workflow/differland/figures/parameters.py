@@ -23,7 +23,7 @@ def draw_parameter_map(parameters: xr.Dataset, name: str) -> Figure:
     parameters
         ``maps/{setup}/parameters.nc``.
     name
-        One of its variables (member, cell).
+        Name of one of the file's variables (member, cell).
 
     Raises
     ------
@@ -68,10 +68,10 @@ def draw_parameter_correlation(
     covariance
         ``maps/{setup}/parameter_covariance.nc``.
     names
-        Which parameters, such as those that are identifiable. Fewer than two have no correlation,
-        and the figure says so.
+        Names of the parameters, such as those that are identifiable. Fewer than two have no
+        correlation, and the figure says so.
     space
-        One of its spaces.
+        Space of the covariance, one of those of the file.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Which predictor group explains what: hierarchical partition as bars and on a map (Fig. 2)."""
+"""Explained variance by predictor group: hierarchical partition as bars and on a map (Fig. 2)."""
 
 from collections.abc import Sequence
 
@@ -95,7 +95,7 @@ def draw_partition_map(cells: xr.Dataset, target: str) -> Figure:
     cells
         ``analysis/partition_cells.nc``.
     target
-        A target. One that the driver does not observe gives empty maps.
+        Name of the target. One that the driver does not observe gives empty maps.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def draw_contribution_maps(cells: xr.Dataset, target: str) -> Figure:
     cells
         ``analysis/partition_cells.nc``.
     target
-        A target. One that the driver does not observe gives empty maps.
+        Name of the target. One that the driver does not observe gives empty maps.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Maps of what four traits would be under a projected climate (Fig. S2)."""
+"""Maps of the change of four traits under a projected climate (Fig. S2)."""
 
 import string
 
@@ -17,7 +17,7 @@ DOT_SPACING = 0.06
 
 @style.styled
 def draw_projection(projection: xr.Dataset) -> Figure:
-    """Map the change of each trait, and what plant types make of it; dots where it is extrapolated.
+    """Map the change of each trait, with and without plant types; dots mark extrapolation.
 
     The change is shown by the setup that knows plant types and, in the same colours, by the one
     that does not; then the difference of both. Where the study lacks the latter there is the former
@@ -84,7 +84,7 @@ def draw_projection(projection: xr.Dataset) -> Figure:
 def _add_dots(
     axes: GeoAxes, latitude: np.ndarray, longitude: np.ndarray, beyond: np.ndarray, size: float
 ) -> None:
-    """Put a dot amid the cells of a block of a size, degrees, of which most are beyond training."""
+    """Draw a dot in each block of cells (`size` in degrees) of which most are beyond training."""
     if not beyond.any():
         return
     blocks = np.stack([np.floor(latitude / size), np.floor(longitude / size)])

@@ -37,7 +37,7 @@ def draw_variable(driver: xr.Dataset, name: str, remark: str = "") -> Figure:
     name
         The variable, or an alternative product of one (``lai_copernicus``).
     remark
-        What looks wrong about it.
+        Remark on what looks wrong about the variable.
 
     Raises
     ------

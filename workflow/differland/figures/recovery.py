@@ -150,7 +150,7 @@ def draw_recovered_map(recovered: xr.Dataset, quantity: str) -> Figure:
     recovered
         ``analysis/{setup}/recovery.nc``.
     quantity
-        One of its quantities.
+        Name of the quantity, one of those of the file.
 
     Raises
     ------
@@ -263,7 +263,7 @@ def draw_importance(table: pd.DataFrame, population: str = "all") -> Figure:
     table
         ``analysis/{setup}/importance.csv``.
     population
-        Which explained cells: ``all``, or the name of a plant functional type.
+        Population of the explained cells: ``all``, or the name of a plant functional type.
 
     Raises
     ------

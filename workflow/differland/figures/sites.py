@@ -41,9 +41,9 @@ def choose_sites(
         ``driver.nc``. Without the coordinate ``site`` it has no sites; a cell with an empty name
         is no site.
     sites
-        ``all``, a number (the first so many), or names.
+        Sites to draw: ``all``, a number (the first ones), or names.
     towers
-        The sites one by one, where several may share a cell.
+        Sites and the observations of each, where several sites may share a cell.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def draw_site(
     observations
         Driver variable by target; None: not looked at.
     towers
-        The sites and what each of them observed; without, the mean of the sites of a cell is shown.
+        Sites and the observations of each; without them, the mean of the sites of a cell is shown.
 
     Raises
     ------
@@ -225,15 +225,15 @@ SPLIT_MARKERS = {"train": "o", "test": "^"}
 
 @style.styled
 def draw_site_map(sites: pd.DataFrame) -> Figure:
-    """Where the sites are, by IGBP class, and which are held out (Fig. S33).
+    """Map the sites by IGBP class, with those held out marked (Fig. S33).
 
     Classes of one plant type of the study have one colour.
 
     Parameters
     ----------
     sites
-        Of `differland.analysis.site_table.tabulate_sites`. Those in cells of the driver that are
-        not used are crosses.
+        Table of sites, from `differland.analysis.site_table.tabulate_sites`. Those in cells of the
+        driver that are not used are crosses.
     """
     used = sites[sites["used"]]
     placed = sites[sites["cell"].notna()]
@@ -279,7 +279,7 @@ def _marker(marker: str, colour: str, label: str) -> Line2D:
 
 
 def _told(skills: pd.DataFrame, split: str) -> str:
-    """What is known of the sites of a split, in words; nothing where there is no site."""
+    """Description of the sites of a split; empty where there is no site."""
     found = skills[skills["split"] == split]
     if found.empty:
         return ""
@@ -343,7 +343,7 @@ def _observations(
     targets: tuple[str, ...],
     observations: Mapping[str, str | None],
 ) -> tuple[np.ndarray, str]:
-    """Values [time] of the first target observed at the site, and by what; all NaN if none is."""
+    """Values [time] and name of the first target observed at the site; all NaN if none is."""
     here = driver.isel(cell=[cell])
     for target in targets:
         found = targets_of_driver(here, None, {target: observations.get(target)}, 0)

@@ -1,4 +1,4 @@
-"""How well targets are met: errors of setups beside each other, R2 by domain, maps of skill."""
+"""Skill of the targets: normalised errors of setups, R2 by domain, and maps of skill."""
 
 from collections.abc import Sequence
 
@@ -43,7 +43,7 @@ def draw_normalised_errors(table: pd.DataFrame, baseline: str) -> Figure:
     table
         ``tables/normalised_errors.csv`` of `differland.analysis.comparison.normalise_errors`.
     baseline
-        The setup that is the unit.
+        Setup whose error is the unit.
 
     Raises
     ------
@@ -188,7 +188,7 @@ def draw_skill_maps(cells: xr.Dataset, target: str) -> Figure:
     cells
         ``cells.nc`` of an ensemble.
     target
-        A target. One that the driver does not observe gives empty maps.
+        Name of the target. One that the driver does not observe gives empty maps.
 
     Raises
     ------

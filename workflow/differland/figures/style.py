@@ -1,4 +1,4 @@
-"""How every figure looks: colours, colour maps, labels with units, fonts, and how it is saved.
+"""Style of every figure: colours, colour maps, labels with units, fonts, and file formats.
 
 The qualitative colours are those of Okabe & Ito (2008), which readers with any of the common
 colour-vision deficiencies can tell apart. Magnitudes use perceptually uniform maps, signed
@@ -196,7 +196,7 @@ _UNIT_TEXT = {"degC": "°C", "degrees_north": "°N", "degrees_east": "°E", "kgH
 
 @contextmanager
 def _settings() -> Iterator[None]:
-    """Settings of `RC`; those of the caller and of a matplotlibrc have no say, and come back."""
+    """Apply the settings of `RC` and restore those of the caller; a matplotlibrc has no effect."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(RC)
@@ -223,9 +223,9 @@ def save(figure: Figure, png_path: str | Path, pdf_path: str | Path | None = Non
     Parameters
     ----------
     figure
-        What to write.
+        Figure to write.
     png_path, pdf_path
-        Where to. Folders are made.
+        Paths of the files, whose folders are made; None leaves out the PDF.
     """
     with _settings():
         # Only once they are drawn is it known what room the labels of a map's graticule take.
@@ -244,17 +244,17 @@ DIMENSIONLESS = "–"  # noqa: RUF001 (the en dash is what journals print)
 
 
 def format_units(units: str) -> str:
-    """Units as the tables write them, set for print.
+    """Format units as the tables write them for print.
 
     Parameters
     ----------
     units
-        For example ``gC m-2 day-1``; ``1`` means dimensionless.
+        Units of the tables, for example ``gC m-2 day-1``; ``1`` means dimensionless.
 
     Returns
     -------
     str
-        For example ``gC m$^{-2}$ day$^{-1}$``; a dash for dimensionless.
+        Units for print, for example ``gC m$^{-2}$ day$^{-1}$``; a dash for dimensionless.
     """
     if units == "1":
         return DIMENSIONLESS
@@ -345,7 +345,7 @@ def tick_label(name: str) -> str:
 
 
 def cells_of(population: str) -> str:
-    """What to call the cells of a population: all, or those of a plant type."""
+    """Name of the cells of a population: all, or those of a plant type."""
     return "All cells" if population == "all" else tick_label(population)
 
 
@@ -383,7 +383,7 @@ def colour_norm(name: str, values: npt.ArrayLike) -> Normalize:
     name
         The variable, as `colour_map` takes it.
     values
-        What is to be coloured; NaN where there is nothing.
+        Values to be coloured; NaN where there is none.
     """
     array = np.asarray(values, dtype=float)
     finite = array[np.isfinite(array)]
@@ -417,7 +417,7 @@ def centred_norm(values: npt.ArrayLike) -> Normalize:
 
 
 def say(axes: Axes, text: str) -> None:
-    """Put a sentence in the middle of axes that have nothing else to show."""
+    """Put a sentence in the middle of axes that show nothing else."""
     axes.text(
         0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="0.35", wrap=True
     )

@@ -1,4 +1,4 @@
-"""What compiled loops over months are made of: a month, its derivative, the gradient of all."""
+"""Parts of the compiled loops over months: a month, its derivative, the gradient of all."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ Month = Callable[[Pools, Parameters, Weather, Compared, Array], tuple[Pools, Kep
 
 
 def month_keeping(keep: Keep) -> Month:
-    """One month of the readable model, and what is kept of it.
+    """One month of the readable model, and its reduced record.
 
     Returns
     -------
@@ -52,8 +52,8 @@ def gradient_of(month: Month) -> Callable[..., tuple[Pools, Parameters]]:
 
     Returns
     -------
-    A function of the month's arguments and of the cotangents of the pools after it, of what is
-    kept of it, and of the totals (which are the same in all months).
+    Function of the month's arguments and of the cotangents of the pools after it, of its reduced
+    record, and of the totals (which are the same in all months).
     """
 
     def gradient(
@@ -91,7 +91,7 @@ class CompiledLoop(ABC):
     Attributes
     ----------
     kept
-        What is kept of a month, as shapes.
+        Shapes of the reduced record of a month.
     """
 
     kept: Kept
@@ -108,14 +108,14 @@ class CompiledLoop(ABC):
         Parameters
         ----------
         parameters, initial
-            Each of shape (member, cell).
+            Parameters and initial pools, each of shape (member, cell).
         weather, observations
-            Of all members, each of shape (time, cell), or (time, 1) if
+            Weather and observations of all members, each of shape (time, cell), or (time, 1) if
             :data:`differland.model.weather.SHARED`.
 
         Returns
         -------
-        What is kept, with a leading axis of members.
+        Reduced record, with a leading axis of members.
 
         Raises
         ------
@@ -127,18 +127,18 @@ class CompiledLoop(ABC):
         return run(self, *inputs)
 
     def check(self, inputs: Inputs) -> None:
-        """Refuse what the loop cannot take: sums of years over months that do not fill them."""
+        """Refuse arrays that the loop cannot take: annual sums over incomplete years."""
         months = inputs[2].time.shape[0]
         if self.kept.years and months % MONTHS_PER_YEAR:
             raise ValueError(f"expected months that fill whole years, found {months}")
 
     @abstractmethod
     def forward(self, inputs: Inputs) -> tuple[Kept, Any]:
-        """What is kept, with a leading axis of members; and the pools before each month."""
+        """Reduced record, with a leading axis of members; and the pools before each month."""
 
     @abstractmethod
     def backward(self, inputs: Inputs, before: Any, cotangents: Kept) -> tuple[Parameters, Pools]:
-        """Cotangents of parameters and initial pools, from those of what is kept."""
+        """Cotangents of parameters and initial pools, from those of the reduced record."""
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))

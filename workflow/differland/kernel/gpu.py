@@ -47,13 +47,13 @@ class Loop(CompiledLoop):
     Parameters
     ----------
     keep
-        What is kept of each month.
+        Rule by which each month is reduced to a record.
     cells
         Number of cells.
     dtype
-        Of all numbers.
+        Type of all numbers.
     interpret
-        Whether JAX plays the GPU, to test the kernels where there is none.
+        Whether JAX emulates the GPU, to test the kernels where there is none.
     """
 
     def __init__(self, keep: Keep, cells: int, dtype: np.dtype, interpret: bool = False) -> None:
@@ -77,7 +77,7 @@ class Loop(CompiledLoop):
         return {"m": members, "t": months, "y": years, "n": tiles * self.tile, "c": tiles}
 
     def _stacks(self, inputs: Inputs) -> list[tuple[Array, str]]:
-        """Inputs as few arrays, filled up to whole tiles, each with the axes after its first."""
+        """Stack the inputs into few arrays, padded to whole tiles, each with its further axes."""
         parameters, initial, weather, observations = inputs
         missing = -initial.labile.shape[1] % self.tile
         of_cells = [getattr(weather, name) for name in Weather._fields if name not in SHARED]
@@ -132,7 +132,7 @@ class Loop(CompiledLoop):
         return list(call(*(stack for stack, _ in inputs)))
 
     def _kept_stacks(self) -> list[tuple[int, str]]:
-        """Number and axes of the arrays of each kind that are kept at all."""
+        """Number and axes of the arrays of each kind of record."""
         pairs = zip(self.names, AXES, strict=True)
         return [(len(names), axes) for names, axes in pairs if names]
 
@@ -148,7 +148,7 @@ class Loop(CompiledLoop):
         )
 
     def _month_of(self, references: Sequence[Any], month: Array) -> tuple[Weather, Any]:
-        """Weather of the tile in a month, and what is observed in it."""
+        """Weather of the tile in a month, and its observations."""
         _, _, shared, of_cells, _, *observed = references
         of_tile = iter(range(len(Weather._fields)))
         weather = Weather(
@@ -167,7 +167,7 @@ class Loop(CompiledLoop):
     # -- forward ----------------------------------------------------------------------------------
 
     def forward(self, inputs: Inputs) -> tuple[Kept, Array]:
-        """What is kept, and the pools before each month."""
+        """Reduced record, and the pools before each month."""
         sizes, stacks = self._sizes(inputs), self._stacks(inputs)
         months, cells = sizes["t"], inputs[1].labile.shape[1]
 
@@ -211,7 +211,7 @@ class Loop(CompiledLoop):
         return Kept(*kept), before
 
     def _of_kinds(self, stacks: Sequence[Any]) -> list[Any]:
-        """What belongs to series, patch, years and totals, None where nothing is kept."""
+        """Arrays of series, patch, years and totals; None where the record has none."""
         left: Iterator[Any] = iter(stacks)
         return [next(left) if names else None for names in self.names]
 

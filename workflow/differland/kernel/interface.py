@@ -1,4 +1,4 @@
-"""Whether structures of XLA's foreign function interface are where compiled code looks for them.
+"""Check of the structures of XLA's foreign function interface that compiled code addresses.
 
 Compiled code addresses their fields by bytes. jaxlib ships the header that says where they are.
 """
@@ -33,28 +33,28 @@ Fields = list[tuple[str, str]]
 
 @cache
 def api_version() -> tuple[int, int]:
-    """Tell the version of the interface that the installed jaxlib has.
+    """Version of the interface of the installed jaxlib.
 
     Raises
     ------
     ValueError
-        There is no header, or compiled code would look for fields in other places than it has them.
+        There is no header, or its fields are not where compiled code looks for them.
     """
     return read_version(Path(jax.ffi.include_dir(), HEADER))
 
 
 def read_version(header: Path) -> tuple[int, int]:
-    """Read the version of an interface from its header, if its layout is the one that is known.
+    """Read the version of an interface from its header, after a check of its layout.
 
     Parameters
     ----------
     header
-        The file ``xla/ffi/api/c_api.h``.
+        Path of the header ``xla/ffi/api/c_api.h``.
 
     Raises
     ------
     ValueError
-        As :func:`api_version`.
+        The header cannot be used, as for :func:`api_version`.
     """
     if not header.is_file():
         raise ValueError(f"{header}: expected the header of XLA's interface, found no such file")
@@ -85,7 +85,7 @@ def _structures(text: str) -> dict[str, Fields]:
 def _offset(
     structures: Mapping[str, Fields], enumerations: set[str], name: str, path: list[str]
 ) -> int | None:
-    """Bytes to a field of a structure, or of one within it; None if there is no such field."""
+    """Offset of a field in a structure, perhaps in one within it, bytes; None if it is absent."""
     position = 0
     for kind, field in structures.get(name, []):
         size, alignment = _size(structures, enumerations, kind)

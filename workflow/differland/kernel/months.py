@@ -62,9 +62,9 @@ def trace(function: Callable[..., Any], arguments: tuple[Any, ...], stays: Seque
     Parameters
     ----------
     function
-        Made of elementary operations.
+        Function made of elementary operations.
     arguments
-        Structures of :class:`jax.ShapeDtypeStruct`.
+        Arguments as structures of :class:`jax.ShapeDtypeStruct`.
     stays
         Positions of the arguments that are the same in all months.
     """
@@ -89,7 +89,7 @@ def trace(function: Callable[..., Any], arguments: tuple[Any, ...], stays: Seque
 
 
 def _first_values(w: Writer, traced: Traced, given: Mapping[Any, ir.Value]) -> dict[Any, ir.Value]:
-    """Everything that stays the same over the months."""
+    """Values that stay the same over the months."""
     values: dict[Any, ir.Value] = {v: w.code.number(c) for v, c in traced.constants.items()}
     values |= given
     w.code.write(traced.first, values)
@@ -102,11 +102,11 @@ class Loop(CompiledLoop):
     Parameters
     ----------
     keep
-        What is kept of each month.
+        Rule by which each month is reduced to a record.
     cells
         Number of cells, or the smallest number that will be met.
     dtype
-        float32 or float64.
+        Type of all numbers, float32 or float64.
     differentiable
         Whether there is a backward loop, which takes longer to compile than the forward one.
     """
@@ -144,7 +144,7 @@ class Loop(CompiledLoop):
         ]
 
     def _writer(self, module: ir.Module, name: str) -> Writer:
-        """Of a function whose arguments are the inputs, and maybe others after them."""
+        """Writer of a function of the inputs, and of further arguments after them."""
         time_first = len(Parameters._fields) + len(Pools._fields)
         return Writer(module, name, self.dtype, self.width, time_first)
 
@@ -196,7 +196,7 @@ class Loop(CompiledLoop):
         w.end()
 
     def _axes_of_kept(self, patch: str) -> list[list[str]]:
-        """Axes of what is kept; those of sums over the patch are told."""
+        """Axes of the reduced record; `patch` gives those of sums over the patch."""
         axes = ("mtn", patch, "myn", "mn")
         return [[axis] * len(group) for axis, group in zip(axes, self.kept, strict=True)]
 
@@ -246,7 +246,7 @@ class Loop(CompiledLoop):
         w.end()
 
     def check(self, inputs: Inputs) -> None:
-        """Compiled code takes what it is given for what it expects: shapes and precision."""
+        """Check shapes and precision, on which compiled code relies."""
         parameters, initial, weather, observations = inputs
         members, cells = initial.labile.shape
         months = weather.time.shape[0]
@@ -272,7 +272,7 @@ class Loop(CompiledLoop):
         super().check(inputs)
 
     def forward(self, inputs: Inputs) -> tuple[Kept, Sequence[Array]]:
-        """What is kept, and the pools before each month."""
+        """Reduced record, and the pools before each month."""
         _, initial, weather, _ = inputs
         members, cells = initial.labile.shape
         months = weather.time.shape[0]
@@ -318,10 +318,10 @@ _ENGINES: dict[str, llvm.ExecutionEngine] = {}
 
 
 def _target(name: str, write: Callable[[ir.Module], None]) -> str:
-    """Name under which XLA knows a function that is written into a module of its own.
+    """Name under which XLA finds a function that is written into a module of its own.
 
-    It tells the source of the function, so that a program in XLA's cache of compiled programs
-    never meets another function than the one that it was compiled for.
+    The name contains the source of the function, so that a program in XLA's cache of compiled
+    programs never meets another function than the one that it was compiled for.
     """
     module = ir.Module(name)
     module.triple = llvm.get_default_triple()
@@ -337,7 +337,7 @@ def _target(name: str, write: Callable[[ir.Module], None]) -> str:
 
 
 def _compile(text: str) -> llvm.ExecutionEngine:
-    """Machine code for the processor at hand. It lives as long as the engine."""
+    """Machine code for the present processor, which lives as long as the engine."""
     # Mixes what is independent, so that one month's chain of operations does not wait for itself.
     llvm.set_option("", "-pre-RA-sched=list-ilp")
     llvm.initialize_native_target()

@@ -71,9 +71,9 @@ class VectorCode:
     Parameters
     ----------
     builder
-        Of the function that is written.
+        LLVM builder of the function that is written.
     dtype
-        float32 or float64.
+        Type of all numbers, float32 or float64.
     width
         Cells in a vector.
     """
@@ -91,7 +91,7 @@ class VectorCode:
     # -- values -------------------------------------------------------------------------------
 
     def number(self, value: float) -> ir.Constant:
-        """A vector of one number."""
+        """Vector of one number."""
         rounded = float(np.float32(value)) if self.single else float(value)
         return ir.Constant(self.vector, [ir.Constant(self.scalar, rounded)] * self.width)
 
@@ -99,7 +99,7 @@ class VectorCode:
         return ir.Constant(self.integers, [ir.Constant(self.integer, value)] * self.width)
 
     def spread(self, value: ir.Value) -> ir.Value:
-        """A vector of a number, of any type, that is known only when the code runs."""
+        """Vector of a number, of any type, that is known only when the code runs."""
         index, empty = (
             ir.IntType(32),
             ir.Constant(ir.VectorType(value.type, self.width), ir.Undefined),
@@ -109,7 +109,7 @@ class VectorCode:
         return self.builder.shuffle_vector(first, empty, everywhere)
 
     def lanes_from(self, first: ir.Value) -> ir.Value:
-        """Which cells of a vector have at least the position `first` in it."""
+        """Mask of the cells of a vector at or after the position `first`."""
         places = ir.Constant(ir.VectorType(first.type, self.width), list(range(self.width)))
         return self.builder.icmp_signed(">=", places, self.spread(first))
 
@@ -202,7 +202,7 @@ class VectorCode:
         return result if exponent > 0 else self.builder.fdiv(self.number(1), result)
 
     def _reduced(self, value: ir.Value) -> tuple[ir.Value, ir.Value]:
-        """Number of times the argument of an exponential holds log(2), and the rest."""
+        """Number of times that the argument of an exponential holds log(2), and the remainder."""
         bounded = self.intrinsic("minimum", value, self.number(LARGEST_EXPONENT))
         bounded = self.intrinsic("maximum", bounded, self.number(SMALLEST_EXPONENT))
         count, whole = self._rounded(self.builder.fmul(bounded, self.number(1 / math.log(2))))
@@ -261,7 +261,7 @@ class VectorCode:
         return self._logarithm(whole, self.builder.fsub(value, kept))
 
     def _logarithm(self, value: ir.Value, remainder: ir.Value | None) -> ir.Value:
-        """Logarithm of the sum of a number and what rounding took from it, if it did."""
+        """Logarithm of the sum of a number and its rounding error."""
         bits = self.builder.bitcast(value, self.integers)
         shift = self._integer(EXPONENT_SHIFT)
         exponent = self.builder.ashr(self.builder.sub(bits, self._integer(ROOT_HALF_BITS)), shift)
@@ -300,7 +300,7 @@ class VectorCode:
         return self._sine(value, 1) if self.single else self._library("cos", value)
 
     def _sine(self, value: ir.Value, quarter: int) -> ir.Value:
-        """Sine a number of quarter turns ahead; for arguments below some thousands."""
+        """Sine, shifted by a number of quarter turns; for arguments below some thousands."""
         count, turns = self._rounded(self.builder.fmul(value, self.number(2 / math.pi)))
         rest = value
         for part in HALF_PI_PARTS:

@@ -1,4 +1,4 @@
-"""Writes a function that XLA calls, with loops over vectors of cells, members, and months.
+"""Writer of a function that XLA calls, with loops over vectors of cells, members, and months.
 
 The cells are halved. A lone member's halves run side by side on two cores; a block's one after the
 other, because XLA runs several blocks at once. Sums over cells are sums of the halves in either
@@ -35,13 +35,13 @@ def constant(number: int) -> ir.Constant:
 
 
 def place(builder: ir.IRBuilder, structure: ir.Value, offset: int | ir.Value) -> ir.Value:
-    """Address a number of bytes behind another."""
+    """Address at a number of bytes after another."""
     offset = constant(offset) if isinstance(offset, int) else offset
     return builder.gep(structure, [offset], source_etype=ir.IntType(8))
 
 
 def field(builder: ir.IRBuilder, structure: ir.Value, offset: int, kind: ir.Type) -> ir.Value:
-    """Read a field of a structure."""
+    """Load a field of a structure."""
     return builder.load(place(builder, structure, offset), typ=kind)
 
 
@@ -52,10 +52,11 @@ class Buffer:
     Attributes
     ----------
     pointer
-        Of its first number.
+        Pointer to the first number.
     axes
-        Its axes, in order, of ``m`` (member), ``t`` (time), ``y`` (calendar year), ``n`` (cell),
-        ``v`` and ``l`` (vector of cells, and cell in a vector) and ``p`` (part of the vectors).
+        Axes of the array, in order, of ``m`` (member), ``t`` (time), ``y`` (calendar year), ``n``
+        (cell), ``v`` and ``l`` (vector of cells, and cell in a vector) and ``p`` (part of the
+        vectors).
     """
 
     pointer: ir.Value
@@ -63,14 +64,14 @@ class Buffer:
 
 
 class Frame:
-    """What XLA hands over: arrays of arguments and results.
+    """Call frame of XLA: arrays of arguments and results.
 
     Parameters
     ----------
     builder
-        Of a function that has the frame.
+        Builder of the function that has the frame.
     pointer
-        To the frame.
+        Pointer to the frame.
     """
 
     def __init__(self, builder: ir.IRBuilder, pointer: ir.Value) -> None:
@@ -102,16 +103,16 @@ class Frame:
 class Writer:
     """Writes one function.
 
-    Its first argument is of axes (member, cell).
+    The first argument of the function has the axes (member, cell).
 
     Parameters
     ----------
     module
-        Where it is written.
+        Module in which the function is written.
     name
-        Under which it is found.
+        Name of the function.
     dtype
-        float32 or float64.
+        Type of all numbers, float32 or float64.
     width
         Cells in a vector.
     time_first
@@ -150,7 +151,7 @@ class Writer:
 
     @contextmanager
     def loop(self, count: ir.Value) -> Any:
-        """Repeat what is written inside, with a counter from zero."""
+        """Loop over the code written inside, with a counter from zero."""
         b = self.builder
         before = b.block
         head = self.function.append_basic_block()
@@ -169,7 +170,7 @@ class Writer:
 
     @contextmanager
     def vectors(self) -> Any:
-        """Repeat what is written inside for each vector of the part's cells and each member.
+        """Loop over each vector of the part's cells and each member.
 
         Members follow one another on the same cells, so that their weather stays in the cache. The
         last vector reaches back over cells that were done already where the width does not divide
@@ -210,7 +211,7 @@ class Writer:
         return place(b, buffer.pointer, b.mul(index, constant(self.size)))
 
     def load(self, buffer: Buffer, month: ir.Value | None = None) -> ir.Value:
-        """A vector of an array, the same number in all cells if it has no axis of cells."""
+        """Load a vector of an array, the same number in all cells if it has no axis of cells."""
         address = self._address(buffer, month)
         if buffer.axes[-1] in "nl":
             return self.builder.load(address, align=self.size, typ=self.code.vector)

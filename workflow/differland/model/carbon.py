@@ -21,7 +21,7 @@ def loss_per_day(rate: Float[Array, "..."], dt: Float[Array, "..."]) -> Float[Ar
 
 
 class Allocation(NamedTuple):
-    """Where gross primary production goes, gC m-2 day-1."""
+    """Allocation of gross primary production, gC m-2 day-1."""
 
     autotrophic_respiration: Float[Array, "..."]
     foliar: Float[Array, "..."]
@@ -31,7 +31,7 @@ class Allocation(NamedTuple):
 
 
 def allocate(gpp: Float[Array, "..."], parameters: Parameters) -> Allocation:
-    """Share out GPP: respiration, then leaves, labile carbon and roots, each of what is left.
+    """Allocate GPP: respiration, then leaves, labile carbon and roots, each from the remainder.
 
     Wood takes the rest. With ``gpp`` one, the result is the allocation fractions of GPP.
 
@@ -53,7 +53,7 @@ def allocate(gpp: Float[Array, "..."], parameters: Parameters) -> Allocation:
 
 
 class Turnover(NamedTuple):
-    """What leaves the pools other than by fire, gC m-2 day-1 (or day-1, per unit of pool)."""
+    """Losses of the pools other than by fire, gC m-2 day-1 (or day-1, per unit of pool)."""
 
     labile_release: Float[Array, "..."]
     foliar_litter: Float[Array, "..."]
@@ -89,7 +89,7 @@ def update(
     Parameters
     ----------
     pools
-        At the start of the month, gC m-2.
+        Pools at the start of the month, gC m-2.
     allocation, turnover
         Fluxes before bounds, gC m-2 day-1.
     dt

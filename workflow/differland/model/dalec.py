@@ -16,11 +16,11 @@ def month(pools: Pools, rates: Rates, parameters: Parameters) -> tuple[Pools, Ou
     Parameters
     ----------
     pools
-        At the start of the month: carbon in gC m-2, water in mm. Each of shape (cell,).
+        Pools at the start of the month: carbon in gC m-2, water in mm. Each of shape (cell,).
     rates
         State-free factors of this month, each of shape (cell,).
     parameters
-        Each of shape (cell,).
+        Parameters, each of shape (cell,).
 
     Returns
     -------

@@ -19,12 +19,12 @@ class Burned(NamedTuple):
 
 
 class Fire(NamedTuple):
-    """What fire does to each pool.
+    """Effect of fire on each pool.
 
     Attributes
     ----------
     combustion
-        Carbon that goes into the air.
+        Carbon emitted to the atmosphere.
     transfer
         Killed but unburned matter: labile, foliar and root carbon become litter, wood and
         litter become soil organic matter. Zero for soil organic matter, which stays.
@@ -45,9 +45,9 @@ def burn(
     Parameters
     ----------
     pools
-        After growth and turnover, gC m-2.
+        Pools after growth and turnover, gC m-2.
     burned_fraction
-        Of the cell in the month, 0 to 1.
+        Burned fraction of the cell in the month, 0 to 1.
     parameters
         The three combustion factors and the resilience are used.
     dt

@@ -1,4 +1,4 @@
-"""What drives the model from outside, and the calendar it runs on."""
+"""Monthly forcing of the model, and its calendar."""
 
 from typing import Any, Literal, NamedTuple
 
@@ -35,9 +35,9 @@ class Forcing(NamedTuple):
     vpd
         Vapour pressure deficit, hPa.
     precipitation
-        mm day-1.
+        Precipitation, mm day-1.
     latitude
-        degrees_north.
+        Latitude, degrees_north.
     mean_temperature
         Long-term mean of (t_min + t_max) / 2, degC.
     mean_precipitation
@@ -111,12 +111,12 @@ def forcing_of_driver(
     Parameters
     ----------
     driver
-        As :func:`differland.driver.read_driver` gives it.
+        Driver, as :func:`differland.driver.read_driver` returns it.
     step_length
-        See :func:`calendar`.
+        Length of a time step, as for :func:`calendar`.
     moisture_reference
-        What the moisture factor of decomposition compares with: the mean of the forcing
-        (paper) or the predictor mean annual precipitation / 365.22 (published code).
+        Reference of the moisture factor of decomposition: the mean of the forcing (paper) or the
+        predictor mean annual precipitation / 365.22 (published code).
     """
 
     def of(name: str) -> np.ndarray:

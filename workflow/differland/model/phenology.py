@@ -37,13 +37,13 @@ def day_of_year_factor(
     Parameters
     ----------
     time
-        Days since 2000-01-01.
+        Time in days since 2000-01-01.
     lifespan
-        Of the leaves or of the labile carbon, years, above 1.
+        Lifespan of the leaves or of the labile carbon, years, above 1.
     period
-        Days that fall or onset takes.
+        Duration of leaf fall or leaf onset, days.
     day
-        Day of the year around which it happens, plus any number of whole years.
+        Day of the year of leaf fall or leaf onset, plus any number of whole years.
     """
     shed = (jnp.log(lifespan) - jnp.log(lifespan - 1)) / 2
     width = period * jnp.sqrt(2.0) / 2

@@ -49,7 +49,7 @@ def day_length(
     Parameters
     ----------
     latitude
-        degrees_north.
+        Latitude, degrees_north.
     doy
         Day of the year.
     """
@@ -79,7 +79,7 @@ def carboxylation_per_leaf_area(
 ) -> Float[Array, "..."]:
     """Nitrogen-limited demand for CO2 over conductance, ppm.
 
-    Of one unit of leaf area with a canopy efficiency of 1 gC m-2 leaf day-1.
+    The value is per unit of leaf area, for a canopy efficiency of 1 gC m-2 leaf day-1.
     """
     return jnp.exp(NITROGEN_TEMPERATURE_COEFFICIENT * t_max) / conductance
 
@@ -110,9 +110,9 @@ def gross_primary_production(
     srad
         Downward shortwave radiation, MJ m-2 day-1.
     co2
-        ppm.
+        CO2 mole fraction in air, ppm.
     day_factor
-        :func:`day_length_factor`.
+        Factor of day length, from :func:`day_length_factor`.
     """
     p = lai * carboxylation
     q = CO2_COMPENSATION_POINT - CO2_HALF_SATURATION

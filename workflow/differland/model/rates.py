@@ -1,4 +1,4 @@
-"""Everything about a month that does not depend on the model's state."""
+"""Factors of a month that depend on forcing and parameters, but not on the model's state."""
 
 from typing import NamedTuple
 
@@ -19,23 +19,23 @@ class Rates(NamedTuple):
     dt
         Days in the month.
     precipitation
-        mm day-1.
+        Precipitation, mm day-1.
     burned_fraction
-        0 to 1.
+        Burned fraction of the cell, 0 to 1.
     co2
-        ppm.
+        CO2 mole fraction in air, ppm.
     srad
-        MJ m-2 day-1.
+        Downward shortwave radiation, MJ m-2 day-1.
     conductance, carboxylation, day_factor
-        See :mod:`differland.model.photosynthesis`.
+        Factors of photosynthesis, defined in :mod:`differland.model.photosynthesis`.
     evapotranspiration_per_gpp
         Water transpired per carbon assimilated, mm day-1 (gC m-2 day-1)-1.
     radiation_driven_evapotranspiration
-        mm day-1.
+        Evapotranspiration driven by radiation, mm day-1.
     temperature_moisture_factor
         Factor on decomposition, 1 at mean climate.
     leaf_fall_factor, labile_release_factor
-        Daily rates, day-1.
+        Daily rates of leaf fall and of labile release, day-1.
     turnover
         Loss per day of each pool, averaged over the month, day-1.
     """
@@ -66,9 +66,9 @@ def decomposition_factor(
     Parameters
     ----------
     weather
-        Its anomalies are used.
+        Weather, of which the anomalies of temperature and precipitation are used.
     temperature_sensitivity
-        K-1.
+        Sensitivity to temperature, K-1.
     moisture_factor
         Sensitivity to relative anomalies of precipitation, 1.
     """
@@ -82,14 +82,14 @@ def monthly_rates(parameters: Parameters, weather: Weather) -> Rates:
     Parameters
     ----------
     parameters
-        Each of shape (cell,).
+        Parameters, each of shape (cell,).
     weather
-        Of one month: each of shape (cell,), or (1,) where cells share it.
+        Weather of one month: each of shape (cell,), or (1,) where cells share it.
 
     Returns
     -------
-    Each of shape (cell,), but for those that no parameter enters: they keep the shape that the
-    weather gives them.
+    Rates, each of shape (cell,), but for those that no parameter enters: they keep the shape that
+    the weather gives them.
     """
     p, dt = parameters, weather.dt
     decomposition = decomposition_factor(weather, p.temperature_sensitivity, p.moisture_factor)

@@ -1,4 +1,4 @@
-"""Many months of DALEC: whole trajectories, or only what somebody asks of each month."""
+"""Simulation of many months of DALEC: whole trajectories, or a reduced record of each month."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ MODEL_OUTPUTS: tuple[str, ...] = tuple(
 
 
 class MonthlyObservations(NamedTuple):
-    """What may enter what is kept of a month, beside the model's outputs.
+    """Observations that the reduced record of a month may use beside the model's outputs.
 
     Attributes
     ----------
     value, weight
-        By target, of shape (time, cell); of one month, without the first axis.
+        Values and weights by target, shape (time, cell); of one month, without the first axis.
     valid
         1 for a cell, 0 for a slot that pads a patch; shape (cell,).
     """
@@ -38,18 +38,18 @@ class MonthlyObservations(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What is kept of one month of each cell, or of all months, by name.
+    """Reduced record of one month of each cell, or of all months, by name.
 
     Attributes
     ----------
     series
-        Kept as it is; of all months of shape (time, cell).
+        Series of every month, shape (time, cell).
     patch
-        Added up over the cells; of shape (time,).
+        Sums over the cells of the patch, shape (time,).
     years
-        Added up over each calendar year, the first month being a January; of shape (year, cell).
+        Sums over each calendar year, the first month being a January; shape (year, cell).
     totals
-        Added up over the months; of shape (cell,).
+        Sums over the months, shape (cell,).
     """
 
     series: Mapping[str, Float[Array, "..."]] = {}
@@ -60,15 +60,15 @@ class Kept(NamedTuple):
 
 @dataclass(frozen=True)
 class Keep:
-    """What is kept of each month.
+    """Rule by which each month is reduced to a record.
 
     Attributes
     ----------
     of
-        From the outputs of a month, whether it is a December (1 or 0), and what is observed in
-        it. Element by element, so that it can run inside the loop.
+        Function of the outputs of a month, whether it is a December (1 or 0), and the observations
+        of the month. It works element by element, so that it can run inside the loop.
     compared
-        Targets whose observations `of` looks at.
+        Targets whose observations the function `of` uses.
     """
 
     of: Callable[[Mapping[str, Array], Array, MonthlyObservations], Kept]
@@ -82,20 +82,20 @@ def simulate_keeping(
     observations: MonthlyObservations,
     keep: Keep,
 ) -> tuple[Pools, Kept]:
-    """Run the model and keep of each month what `keep` makes of it.
+    """Run the model and keep the reduced record that `keep` makes of each month.
 
     Parameters
     ----------
     parameters, initial, weather
-        See :func:`simulate`.
+        Parameters, initial pools and weather, as for :func:`simulate`.
     observations
-        Of the targets that `keep` compares.
+        Observations of the targets that `keep` compares.
     keep
-        What to keep.
+        Rule by which each month is reduced.
 
     Returns
     -------
-    The pools after the last month, and what was kept of all.
+    The pools after the last month, and the reduced record of all months.
     """
 
     def kept_of(outputs: dalec.Outputs, month: tuple[Rates, Array, Any, Any]) -> Kept:
@@ -156,11 +156,11 @@ def simulate(
     Parameters
     ----------
     parameters
-        Each of shape (cell,).
+        Parameters, each of shape (cell,).
     initial
         Pools before the first month, gC m-2 and mm, each of shape (cell,).
     weather
-        Each of shape (time, cell), or with a length of one.
+        Weather, each field of shape (time, cell), or with a length of one.
     outputs
         Names of the outputs wanted. Only these are computed and kept.
 

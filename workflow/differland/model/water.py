@@ -21,9 +21,9 @@ def water_stress(
     Parameters
     ----------
     water, field_capacity
-        mm.
+        Water and field capacity, mm.
     wilting_point_fraction
-        Of field capacity.
+        Wilting point as a fraction of field capacity.
     """
     wilting_point = wilting_point_fraction * field_capacity
     return jnp.clip((water - wilting_point) / (field_capacity - wilting_point), 0, 1)
@@ -62,9 +62,9 @@ def balance(
     Parameters
     ----------
     water
-        At the start of the month, mm.
+        Water at the start of the month, mm.
     precipitation, evapotranspiration, runoff
-        mm day-1.
+        Water fluxes of the month, mm day-1.
     dt
         Days in the month.
     """

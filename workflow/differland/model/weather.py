@@ -1,6 +1,6 @@
-"""Everything about a month that its forcing alone determines: no parameter, no state.
+"""Quantities of a month that its forcing alone determines, whatever parameters and state are.
 
-Worked out once for a study, before any training.
+They are computed once for a study, before any training.
 """
 
 from typing import NamedTuple
@@ -27,18 +27,18 @@ class Weather(NamedTuple):
     december
         1 in Decembers, 0 in other months.
     co2
-        ppm.
+        CO2 mole fraction in air, ppm.
     srad
         Downward shortwave radiation, MJ m-2 day-1.
     precipitation
-        mm day-1.
+        Precipitation, mm day-1.
     burned_fraction
-        0 to 1.
+        Burned fraction of the cell, 0 to 1.
     root_of_vpd
         Square root of the vapour pressure deficit, hPa^0.5.
     conductance, carboxylation, day_factor
-        See :mod:`differland.model.photosynthesis`; carboxylation is that of a canopy
-        efficiency of 1 gC m-2 leaf day-1.
+        Factors of photosynthesis, defined in :mod:`differland.model.photosynthesis`; carboxylation
+        is that of a canopy efficiency of 1 gC m-2 leaf day-1.
     temperature_anomaly
         Air temperature minus its long-term mean, K.
     precipitation_anomaly
@@ -65,12 +65,12 @@ SHARED = ("time", "dt", "december", "co2")
 
 
 def weather_of(forcing: Forcing) -> Weather:
-    """Work out what the forcing alone determines.
+    """Compute the quantities that the forcing alone determines.
 
     Parameters
     ----------
     forcing
-        Each of shape (time, cell), (time, 1) or (1, cell).
+        Forcing, each field of shape (time, cell), (time, 1) or (1, cell).
     """
     conductance = photosynthesis.canopy_conductance(forcing.t_min, forcing.t_max)
     hours = photosynthesis.day_length(forcing.latitude, forcing.doy)

@@ -1,4 +1,4 @@
-"""Gridded CF files: their horizontal axes, and the whole file on another grid."""
+"""Gridded CF files: their horizontal axes, and regridding of whole files."""
 
 import itertools
 import logging
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class AxisMarks(NamedTuple):
-    """How CF tells an axis (sections 4.1 and 4.2); units and names in lower case."""
+    """Marks of an axis in CF (sections 4.1 and 4.2); units and names in lower case."""
 
     units: frozenset[str]
     axis: str
@@ -67,7 +67,7 @@ CHUNK = (360, 720)
 
 @dataclass(frozen=True)
 class HorizontalAxes:
-    """The grid of a file, and where it is written.
+    """The grid of a file, and the variables that define it.
 
     Attributes
     ----------
@@ -94,9 +94,9 @@ def find_horizontal_axes(dataset: netCDF4.Dataset, file: object) -> HorizontalAx
     Parameters
     ----------
     dataset
-        An open file.
+        Dataset of an open file.
     file
-        Its path, for messages.
+        Path of the file, for messages.
 
     Raises
     ------
@@ -259,7 +259,7 @@ def _read_coordinates(variable: netCDF4.Variable, file: object) -> np.ndarray:
 
 
 def _read(variable: netCDF4.Variable, index: object, file: object) -> np.ndarray:
-    """Decode part of a variable; what is missing becomes NaN."""
+    """Decode part of a variable; missing values become NaN."""
     try:
         values = variable[index]
     except (OSError, RuntimeError) as error:
@@ -272,16 +272,16 @@ def _read(variable: netCDF4.Variable, index: object, file: object) -> np.ndarray
 
 
 def mask_rounded(variable: netCDF4.Variable, values: np.ndarray) -> np.ndarray:
-    """Mask what a file declares as missing in double precision, or as text, and stores in single.
+    """Mask fill values declared in double precision or as text, and stored in single precision.
 
     The NetCDF library compares such numbers exactly, and then takes 1e20 for a value.
 
     Parameters
     ----------
     variable
-        That has been read.
+        Variable that has been read.
     values
-        Of it, as the library masks and unpacks them.
+        Values of the variable, as the library masks and unpacks them.
     """
     if np.dtype(variable.dtype) != np.float32 or "scale_factor" in variable.ncattrs():
         return values
@@ -489,7 +489,7 @@ def _regrid_variable(
 
 
 def _chunk_shape(variable: netCDF4.Variable, horizontal: list[int]) -> list[int]:
-    """What lies together in the file."""
+    """Sizes of the part of a variable that is stored together in the file."""
     chunks = variable.chunking()
     if isinstance(chunks, list):
         return chunks
@@ -502,10 +502,10 @@ def _chunk_shape(variable: netCDF4.Variable, horizontal: list[int]) -> list[int]
 def _block_shape(
     source: netCDF4.Variable, destination: netCDF4.Variable, horizontal: list[int]
 ) -> dict[int, int]:
-    """How much of each dimension that is not horizontal to work on at a time.
+    """Size of each dimension that is not horizontal in one block of work.
 
-    As much as lies together in the file, so that nothing is decompressed twice, but no more than
-    fits with the source rows of one target row.
+    A block is what lies together in the file, so that nothing is decompressed twice, but no more
+    than fits with the source rows of one target row.
     """
     chunks = _chunk_shape(source, horizontal)
     steps = {

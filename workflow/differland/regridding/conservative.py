@@ -28,7 +28,7 @@ NEGLIGIBLE = 1e-9
 
 
 class Band(NamedTuple):
-    """Some rows of the target, and all that is needed to compute them."""
+    """Rows of the target that are regridded at a time, with the data of their operator."""
 
     target: slice
     source: slice
@@ -37,7 +37,7 @@ class Band(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Regridder:
-    """The operator from one grid to another.
+    """Conservative regridding operator from one grid to another.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class Regridder:
         Parameters
         ----------
         source, target
-            Either may be a window, run either way, and start at any longitude.
+            Grids, which may be windows, run either way, and start at any longitude.
         """
         latitude = overlaps(source.latitude_edges, target.latitude_edges, latitude_widths)
         longitude = overlaps(
@@ -87,7 +87,7 @@ class Regridder:
         Parameters
         ----------
         values
-            Shape (..., source rows, source columns). NaN is what was not observed.
+            Fields, shape (..., source rows, source columns). NaN is what was not observed.
         minimum_coverage
             Share of a target cell's area, from 0 to 1, that must be observed; with 0 any observed
             area will do.
@@ -99,8 +99,8 @@ class Regridder:
 
         Returns
         -------
-        Shape (..., target rows, target columns), double precision; NaN where too little of the
-        cell was observed.
+        Regridded fields, shape (..., target rows, target columns), double precision; NaN where too
+        little of the cell was observed.
         """
         leading = values.shape[:-2]
         result = np.empty((*leading, self.rows.shape[0], self.columns.shape[0]))
@@ -119,7 +119,7 @@ class Regridder:
         Parameters
         ----------
         fields
-            Fields that are regridded at a time.
+            Number of fields that are regridded at a time.
         maximum_values
             Source values, and target values, of a band over all these fields. A band has at least
             one target row, whatever it takes.
@@ -196,11 +196,11 @@ def overlaps(
     widths
         Function of two arrays of edges that gives the widths between them.
     period
-        After which the source repeats itself.
+        Period with which the source repeats itself, in the units of the edges.
 
     Returns
     -------
-    Shape (target cells, source cells).
+    Overlaps, shape (target cells, source cells).
     """
     rising_source, rising_target = np.sort(source), np.sort(target)
     shifts = np.zeros(1)
@@ -229,7 +229,7 @@ def overlaps(
 
 
 def _snapped(edges: np.ndarray, marks: np.ndarray) -> np.ndarray:
-    """Put edges that differ from a mark by rounding only on the mark, so that no sliver is left."""
+    """Move edges that differ from a mark by rounding only onto it, so that no sliver is left."""
     after = np.clip(np.searchsorted(marks, edges), 1, marks.size - 1)
     before = after - 1
     nearest = np.where(edges - marks[before] < marks[after] - edges, marks[before], marks[after])

@@ -39,7 +39,7 @@ cells of 120 degrees, whose edges lie far from the parallels of their corners.""
 
 
 class Cells(NamedTuple):
-    """A grid of quadrilaterals as ESMF is given it.
+    """A grid of quadrilaterals in the form that ESMF needs.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Cells(NamedTuple):
 
 
 class EsmfBand(NamedTuple):
-    """Some rows of the target, and all that is needed to compute them."""
+    """Rows of the target that are regridded at a time, with the data of their operator."""
 
     target: slice
     source: slice
@@ -73,9 +73,7 @@ class EsmfBand(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class EsmfRegridder:
-    """The operator from one grid to another, called like the exact one.
-
-    It stands in for :class:`differland.regridding.conservative.Regridder`.
+    """Regridding operator from one grid to another, used like the exact ``Regridder``.
 
     Attributes
     ----------
@@ -83,7 +81,7 @@ class EsmfRegridder:
         Conservative: share of each target cell that each source cell covers; bilinear: weights of
         the nodes. Shape (target cells, source cells), cells counted along rows.
     source_shape, target_shape
-        Rows and columns.
+        Numbers of rows and columns of the grids.
     source_areas, target_areas
         Areas of the cells between great circles, m2; shapes (rows, columns). None if bilinear.
     """
@@ -120,7 +118,7 @@ class EsmfRegridder:
             NetCDF file in which the weights are kept; it is read if it was made for these grids
             and this method, and made anew if it was made for others. None keeps nothing.
         needed_by
-            Product or configuration key that asks for it, for messages.
+            Product or configuration key that needs the weights, for messages.
 
         Raises
         ------
@@ -172,7 +170,7 @@ class EsmfRegridder:
         Parameters
         ----------
         values
-            Shape (..., source rows, source columns). NaN is what was not observed.
+            Fields, shape (..., source rows, source columns). NaN is what was not observed.
         minimum_coverage
             Share of a target cell's area, from 0 to 1, that must be observed; with 0 any observed
             area will do. Bilinear: share of the weights of its nodes.
@@ -184,8 +182,8 @@ class EsmfRegridder:
 
         Returns
         -------
-        Shape (..., target rows, target columns), double precision; NaN where too little of the
-        cell was observed.
+        Regridded fields, shape (..., target rows, target columns), double precision; NaN where too
+        little of the cell was observed.
 
         Raises
         ------
@@ -205,14 +203,14 @@ class EsmfRegridder:
         return result
 
     def bands(self, fields: int = 1, maximum_values: int = MAXIMUM_VALUES) -> Iterator[EsmfBand]:
-        """Give the whole target as one band, as ``Regridder.bands`` gives several.
+        """Return the whole target as one band, where ``Regridder.bands`` returns several.
 
         The weights take more memory than the fields that bands would save.
 
         Parameters
         ----------
         fields, maximum_values
-            As for ``Regridder.bands``; they change nothing.
+            Arguments of ``Regridder.bands``, without effect here.
         """
         yield EsmfBand(slice(0, self.target_shape[0]), slice(0, self.source_shape[0]), self)
 
@@ -299,7 +297,7 @@ def _unit_vectors(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
 
 
 def _solid_angle(first: np.ndarray, second: np.ndarray, third: np.ndarray) -> np.ndarray:
-    """Of triangles of unit vectors, steradians, with the sign of their sense."""
+    """Solid angle of triangles of unit vectors, steradians, signed by their orientation."""
     # Differences of neighbours first: the product of three nearly equal vectors would cancel.
     volume = np.sum(first * np.cross(second - first, third - first), axis=-1)
     cosines = (

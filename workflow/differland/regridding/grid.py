@@ -1,4 +1,4 @@
-"""Grids of latitude and longitude, told by the edges of cells; the study's grid and patches."""
+"""Grids of latitude and longitude, defined by the edges of cells; the study's grid and patches."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -49,11 +49,11 @@ class Grid:
         latitude_bounds: np.ndarray | None = None,
         longitude_bounds: np.ndarray | None = None,
     ) -> Self:
-        """Make a grid of the coordinates of its cells, and of their bounds where there are any.
+        """Make a grid from the coordinates of its cells, and from their bounds where there are any.
 
         Without bounds, edges lie midway between centres. Outer rows end at the pole: those of a
         grid with nodes on the poles are half rows. Rounding of evenly spaced coordinates, such as
-        that of single precision, is taken back.
+        that of single precision, is undone.
 
         Parameters
         ----------
@@ -61,16 +61,16 @@ class Grid:
             Centres (or nodes), degrees north and east; shapes (rows,) and (columns,), rising or
             falling. Longitudes may run from -180, from 0 or from anywhere, and may jump by 360.
         file
-            Where they are from, for messages.
+            File that the coordinates come from, for messages.
         latitude_bounds, longitude_bounds
-            As CF has them; shapes (rows, 2) and (columns, 2). Neighbours touch.
+            Bounds as in CF, shapes (rows, 2) and (columns, 2). Bounds of neighbours touch.
 
         Raises
         ------
         InputError
-            Coordinates that are not finite, out of range, not monotonic, too few, or too unevenly
-            spaced to tell where cells end; bounds that leave gaps or do not enclose their centres;
-            more than 360 degrees of longitude.
+            Coordinates are not finite, out of range, not monotonic, too few, or too unevenly spaced
+            to infer edges; bounds leave gaps or do not enclose their centres; or more than 360
+            degrees of longitude.
         """
         rows = _edges("latitude", latitude, latitude_bounds, file)
         columns = _edges("longitude", longitude, longitude_bounds, file)
@@ -78,7 +78,7 @@ class Grid:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
+        """Numbers of rows and columns."""
         return self.latitude_edges.size - 1, self.longitude_edges.size - 1
 
     @property
@@ -114,7 +114,7 @@ def latitude_widths(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     first, second
-        Degrees north.
+        Latitudes, degrees north.
     """
     middle = np.deg2rad(first + second) / 2
     return 2 * np.cos(middle) * np.sin(np.deg2rad(second - first) / 2)
@@ -164,12 +164,12 @@ PATCH_GRID = Grid(
 def cell_numbers(
     latitude: npt.ArrayLike, longitude: npt.ArrayLike
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of the study's grid, counted from 0, whose cells hold places on the globe.
+    """Rows and columns, from 0, of the cells of the study's grid that contain the locations.
 
     Parameters
     ----------
     latitude, longitude
-        Degrees north and east, of any shapes that broadcast.
+        Locations, degrees north and east, of any shapes that broadcast.
     """
     rows, columns = STUDY_GRID.shape
     row = np.floor((90 - np.asarray(latitude, dtype=float)) / STUDY_CELL).astype(np.int64)
@@ -178,19 +178,19 @@ def cell_numbers(
 
 
 def areas_of_cells(latitude: np.ndarray) -> np.ndarray:
-    """Areas, m2, of the cells of the study's grid that hold places of these latitudes (degrees)."""
+    """Areas, m2, of the cells of the study's grid at these latitudes (degrees)."""
     row, _ = cell_numbers(latitude, 0.0)
     areas: np.ndarray = STUDY_GRID.cell_areas()[row, 0]
     return areas
 
 
 def is_gridded(latitude: np.ndarray, longitude: np.ndarray) -> bool:
-    """Whether all places are centres of cells of the study's grid.
+    """Whether all locations are centres of cells of the study's grid.
 
     Parameters
     ----------
     latitude, longitude
-        Degrees north and east, of one shape.
+        Locations, degrees north and east, of one shape.
     """
     rows = (np.asarray(latitude, dtype=float) + 90) / STUDY_CELL - 0.5
     columns = (np.asarray(longitude, dtype=float) + 180) / STUDY_CELL - 0.5
@@ -201,18 +201,18 @@ def is_gridded(latitude: np.ndarray, longitude: np.ndarray) -> bool:
 def patch_number(
     latitude: npt.ArrayLike, longitude: npt.ArrayLike, patches: Grid = PATCH_GRID
 ) -> np.ndarray:
-    """Numbers of the patches in which places, such as centres of cells, lie.
+    """Numbers of the patches that contain locations, such as centres of cells.
 
     Parameters
     ----------
     latitude, longitude
-        Degrees north and east, of any shapes that broadcast.
+        Locations, degrees north and east, of any shapes that broadcast.
     patches
-        Of the whole globe, north-up and from west to east.
+        Grid of patches of the whole globe, north-up and from west to east.
 
     Returns
     -------
-    Counted from 0 along rows from the north-west; of the study's patches 72 in a row, 3240 in all.
+    Numbers from 0 along rows from the north-west; the study's patches are 72 in a row, 3240 in all.
     A place on an edge is in the patch south or east of it.
 
     Raises
@@ -266,14 +266,14 @@ def _check_degrees(name: str, values: np.ndarray, beyond: float, file: object) -
 
 
 def _unwrap(longitude: np.ndarray) -> np.ndarray:
-    """Take out jumps by 360 degrees, in the type that the values are stored in."""
+    """Remove jumps by 360 degrees, in the type that the values are stored in."""
     steps = np.diff(longitude.astype(np.float64))
     turns = np.concatenate([[0], np.cumsum(-np.round(steps / 360))])
     return longitude + (360 * turns).astype(longitude.dtype) if turns.any() else longitude
 
 
 def _precision(values: np.ndarray) -> float:
-    """Rounding of stored coordinates, degrees. Doubles may hold what once was single."""
+    """Rounding error of stored coordinates, degrees. Doubles may come from single precision."""
     single = np.array_equal(values.astype(np.float32), values)
     # Longitudes may have been shifted by a turn after they were rounded.
     return 360 * float(np.finfo(np.float32 if single else np.float64).eps)

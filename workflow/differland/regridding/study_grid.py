@@ -1,4 +1,4 @@
-"""Raw products on the study's grid: fields of any native grid, regridded band by band."""
+"""Raw products on the study's grid: fields of any native grid, regridded in bands."""
 
 import hashlib
 import logging
@@ -34,12 +34,12 @@ DETAIL_SAMPLE, FEWEST_DETAILED = 20_000, 2_000
 
 @dataclass(frozen=True)
 class Gridding:
-    """How fields get to the study's grid.
+    """Settings of the regridding to the study's grid.
 
     Attributes
     ----------
     target
-        The grid.
+        Grid of the study.
     method
         ``exact``: the product of two one-dimensional conservative operators; ``conservative``:
         the operator of ESMF, as a check; ``bilinear``: that of ESMF between nodes.
@@ -58,14 +58,14 @@ class Gridding:
     def from_settings(
         cls, settings: Mapping[str, Any], product: Mapping[str, Any], weights: Path | str
     ) -> Self:
-        """Take the choices of the configuration.
+        """Make the regridding settings from the configuration.
 
         Parameters
         ----------
         settings
-            Its keys window, method and minimum_coverage.
+            Settings with the keys window, method and minimum_coverage.
         product
-            Those of the product, of which ``nodes: bilinear`` asks for interpolation.
+            Settings of the product, of which ``nodes: bilinear`` asks for interpolation.
         weights
             Folder in which weights of ESMF are kept.
         """
@@ -100,11 +100,11 @@ def grid_static(variables: Mapping[str, Field], gridding: Gridding) -> xr.Datase
     variables
         Fields by the name that they get.
     gridding
-        How.
+        Settings of the regridding.
 
     Returns
     -------
-    Each of shape (lat, lon), float32, NaN where too little of a cell has values.
+    Variables, each of shape (lat, lon), float32, NaN where too little of a cell has values.
     """
     gridder = _Gridder(gridding)
     dataset = _empty(gridding.target)
@@ -127,7 +127,7 @@ def grid_year(
     year
         Fields of other years are passed over.
     gridding
-        How.
+        Settings of the regridding.
     gaps
         Whether months may be missing, which become NaN.
 
@@ -179,14 +179,14 @@ def _mean(gridder: "_Gridder", parts: list[Field]) -> np.ndarray:
 
 
 def _detail(native: np.ndarray) -> float:
-    """Distinct values over values, zeros and missing ones apart, of a sample."""
+    """Number of distinct values over number of values of a sample, without zeros and gaps."""
     flat = native.ravel()[:: max(1, native.size // (2 * DETAIL_SAMPLE))]
     known = flat[np.isfinite(flat) & (flat != 0)][:DETAIL_SAMPLE]
     return np.unique(known).size / known.size if known.size >= FEWEST_DETAILED else np.nan
 
 
 class _Gridder:
-    """Operators to one target, kept for the fields that share a grid."""
+    """Regridding operators to one target, kept for the fields that share a grid."""
 
     def __init__(self, gridding: Gridding) -> None:
         self.gridding = gridding

@@ -1,4 +1,4 @@
-"""Where files are that the library reads: links in the repository, files in an installed copy."""
+"""Folders of the files that the library reads: links in the repository, files when installed."""
 
 from pathlib import Path
 

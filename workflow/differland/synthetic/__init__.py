@@ -1,1 +1,1 @@
-"""A planet of known parameters, to run a study on without any data."""
+"""A synthetic planet with known parameters, to run a study on without any data."""

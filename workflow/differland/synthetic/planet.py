@@ -65,11 +65,11 @@ class PlanetSettings:
     Attributes
     ----------
     patches, cells_per_patch
-        How many, on the 4x5 degree and 0.25 degree grid.
+        Number of patches on the 4x5 degree grid, and of cells in each on the 0.25 degree grid.
     first_year, years
         Period of forcing and observations.
     seed
-        Of all random numbers.
+        Seed of all random numbers.
     noise
         Standard deviation of the observations' noise over that of the observed variable.
     """
@@ -118,7 +118,7 @@ def make_planet(settings: PlanetSettings) -> tuple[xr.Dataset, xr.Dataset]:
 
 
 def live(driver: xr.Dataset) -> tuple[xr.Dataset, dict[str, Any]]:
-    """Give cells their true parameters, and let the model run on them until it is at home.
+    """Give cells their true parameters, and run the model on them from a spun-up state.
 
     Parameters
     ----------
@@ -170,25 +170,25 @@ def observed(
     noise: float,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """What a target's observations say: the model's own output, and noise.
+    """Observations of a target: the model's own output, and noise.
 
     Parameters
     ----------
     target
         A key of :data:`differland.observables.OBSERVABLES`.
     series
-        Of :func:`live`.
+        Model output, from :func:`live`.
     patch
         Number of the patch of each cell, from 0, shape (cell,).
     noise
-        Its standard deviation over that of the observed variable.
+        Standard deviation of the noise over that of the observed variable.
     rng
-        Of the noise.
+        Random generator of the noise.
 
     Returns
     -------
-    Without gaps, in the range of the variable. Shape (cell or patch, month, year or 1), by the
-    support and the resolution of the target.
+    Observations without gaps, in the range of the variable, of shape (cell or patch, month, year or
+    1), by the support and the resolution of the target.
     """
     observable = OBSERVABLES[target]
     truth = np.asarray(observable.of(series)).T
@@ -222,7 +222,7 @@ def month_axis(first_year: int, years: int) -> pd.DatetimeIndex:
 
 
 def _cells(settings: PlanetSettings, rng: np.random.Generator) -> xr.Dataset:
-    """Places of patches and cells, and the months."""
+    """Locations of patches and cells, and the months."""
     rows, columns = np.meshgrid(np.arange(45), np.arange(72), indexing="ij")
     norths, wests = 90 - PATCH_HEIGHT * rows, -180 + PATCH_WIDTH * columns
     inland = np.zeros(rows.shape, bool)
@@ -262,7 +262,7 @@ def _cells(settings: PlanetSettings, rng: np.random.Generator) -> xr.Dataset:
 
 
 def _spin_up(parameters: Parameters, initial: Pools, weather: Weather) -> Pools:
-    """Pools after the weather was repeated many times, away from their bounds."""
+    """Pools after many repetitions of the weather, within their bounds."""
 
     def cycle(pools: Pools, _: None) -> tuple[Pools, None]:
         return simulate(parameters, pools, weather, outputs=())[0], None

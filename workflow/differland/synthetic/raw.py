@@ -120,9 +120,9 @@ class RawPlanetSettings:
     cells_per_patch
         Vegetated cells in each patch.
     sites
-        Flux towers.
+        Number of flux towers.
     seed
-        Of all random numbers.
+        Seed of all random numbers.
     noise
         Standard deviation of the observations' noise over that of the observed variable.
     """
@@ -171,14 +171,14 @@ class RawPlanetSettings:
 
 @dataclass(frozen=True, eq=False)
 class RawPlanet:
-    """All that providers know of the planet, on the window and its nodes, rows from the north.
+    """Data of all providers on the planet, on the window and its nodes, rows from the north.
 
     Attributes
     ----------
     settings
-        Its size.
+        Size of the planet.
     months
-        Of forcing and observations.
+        Months of forcing and observations.
     latitude, longitude
         Centres of the window's cells of 0.25 degree, degrees north and east.
     valid
@@ -194,19 +194,20 @@ class RawPlanet:
     burnable
         Area that can burn, km2, shape of the window.
     fire_emission
-        gC m-2 day-1, shape (month, rows, columns), so that patches have the means of the driver.
+        Fire emissions, gC m-2 day-1, shape (month, rows, columns), so that patches have the means
+        of the driver.
     gross_production
         Mean of each calendar month in boxes of 0.5 degree, gC m-2 day-1, shape (12, rows / 2,
         columns / 2); NaN without vegetation.
     woody_biomass
-        gC m-2 by year, each of the shape of the window, NaN without vegetation.
+        Woody biomass, gC m-2, by year, each of the shape of the window, NaN without vegetation.
     exchange
         Net biosphere exchange of the boxes of a transport model from 90 S and 180 W,
         gC m-2 day-1, shape (month, 46, 72); 0 where there is no vegetated cell.
     sites
-        Flux towers and what they measured.
+        Flux towers and their measurements.
     driver
-        What the files should give.
+        Driver that the files should give.
     truth
         True parameters and traits of the driver's cells.
     """
@@ -341,7 +342,7 @@ def on_window(values: np.ndarray, valid: np.ndarray, fill: float) -> np.ndarray:
 def _draw_valid(
     settings: RawPlanetSettings, rng: np.random.Generator, rows: int, columns: int
 ) -> np.ndarray:
-    """As many cells in each patch, around one or two centres."""
+    """Draw the study's cells: the same number in each patch, around one or two centres."""
     height, width = round(PATCH_HEIGHT / CELL), round(PATCH_WIDTH / CELL)
     row, column = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")
     valid = np.zeros((rows, columns), bool)
@@ -382,7 +383,7 @@ def _draw_nodes(
     drawn: Mapping[str, np.ndarray],
     rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
-    """Weather at the nodes, temperatures in K."""
+    """Weather at the nodes, with temperatures in K."""
     shape = places[0].shape
     block = [np.floor(place / WEATHER_REGION).astype(int).ravel() for place in places]
     _, region = np.unique(np.stack(block), axis=1, return_inverse=True)
@@ -471,7 +472,7 @@ def _put_forcing(
 
 
 def _mean_of_nodes(field: np.ndarray, node_latitude: np.ndarray) -> np.ndarray:
-    """Mean of the four nodes around each cell, by the areas for which they stand in it."""
+    """Mean of the four nodes around each cell, weighted by their areas."""
     sine = np.sin(np.deg2rad(node_latitude))
     middle = np.sin(np.deg2rad((node_latitude[:-1] + node_latitude[1:]) / 2))
     north = ((sine[:-1] - middle) / (sine[:-1] - sine[1:]))[:, None]
@@ -507,7 +508,7 @@ def _put_biomass(
     valid: np.ndarray,
     months: pd.PeriodIndex,
 ) -> dict[int, np.ndarray]:
-    """Woody biomass is what herbs leave over. Returns it by year on the window."""
+    """Put total biomass into the driver, and return woody biomass by year on the window."""
     annual = np.tensordot(AVERAGE_MONTHS, production, axes=1)
     of_cells = annual.repeat(2, axis=0).repeat(2, axis=1)[valid]
     herbaceous = np.sum(list(herbs.values()), axis=0) * of_cells * (1 - RESPIRED_SHARE)
@@ -524,7 +525,7 @@ def _put_biomass(
 def _put_exchange(
     driver: xr.Dataset, series: Mapping[str, Any], noise: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Boxes of the inversion lie half a box off the patches, which mix up to four of them."""
+    """Put net biosphere exchange of patches and of boxes, which lie half a box off the patches."""
     lat, lon = driver["lat"].to_numpy(), driver["lon"].to_numpy()
     row = np.floor((lat + 92) / 4).astype(int)
     column = np.floor((lon + 182.5) / 5).astype(int) % 72
@@ -548,7 +549,7 @@ def _put_emission(
     noise: float,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Emissions of patches; those of their cells are as the model has them, but for a factor."""
+    """Put emissions of patches; their cells have those of the model, scaled to the patch."""
     patch = driver[PATCH_DIMENSION].to_numpy()
     values = observed("fire", series, patch, noise, rng)
     put(driver, "fire_emission", (PATCH_DIMENSION, "time"), values)

@@ -58,15 +58,15 @@ class Site:
     Attributes
     ----------
     name, network
-        By which it is known.
+        Name of the site and of its network.
     cell
         Position of its cell in the driver.
     latitude, longitude
-        Degrees north and east.
+        Location of the site, degrees north and east.
     igbp
-        Abbreviation of its vegetation.
+        Abbreviation of the IGBP class of the vegetation.
     representative
-        Whether its cell is like it.
+        Whether the cell's vegetation is like that of the site.
     fluxes
         ``gpp_site``, ``reco_site`` (gC m-2 day-1), ``et_site`` (mm day-1), by month; NaN where
         missing. Those of poor quality are wrong.
@@ -104,9 +104,9 @@ class Sites:
     Attributes
     ----------
     months
-        Of their records.
+        Months of the records.
     sites
-        Each of them.
+        All sites.
     """
 
     months: pd.PeriodIndex
@@ -142,7 +142,7 @@ def draw_sites(
     noise: float,
     rng: np.random.Generator,
 ) -> Sites:
-    """Place flux towers in cells, and let them measure.
+    """Place flux towers in cells, and draw their measurements.
 
     A fifth of them stands under plants that are rare around them. The first two share a cell, and
     the third is young.
@@ -150,17 +150,17 @@ def draw_sites(
     Parameters
     ----------
     count
-        Of the sites.
+        Number of sites.
     driver
-        With the plant types of the cells.
+        Driver with the plant types of the cells.
     series
-        Of :func:`differland.synthetic.planet.live`.
+        Model output, from :func:`differland.synthetic.planet.live`.
     months
-        Of the driver.
+        Months of the driver.
     noise
-        Its standard deviation over that of the observed variable.
+        Standard deviation of the noise over that of the observed variable.
     rng
-        Of all chances.
+        Random generator of all draws.
     """
     types = [name for name in PREDICTOR_GROUPS["PFT"] if name != "nonvegetated"]
     cover = np.stack([driver[name].to_numpy() for name in types])

@@ -114,7 +114,7 @@ class TrueField:
     Attributes
     ----------
     mean, standard_deviation
-        By which predictors are standardised, by name, in their units.
+        Means and standard deviations that standardise the predictors, by name, in their units.
     """
 
     mean: Mapping[str, float]
@@ -131,12 +131,12 @@ class TrueField:
 
     @classmethod
     def read_from(cls, truth: xr.Dataset) -> "TrueField":
-        """Take the function from a file of truth (:meth:`write_into`).
+        """Read the function from a file of truth (:meth:`write_into`).
 
         Raises
         ------
         InputError
-            It holds none.
+            The file holds no such function.
         """
         source = truth.encoding.get("source", "truth")
         for name in ("predictor_mean", "predictor_standard_deviation"):
@@ -169,14 +169,14 @@ class TrueField:
         return tuple(self.mean)
 
     def parameters(self, predictors: Mapping[str, Any], latitude: Any) -> dict[str, Any]:
-        """Every parameter of cells; numpy's arrays or those of JAX.
+        """Every parameter of cells, as arrays of numpy or JAX.
 
         Parameters
         ----------
         predictors
-            By name, in their units, each of shape (cell,).
+            Predictors by name, in their units, each of shape (cell,).
         latitude
-            degrees_north, shape (cell,).
+            Latitude, degrees_north, shape (cell,).
 
         Returns
         -------
@@ -206,18 +206,19 @@ class TrueField:
     def traits_of(
         self, predictors: Float[Array, "row predictor"], latitude: Float[Array, " row"]
     ) -> Float[Array, "row trait"]:
-        """True traits, as an ensemble gives its own; JAX can trace it.
+        """True traits, in the form of an ensemble's; JAX can trace it.
 
         Parameters
         ----------
         predictors
-            Shape (row, predictor), in the order of :attr:`active_predictors` and their units.
+            Predictors, shape (row, predictor), in the order of :attr:`active_predictors` and their
+            units.
         latitude
-            degrees_north, shape (row,).
+            Latitude, degrees_north, shape (row,).
 
         Returns
         -------
-        In the order and units of the table of traits.
+        Traits in the order and units of the table of traits.
         """
         columns = dict(zip(self.mean, predictors.T, strict=True))
         values = self.parameters(columns, latitude)

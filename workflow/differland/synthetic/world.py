@@ -1,6 +1,6 @@
 """Climate, plants, soils, weather and fires of a synthetic planet: functions of place and chance.
 
-Nothing here knows of files or of the model.
+This module is independent of files and of the model.
 """
 
 from collections.abc import Mapping
@@ -20,26 +20,25 @@ SOLAR_MAXIMUM = 37.6
 
 @dataclass(frozen=True)
 class Landscape:
-    """How the planet varies from place to place.
+    """Variation of the planet from place to place.
 
     Attributes
     ----------
     wave_numbers
-        Lowest and highest of the waves that fields are made of, per radian and axis.
+        Lowest and highest number of the waves that fields are made of, per radian and axis.
     roughness
-        Standard deviation of what varies from place to place without any pattern; that of the
-        waves is 2.4.
+        Standard deviation of the spatial noise; that of the waves is 2.4.
     poleward_cooling
-        By which the mean temperature falls with the square of latitude, K per square degree.
+        Decrease of the mean temperature with the square of latitude, K per square degree.
     moisture, moisture_contrast
         Factor of precipitation, and the standard deviation of its logarithm around the zonal mean.
     niche_noise
-        Standard deviation of what the cover of a plant type owes to chance, over that which it
-        owes to climate.
+        Standard deviation of the random part of a plant type's score, over that of its climatic
+        part.
     contrast
         Sharpness of the borders between plant types.
     advantage
-        What the score of a plant type gains everywhere, by name; 0 if not named.
+        Constant added to the score of a plant type everywhere, by name; 0 if not named.
     """
 
     wave_numbers: tuple[float, float] = (2.0, 8.0)
@@ -65,19 +64,19 @@ def smooth_field(
     Parameters
     ----------
     latitude, longitude
-        Of the places, degrees, shape (place,).
+        Locations of the places, degrees, shape (place,).
     rng
-        Of the waves and the noise.
+        Random generator of the waves and the noise.
     wave_numbers
-        Lowest and highest, per radian and axis.
+        Lowest and highest wave number, per radian and axis.
     roughness
         Standard deviation of the noise; that of the waves together is 2.4.
     waves
-        How many.
+        Number of waves.
 
     Returns
     -------
-    Mean 0 and standard deviation 1 over the places.
+    Field of mean 0 and standard deviation 1 over the places.
     """
     lat, lon = np.deg2rad(latitude), np.deg2rad(longitude)
     place = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
@@ -153,19 +152,19 @@ def draw_weather(
     rng: np.random.Generator,
     region: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
-    """Weather of every month.
+    """Draw the weather of every month.
 
     Parameters
     ----------
     latitude, mean_temperature, annual_precipitation
-        Of the places: degrees, degC, mm year-1; shape (place,).
+        Latitudes and climates of the places: degrees, degC, mm year-1; shape (place,).
     years
-        How many.
+        Number of years.
     rng
-        Of what differs from an average year.
+        Random generator of the departures from an average year.
     region
-        Number of the region of each place, from 0; places of one region share their chances. None:
-        every place is one.
+        Number of the region of each place, from 0; places of one region share their random numbers.
+        None: every place is one.
 
     Returns
     -------
@@ -210,11 +209,11 @@ def draw_fires(
     Parameters
     ----------
     weather
-        Of :func:`draw_weather`.
+        Weather, from :func:`draw_weather`.
     grassy
         Fraction under grass and savanna, on which burned areas depend, shape (place,).
     rng
-        Of the fires.
+        Random generator of the fires.
     """
     rain = weather["precipitation"]
     temperature = _mid_range(weather)
@@ -235,18 +234,18 @@ def draw_deficit(
 
 
 def carbon_dioxide(months: pd.PeriodIndex) -> np.ndarray:
-    """Mole fraction of CO2, ppm, of each month: a trend and a season of the north."""
+    """Mole fraction of CO2, ppm, of each month: a trend and the seasonal cycle of the north."""
     elapsed = MONTHS_PER_YEAR * (months.year.to_numpy() - 2001) + months.month.to_numpy() - 1
     return 370 + 2 * elapsed / MONTHS_PER_YEAR + 3 * np.cos(_phase(len(months)) - 1.8)
 
 
 def _phase(months: int) -> np.ndarray:
-    """Of the year at the middle of each month, radians."""
+    """Phase of the year at the middle of each month, radians."""
     return 2 * np.pi * (np.arange(months) + 0.5) / MONTHS_PER_YEAR
 
 
 def _dryness(annual_precipitation: np.ndarray) -> np.ndarray:
-    """0.1 to 1, shape (place, 1)."""
+    """Factor of dryness, 0.1 to 1, shape (place, 1)."""
     return np.clip(1.2 - annual_precipitation / 2000, 0.1, 1)[:, None]
 
 

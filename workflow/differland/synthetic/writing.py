@@ -63,15 +63,15 @@ def write_planet(folder: Path, settings: RawPlanetSettings) -> None:
     Parameters
     ----------
     folder
-        Gets ``raw``, with a folder for each product, ``truth.nc``, and ``planet.json``, which tells
-        the settings and products. A folder that holds this planet is left as it is.
+        Folder that gets ``raw``, with a folder for each product, ``truth.nc``, and ``planet.json``
+        with the settings and products. A folder that holds this planet is left as it is.
     settings
         Size of the planet. The same settings give the same planet.
 
     Raises
     ------
     InputError
-        There can be no such planet, or the folder holds another one, or something else.
+        The planet cannot be made, or the folder holds another one, or something else.
     """
     settings.check()
     record: dict[str, object] = {
@@ -107,12 +107,12 @@ def write_raw_files(planet: RawPlanet, folder: Path) -> None:
 
 
 def _holds(folder: Path, record: dict[str, object]) -> bool:
-    """Whether a folder holds a planet already.
+    """Whether a folder holds the planet already.
 
     Raises
     ------
     InputError
-        It holds something else.
+        The folder holds something else.
     """
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return False

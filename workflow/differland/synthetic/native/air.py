@@ -104,7 +104,7 @@ def _write_members(
     variables: dict[str, tuple[str, str, float]],
     hour: int,
 ) -> None:
-    """As converted by cfgrib: single precision, times in seconds, number and expver beside."""
+    """Write a file as cfgrib converts it: single precision, times in seconds, number and expver."""
     first = pd.date_range(f"{year}-01-01", periods=12, freq="MS") + pd.Timedelta(hours=hour)
     seconds = (first - pd.Timestamp("1970-01-01")) // pd.Timedelta(seconds=1)
     with new_file(path, _axes(planet)) as file:
@@ -125,7 +125,7 @@ def _write_members(
 
 
 def _write_packed(planet: RawPlanet, year: int, stem: Path) -> None:
-    """As converted by the old store: whole numbers of 16 bits, times in hours since 1900."""
+    """Write a file as the old store packed it: 16-bit integers, times in hours since 1900."""
     first = pd.date_range(f"{year}-01-01", periods=12, freq="MS")
     hours = (first - pd.Timestamp("1900-01-01")) // pd.Timedelta(hours=1)
     with new_file(stem.with_suffix(".nc"), _axes(planet), "NETCDF3_64BIT_OFFSET") as file:
@@ -171,7 +171,7 @@ def _write_days(
 
 
 def _spells(days: int) -> np.ndarray:
-    """Departures of the days of a month, which add up to nothing."""
+    """Departures of the days of a month from its mean, which sum to zero."""
     length = days // len(SPELLS)
     lengths = [length, length, days - 4 * length, length, length]
     return np.repeat(SPELLS, lengths)

@@ -25,26 +25,26 @@ CAMS_ERROR, MODEL_ERROR = 0.3, 0.5
 
 @dataclass(frozen=True, eq=False)
 class LandModel:
-    """A land model: what it gets wrong, and the habits of its files.
+    """A land model with its errors and the conventions of its files.
 
     Attributes
     ----------
     name
-        As the file name has it.
+        Name of the model in file names.
     latitude, longitude
         Centres of the cells, degrees.
     names
-        Of the dimensions of time, latitude and longitude.
+        Names of the dimensions of time, latitude and longitude.
     first_year
-        Of the file.
+        First year of the file.
     amplitude, lag
-        Of the seasonal cycle: a factor, and months.
+        Errors of the seasonal cycle: a factor on its amplitude, and a lag in months.
     bias
-        gC m-2 day-1.
+        Error of the mean exchange, gC m-2 day-1.
     layers
-        Share of each layer, of a model that gives plant types; they add up to one.
+        Share of each layer in a model with plant types; the shares sum to one.
     fill
-        For what is missing; not declared.
+        Fill value of missing values, which the file does not declare.
     """
 
     name: str
@@ -160,7 +160,7 @@ def _write_model(folder: Path, model: LandModel, values: np.ndarray) -> None:
 def _sampled(planet: RawPlanet, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
     """Exchange of the patch nearest to each cell of a grid, gC m-2 day-1, shape (month, lat, lon).
 
-    NaN away from the window.
+    The exchange is NaN far from the window.
     """
     settings = planet.settings
     rows = round((settings.north - settings.south) / PATCH_HEIGHT)
@@ -177,7 +177,7 @@ def _sampled(planet: RawPlanet, latitude: np.ndarray, longitude: np.ndarray) -> 
 
 
 def _errors(planet: RawPlanet, exchange: np.ndarray, size: float, number: int) -> np.ndarray:
-    """One for each month, the same everywhere; shape (month, 1, 1)."""
+    """Random error of each month, the same everywhere; shape (month, 1, 1)."""
     rng = np.random.default_rng([planet.settings.seed, 7, number])
     land = np.isfinite(exchange[0])
     deviation = exchange[:, land].mean(axis=1).std()

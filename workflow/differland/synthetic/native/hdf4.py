@@ -9,7 +9,7 @@ from pyhdf.SD import SD, SDC
 
 @contextmanager
 def new_hdf4(path: Path) -> Iterator[SD]:
-    """Begin a file.
+    """Create an HDF4 file.
 
     Files remember the path that they were created by. They are created from within their folder, so
     that this is their name, and those of the same planet are the same.

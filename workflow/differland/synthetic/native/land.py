@@ -1,4 +1,4 @@
-"""What does not change with time: land cover, elevation, forests and soils."""
+"""Properties that do not change with time: land cover, elevation, forests and soils."""
 
 import math
 from pathlib import Path
@@ -104,7 +104,7 @@ def write_land_cover(planet: RawPlanet, folder: Path) -> None:
 
 
 def _packed(degrees: int) -> str:
-    """Angle as DDDMMMSSS.SS."""
+    """Pack an angle as DDDMMMSSS.SS (degrees, minutes, seconds)."""
     return f"{degrees * 1_000_000:.6f}"
 
 

@@ -15,18 +15,18 @@ Layout = Literal["NETCDF4", "NETCDF3_64BIT_OFFSET"]
 def new_file(
     path: Path, axes: Mapping[str, np.ndarray], layout: Layout = "NETCDF4", units: bool = True
 ) -> Iterator[netCDF4.Dataset]:
-    """Begin a file with horizontal axes.
+    """Create a file with horizontal axes.
 
     Parameters
     ----------
     path
-        Of the file; its folder is made.
+        Path of the file; its folder is made.
     axes
         Centres of rows and columns, degrees, by the names of their dimensions; rows first.
     layout
         Format of the NetCDF library.
     units
-        Whether the axes tell theirs.
+        Whether the axes state their units.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with netCDF4.Dataset(path, "w", format=layout) as dataset:
@@ -65,15 +65,15 @@ def add_field(
     Parameters
     ----------
     dataset
-        To add to.
+        Dataset to add to.
     name, dimensions, values
-        Of the variable.
+        Name, dimensions and values of the variable.
     fill
-        Declared for what is missing.
+        Declared fill value of missing values.
     chunks
-        Sizes of what is compressed in one piece.
+        Chunk sizes, each chunk being compressed in one piece.
     attributes
-        Of the variable.
+        Attributes of the variable.
     """
     compressed = dataset.data_model == "NETCDF4"
     variable = dataset.createVariable(

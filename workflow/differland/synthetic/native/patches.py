@@ -1,4 +1,4 @@
-"""What is known of large areas only: the inversion CMS-Flux, and the mascons of GRACE."""
+"""Observations of large areas only: the inversion CMS-Flux, and the mascons of GRACE."""
 
 from pathlib import Path
 

@@ -33,18 +33,18 @@ PRECISION = {"tas": 1 / 64, "pr": 2.0**-32}
 
 @dataclass(frozen=True, eq=False)
 class ClimateModel:
-    """What differs between models.
+    """A climate model, by its grid, names and biases.
 
     Attributes
     ----------
     name, member, grid, calendar
-        As file names and files tell them.
+        Name, member, grid and calendar, as in file names and files.
     latitude, longitude
         Centres of the cells, degrees.
     warming
-        At the equator, K per century.
+        Warming at the equator, K per century.
     bias
-        Of temperature, K, and factor of precipitation.
+        Bias of temperature, K, and factor of precipitation.
     """
 
     name: str
@@ -114,11 +114,11 @@ def climate_of(
     Parameters
     ----------
     model
-        Which.
+        Climate model.
     months
-        Whole years.
+        Months of whole years.
     rng
-        Of what differs from year to year.
+        Random generator of the differences between years.
 
     Returns
     -------
@@ -194,13 +194,13 @@ def _write(
 
 
 def _start(month: pd.Period, calendar: str) -> float:
-    """When a month begins in the calendar of a model."""
+    """Start of a month in the calendar of a model."""
     first = np.asarray(netCDF4.num2date([0], f"days since {month}-01", calendar), dtype=object)
     return float(netCDF4.date2num(first[0], EPOCH, calendar))
 
 
 def _bounds(centres: np.ndarray, limit: float) -> np.ndarray:
-    """Half-way between the centres, and not beyond a limit."""
+    """Bounds half-way between the centres, and not beyond a limit."""
     steps = np.diff(centres) / 2
     edges = np.concatenate([centres[:1] - steps[0], centres[:-1] + steps, centres[-1:] + steps[-1]])
     if np.isfinite(limit):

@@ -1,4 +1,4 @@
-"""Flux towers: monthly tables of ONEFlux and what the networks tell of their sites."""
+"""Flux towers: monthly tables of ONEFlux and the networks' tables of sites."""
 
 import io
 import zipfile
@@ -59,7 +59,7 @@ def write_towers(planet: RawPlanet, folder: Path) -> None:
 
 
 def _monthly(site: Site, months: pd.PeriodIndex, factor: float = 1.0) -> str:
-    """Table of a site, -9999 where missing."""
+    """Monthly table of a site, -9999 where missing."""
     gpp, reco, evaporation = (
         factor * site.fluxes[name][: len(months)] for name in ("gpp_site", "reco_site", "et_site")
     )
@@ -84,7 +84,7 @@ def _monthly(site: Site, months: pd.PeriodIndex, factor: float = 1.0) -> str:
 
 
 def _facts(sites: list[Site]) -> str:
-    """Table of one fact a row, as networks describe their sites."""
+    """Table with one fact per row, as networks describe their sites."""
     rows = []
     for group, site in enumerate(sites, 1001):
         for kind, variable, value in (

@@ -1,4 +1,4 @@
-"""What satellites see of plants: LCSPP, leaf area, evaporation, biomass; and FLUXCOM."""
+"""Satellite products of vegetation: LCSPP, leaf area, evaporation, biomass; and FLUXCOM."""
 
 from pathlib import Path
 
@@ -92,7 +92,7 @@ def eight_day_values(months: np.ndarray, year: int) -> np.ndarray:
     Parameters
     ----------
     months
-        Not negative, months first, from January on; NaN where there is no value.
+        Monthly values, not negative, months first, from January on; NaN where there is no value.
     year
         Calendar year.
 
