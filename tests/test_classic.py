@@ -9,7 +9,7 @@ import pytest
 from differland.classic import check_whole
 from differland.errors import InputError
 from differland.files import read_netcdf
-from differland.regridding.cf import regrid_file
+from differland.regridding.cf_files import regrid_file
 from differland.regridding.grid import regular_grid
 
 FORMATS = ["NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET", "NETCDF3_64BIT_DATA"]

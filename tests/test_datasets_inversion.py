@@ -77,7 +77,7 @@ def test_yearly_file(path):
     assert [str(field.month) for field in fields] == [f"2015-{m:02d}" for m in range(1, 13)]
     check_months(fields, "CMS-Flux", pd.period_range("2015-01", "2015-12", freq="M"))
     january = fields[0]
-    assert (january.name, january.units, january.quantity) == ("nbe", "gC m-2 day-1", "intensive")
+    assert (january.name, january.units) == ("nbe", "gC m-2 day-1")
     assert value_at(january, -5.0, -60.0) == pytest.approx(-1.0)
     assert value_at(fields[11], -5.0, -60.0) == pytest.approx(-2.1)
     assert np.isfinite(january.whole()).sum() == 1

@@ -25,7 +25,7 @@ from differland.planning import (
     shares_of_jobs,
     study_size,
 )
-from differland.regridding.grid import PATCH_GRID, STUDY_GRID, patch_number
+from differland.regridding.study_grid import PATCH_GRID, STUDY_GRID, patch_number
 
 PAPER = StudySize(245_000, 276, 944, 320, False)
 

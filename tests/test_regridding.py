@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from differland.__main__ import main
 from differland.datasets.native import find_variable
 from differland.files import read_netcdf, write_netcdf
-from differland.regridding.cf import regrid_file
+from differland.regridding.cf_files import regrid_file
 from differland.regridding.conservative import Regridder
-from differland.regridding.grid import STUDY_GRID, Grid, regular_grid
+from differland.regridding.grid import Grid, regular_grid
+from differland.regridding.study_grid import STUDY_GRID
 
 
 def regrid(values: np.ndarray, source: Grid, target: Grid, **options: object) -> np.ndarray:
@@ -407,7 +408,7 @@ def test_blocks_of_a_file_change_nothing(tmp_path, monkeypatch, format_, chunks)
         encoding={"lai": {"chunksizes": chunks}} if chunks else {},
     )
     run(tmp_path / "in.nc", tmp_path / "whole.nc", "--resolution", 3)
-    monkeypatch.setattr("differland.regridding.cf.MAXIMUM_VALUES", 500)
+    monkeypatch.setattr("differland.regridding.cf_files.MAXIMUM_VALUES", 500)
     run(tmp_path / "in.nc", tmp_path / "blocks.nc", "--resolution", 3)
     whole, blocks = read_netcdf(tmp_path / "whole.nc"), read_netcdf(tmp_path / "blocks.nc")
     xr.testing.assert_equal(whole, blocks)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from differland.errors import InputError
 from differland.files import write_netcdf
-from differland.regridding.cf import regrid_file
+from differland.regridding.cf_files import regrid_file
 from differland.regridding.grid import regular_grid
 
 PLANET_OPTIONS = {

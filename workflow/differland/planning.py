@@ -20,7 +20,7 @@ from differland.datasets.sources import native_bytes
 from differland.errors import DryRunError, InputError
 from differland.files import write_text
 from differland.opening import open_netcdf
-from differland.regridding.grid import PATCH_GRID, patch_number
+from differland.regridding.study_grid import PATCH_GRID, patch_number
 from differland.shipped import RESOURCES
 from differland.tables import PREDICTOR_GROUPS
 

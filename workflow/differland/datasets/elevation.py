@@ -15,7 +15,8 @@ from differland.datasets.archives import glob_files, is_litter
 from differland.datasets.fields import Field, check_range, check_shape
 from differland.datasets.geotiff import open_geotiff
 from differland.errors import InputError
-from differland.regridding.grid import STUDY_GRID, Grid, regular_grid
+from differland.regridding.grid import Grid, regular_grid
+from differland.regridding.study_grid import STUDY_GRID
 
 Ocean = Literal["missing", "zero"]
 

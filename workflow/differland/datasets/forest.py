@@ -18,7 +18,8 @@ from differland.datasets.native import find_variable
 from differland.errors import InputError
 from differland.opening import open_netcdf
 from differland.regridding.conservative import Regridder
-from differland.regridding.grid import STUDY_GRID, Grid
+from differland.regridding.grid import Grid
+from differland.regridding.study_grid import STUDY_GRID
 
 AGE_FILE_NAME = re.compile(r".*BGI_?ForestAge_?MPI_?BGC_?1\.0\.0\.nc")
 """The name starts with the time of the download."""

@@ -35,7 +35,8 @@ from differland.datasets.temporal import LENGTHS, Role, check_lengths, check_mea
 from differland.errors import InputError
 from differland.opening import open_netcdf
 from differland.regridding.conservative import Regridder
-from differland.regridding.grid import STUDY_GRID, Grid, cell_numbers
+from differland.regridding.grid import Grid
+from differland.regridding.study_grid import STUDY_GRID, cell_numbers
 from differland.units import are_same
 
 Variable = Literal["gpp", "ra", "rh", "nbp", "nbe", "cVeg", "lai", "evapotrans", "fFire"]

@@ -1,18 +1,14 @@
-"""Grids of latitude and longitude, defined by the edges of cells; the study's grid and patches."""
+"""Rectilinear grids of latitude and longitude, and the edges that coordinates of cells tell."""
 
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from differland.errors import InputError
 
 EARTH_RADIUS = 6_371_000.0
 """Radius of the sphere on which areas are counted, m."""
-
-PATCH_SHAPE = (16, 20)
-"""Rows and columns of cells in a patch of 4 x 5 degrees (paper, Methods)."""
 
 CLOSING_TOLERANCE = 0.05
 """Share of a cell by which the edges of a global grid may miss the pole or the full circle."""
@@ -147,88 +143,6 @@ def regular_grid(resolution: float) -> Grid:
         (rows - 2 * np.arange(rows + 1)) * 90 / rows,
         (np.arange(2 * rows + 1) - rows) * 180 / rows,
     )
-
-
-STUDY_CELL = 0.25
-"""Height and width of a cell of the study's grid, degrees."""
-
-STUDY_GRID = regular_grid(STUDY_CELL)
-"""The study's grid: rows from 89.875 to -89.875, columns from -179.875 to 179.875."""
-
-PATCH_GRID = Grid(
-    STUDY_GRID.latitude_edges[:: PATCH_SHAPE[0]], STUDY_GRID.longitude_edges[:: PATCH_SHAPE[1]]
-)
-"""The study's patches of 4 x 5 degrees: 45 rows and 72 columns from 90 N and 180 W."""
-
-
-def cell_numbers(
-    latitude: npt.ArrayLike, longitude: npt.ArrayLike
-) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns, from 0, of the cells of the study's grid that contain the locations.
-
-    Parameters
-    ----------
-    latitude, longitude
-        Locations, degrees north and east, of any shapes that broadcast.
-    """
-    rows, columns = STUDY_GRID.shape
-    row = np.floor((90 - np.asarray(latitude, dtype=float)) / STUDY_CELL).astype(np.int64)
-    column = np.floor((np.asarray(longitude, dtype=float) + 180) / STUDY_CELL).astype(np.int64)
-    return np.minimum(row, rows - 1), column % columns
-
-
-def areas_of_cells(latitude: np.ndarray) -> np.ndarray:
-    """Areas, m2, of the cells of the study's grid at these latitudes (degrees)."""
-    row, _ = cell_numbers(latitude, 0.0)
-    areas: np.ndarray = STUDY_GRID.cell_areas()[row, 0]
-    return areas
-
-
-def is_gridded(latitude: np.ndarray, longitude: np.ndarray) -> bool:
-    """Whether all locations are centres of cells of the study's grid.
-
-    Parameters
-    ----------
-    latitude, longitude
-        Locations, degrees north and east, of one shape.
-    """
-    rows = (np.asarray(latitude, dtype=float) + 90) / STUDY_CELL - 0.5
-    columns = (np.asarray(longitude, dtype=float) + 180) / STUDY_CELL - 0.5
-    offset = np.concatenate([np.abs(rows - np.round(rows)), np.abs(columns - np.round(columns))])
-    return bool(np.all(offset < 1e-3))
-
-
-def patch_number(
-    latitude: npt.ArrayLike, longitude: npt.ArrayLike, patches: Grid = PATCH_GRID
-) -> np.ndarray:
-    """Numbers of the patches that contain locations, such as centres of cells.
-
-    Parameters
-    ----------
-    latitude, longitude
-        Locations, degrees north and east, of any shapes that broadcast.
-    patches
-        Grid of patches of the whole globe, north-up and from west to east.
-
-    Returns
-    -------
-    Numbers from 0 along rows from the north-west; the study's patches are 72 in a row, 3240 in all.
-    A place on an edge is in the patch south or east of it.
-
-    Raises
-    ------
-    ValueError
-        A latitude beyond the poles, or no number.
-    """
-    latitude, longitude = np.asarray(latitude, dtype=float), np.asarray(longitude, dtype=float)
-    if not (np.all(np.abs(latitude) <= 90) and np.all(np.isfinite(longitude))):
-        raise ValueError("expected latitudes from -90 to 90 and finite longitudes")
-    rows, columns = patches.shape
-    west = patches.longitude_edges[0]
-    eastward = west + (longitude - west) % 360
-    row = np.searchsorted(-patches.latitude_edges, -latitude, side="right") - 1
-    column = np.searchsorted(patches.longitude_edges, eastward, side="right") - 1
-    return np.minimum(row, rows - 1) * columns + column % columns
 
 
 def _edges(name: str, centres: np.ndarray, bounds: np.ndarray | None, file: object) -> np.ndarray:
