@@ -12,12 +12,11 @@ import xarray as xr
 from tqdm import tqdm
 
 from differland.datasets.fields import Field, check_months, is_annual
-from differland.driver import WEIGHT
+from differland.driver import table_row
 from differland.regridding.conservative import Band, Regridder
 from differland.regridding.esmf import EsmfRegridder
 from differland.regridding.grid import Grid
 from differland.regridding.study_grid import study_window
-from differland.tables import FORCING, INTERMEDIATES, PREDICTORS, Variable, observation_row
 
 logger = logging.getLogger(__name__)
 
@@ -233,13 +232,3 @@ def _put(
         attributes["standard_name"] = row.standard_name
     attributes["cell_methods"] = "area: mean"
     dataset[name] = (dimensions, values.astype(np.float32), attributes)
-
-
-def table_row(name: str) -> Variable:
-    """Facts of a gridded variable or a weight; those of ``lai_copernicus`` are those of ``lai``."""
-    if name.endswith("_weight"):
-        return WEIGHT
-    for table in (PREDICTORS, FORCING, INTERMEDIATES):
-        if name in table:
-            return table[name]
-    return observation_row(name)
