@@ -155,17 +155,17 @@ def is_named(variable: netCDF4.Variable, kind: str) -> bool:
 
 def has_standard_name(variable: netCDF4.Variable, kind: str) -> bool:
     """Whether its standard name tells that a variable is a latitude or longitude."""
-    return text(variable, "standard_name") == kind
+    return attribute(variable, "standard_name") == kind
 
 
 def has_direction(variable: netCDF4.Variable, kind: str) -> bool:
     """Whether the units of a variable are degrees north or east."""
-    return text(variable, "units").lower() in AXES[kind].units
+    return attribute(variable, "units").lower() in AXES[kind].units
 
 
 def has_axis(variable: netCDF4.Variable, kind: str) -> bool:
     """Whether the axis attribute of a variable tells that it is a latitude or longitude."""
-    return text(variable, "axis") == AXES[kind].axis
+    return attribute(variable, "axis") == AXES[kind].axis
 
 
 def first_found(
@@ -182,13 +182,13 @@ def first_found(
     return []
 
 
-def text(variable: netCDF4.Variable, attribute: str) -> str:
+def attribute(variable: netCDF4.Variable, name: str) -> str:
     """Text of an attribute; nothing, where there is none."""
-    return str(getattr(variable, attribute, "")).strip()
+    return str(getattr(variable, name, "")).strip()
 
 
 def _find_axis(dataset: netCDF4.Dataset, kind: str, file: object) -> netCDF4.Variable:
-    bounds = {text(variable, "bounds") for variable in dataset.variables.values()}
+    bounds = {attribute(variable, "bounds") for variable in dataset.variables.values()}
     axes = [v for v in dataset.variables.values() if v.ndim > 0 and v.name not in bounds]
     found = first_found(axes, (has_standard_name, has_direction, has_axis, is_named), kind)
     if not found:
@@ -206,7 +206,7 @@ def _find_axis(dataset: netCDF4.Dataset, kind: str, file: object) -> netCDF4.Var
             "coordinates in one dimension (a rectilinear grid)",
             f"the dimensions {', '.join(axis.dimensions)}",
         )
-    units = text(axis, "units")
+    units = attribute(axis, "units")
     if units.lower() not in AXES[kind].units | UNDIRECTED_DEGREES:
         expected = f"units degrees_{'north' if kind == 'latitude' else 'east'}"
         raise InputError(file, axis.name, expected, f"units {units}" if units else "no units")

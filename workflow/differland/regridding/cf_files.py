@@ -16,7 +16,7 @@ import differland
 from differland.errors import InputError
 from differland.files import atomic_path
 from differland.opening import open_netcdf, read_values
-from differland.regridding.axes import AXES, HorizontalAxes, find_horizontal_axes, text
+from differland.regridding.axes import AXES, HorizontalAxes, attribute, find_horizontal_axes
 from differland.regridding.conservative import MAXIMUM_VALUES, Quantity, Regridder
 from differland.regridding.grid import Grid
 
@@ -123,8 +123,8 @@ def _decoded_type(dtype: np.dtype) -> np.dtype:
 
 
 def _is_total(variable: netCDF4.Variable) -> bool:
-    return text(variable, "standard_name") == "cell_area" or bool(
-        re.search(r"\barea:\s*sum\b", text(variable, "cell_methods"))
+    return attribute(variable, "standard_name") == "cell_area" or bool(
+        re.search(r"\barea:\s*sum\b", attribute(variable, "cell_methods"))
     )
 
 
