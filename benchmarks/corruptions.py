@@ -45,7 +45,8 @@ from differland.datasets.products import (  # noqa: E402
     read_year,
 )
 from differland.errors import InputError  # noqa: E402
-from differland.gridding import DETAIL, Gridding, grid_static, grid_year, study_window  # noqa: E402
+from differland.regridding.raw_fields import DETAIL, Gridding, grid_static, grid_year  # noqa: E402
+from differland.regridding.study_grid import study_window  # noqa: E402
 from differland.synthetic.raw import RawPlanetSettings  # noqa: E402
 from differland.synthetic.writing import write_planet  # noqa: E402
 

@@ -36,8 +36,8 @@ from differland.datasets.forest import read_forest_age  # noqa: E402
 from differland.datasets.reanalysis import read_daily_extremes  # noqa: E402
 from differland.datasets.vegetation import read_lai  # noqa: E402
 from differland.files import write_netcdf, write_netcdf_parts  # noqa: E402
-from differland.grid import STUDY_GRID  # noqa: E402
-from differland.gridding import Gridding, grid_static, grid_year  # noqa: E402
+from differland.regridding.raw_fields import Gridding, grid_static, grid_year  # noqa: E402
+from differland.regridding.study_grid import STUDY_GRID  # noqa: E402
 from differland.tables import FORCING, PREDICTOR_GROUPS, PREDICTORS  # noqa: E402
 
 GRIDDING = Gridding(STUDY_GRID, "exact", 0.25, Path("unused"))

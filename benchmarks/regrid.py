@@ -29,8 +29,9 @@ import xarray as xr
 LIBRARY = Path(__file__).resolve().parents[1] / "workflow"
 sys.path.insert(0, str(LIBRARY))
 
-from differland.grid import STUDY_GRID, regular_grid  # noqa: E402
-from differland.regrid import Regridder  # noqa: E402
+from differland.regridding.conservative import Regridder  # noqa: E402
+from differland.regridding.grid import regular_grid  # noqa: E402
+from differland.regridding.study_grid import STUDY_GRID  # noqa: E402
 
 WORK = {
     "regrid 1800x3600 to 720x1440": 0.0,

@@ -3,7 +3,7 @@ from typing import Any
 
 from differland import assembly
 from differland.files import write_netcdf_parts
-from differland.gridding import study_window
+from differland.regridding.study_grid import study_window
 from differland_script import run
 
 

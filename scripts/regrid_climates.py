@@ -5,7 +5,7 @@ from differland.climatology import grid_climates
 from differland.datasets.archives import log_unread
 from differland.datasets.climate_models import Variable, unread_climates
 from differland.files import write_netcdf
-from differland.gridding import Gridding
+from differland.regridding.raw_fields import Gridding
 from differland_script import paths, run
 
 

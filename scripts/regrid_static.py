@@ -3,7 +3,7 @@ from typing import Any
 
 from differland.datasets.products import read_static
 from differland.files import write_netcdf
-from differland.gridding import Gridding, grid_static
+from differland.regridding.raw_fields import Gridding, grid_static
 from differland_script import paths, run
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from differland.datasets.products import GAPS_ALLOWED, read_year
 from differland.files import write_netcdf
-from differland.gridding import Gridding, grid_year
+from differland.regridding.raw_fields import Gridding, grid_year
 from differland_script import paths, run
 
 

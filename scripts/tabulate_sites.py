@@ -2,7 +2,7 @@ import pandas as pd
 
 from differland.analysis import site_table
 from differland.files import read_netcdf, write_text
-from differland.gridding import study_window
+from differland.regridding.study_grid import study_window
 from differland_script import run
 
 

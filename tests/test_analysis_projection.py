@@ -21,8 +21,9 @@ from differland.climatology import grid_climates
 from differland.datasets.climate_models import find_cmip6, read_cmip6_years
 from differland.errors import InputError
 from differland.files import read_netcdf, write_netcdf
-from differland.gridding import Gridding, study_window
 from differland.model.parameters import Parameters
+from differland.regridding.raw_fields import Gridding
+from differland.regridding.study_grid import study_window
 from differland.synthetic.native.scenarios import FUTURE, MODELS, SCENARIO, write_climate_models
 from differland.tables import PARAMETERS, TRAITS
 

@@ -15,9 +15,9 @@ from differland.datasets.towers import put_on_cells
 from differland.driver import read_driver
 from differland.errors import InputError
 from differland.files import write_netcdf, write_netcdf_parts
-from differland.grid import Grid
-from differland.gridding import study_window
 from differland.patches import draw_patches
+from differland.regridding.grid import Grid
+from differland.regridding.study_grid import study_window
 from differland.tables import PREDICTOR_GROUPS
 
 # Two patches of 4 x 5 degrees side by side, 16 rows and 40 columns of cells.

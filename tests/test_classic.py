@@ -9,8 +9,8 @@ import pytest
 from differland.classic import check_whole
 from differland.errors import InputError
 from differland.files import read_netcdf
-from differland.grid import regular_grid
-from differland.gridded import regrid_file
+from differland.regridding.cf_files import regrid_file
+from differland.regridding.grid import regular_grid
 
 FORMATS = ["NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET", "NETCDF3_64BIT_DATA"]
 

@@ -16,9 +16,11 @@ from differland.consistency.compare import compare, read_rules
 from differland.consistency.study import Places, Study, read_study, summarise
 from differland.consistency.verdicts import refuse, remarks
 from differland.datasets.fields import Field
+from differland.driver import table_row
 from differland.errors import InputError
 from differland.files import write_netcdf
-from differland.gridding import DETAIL, Gridding, grid_static, study_window, table_row
+from differland.regridding.raw_fields import DETAIL, Gridding, grid_static
+from differland.regridding.study_grid import study_window
 from differland.synthetic.world import Landscape, draw_deficit, draw_predictors, draw_weather
 
 WINDOW = {"south": 42, "north": 62, "west": 70, "east": 90}

@@ -10,7 +10,7 @@ import pytest
 from differland.datasets.copernicus import read_copernicus_lai
 from differland.datasets.fields import check_months
 from differland.errors import InputError
-from differland.grid import Grid
+from differland.regridding.grid import Grid
 
 # A window of pixels whose centres lie on multiples of 1/112 degree, south of 45 N.
 NORTH = 45 - np.arange(4) / 112

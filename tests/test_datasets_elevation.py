@@ -9,8 +9,8 @@ from rasterio.transform import from_origin
 
 from differland.datasets.elevation import read_elevation
 from differland.errors import InputError
-from differland.grid import Grid, regular_grid
-from differland.regrid import Regridder
+from differland.regridding.conservative import Regridder
+from differland.regridding.grid import Grid, regular_grid
 
 TILES = {
     f"gt30{east_west}{north_south}": (50, 40)

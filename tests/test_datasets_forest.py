@@ -15,8 +15,8 @@ from differland.datasets.forest import (
     read_forest_age,
 )
 from differland.errors import InputError
-from differland.grid import Grid, regular_grid
-from differland.regrid import Regridder
+from differland.regridding.conservative import Regridder
+from differland.regridding.grid import Grid, regular_grid
 
 AGE_FILE = "202432118501222_BGIForestAgeMPIBGC1.0.0.nc"
 

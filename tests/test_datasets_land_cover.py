@@ -7,8 +7,8 @@ import pytest
 
 from differland.datasets.land_cover import read_classes, read_land_cover, vegetated_land
 from differland.errors import InputError
-from differland.grid import regular_grid
-from differland.regrid import Regridder
+from differland.regridding.conservative import Regridder
+from differland.regridding.grid import regular_grid
 
 SD = pytest.importorskip("pyhdf.SD")
 

@@ -12,8 +12,8 @@ from differland.datasets.biomass import repeat_monthly
 from differland.datasets.fields import check_months
 from differland.datasets.microwave import ease_grid, read_glab_vod, read_ib_agc
 from differland.errors import InputError
-from differland.grid import EARTH_RADIUS, regular_grid
-from differland.regrid import Regridder
+from differland.regridding.conservative import Regridder
+from differland.regridding.grid import EARTH_RADIUS, regular_grid
 
 CELL = 25025.26
 """Of the definition of the grid, m."""

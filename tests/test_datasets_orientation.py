@@ -31,8 +31,8 @@ from differland.datasets.reanalysis import (
 from differland.datasets.soil import read_soil, read_soil_organic_carbon
 from differland.datasets.vegetation import read_lai, read_lcspp
 from differland.datasets.water_storage import read_mascons
-from differland.grid import Grid
-from differland.regrid import Regridder
+from differland.regridding.conservative import Regridder
+from differland.regridding.grid import Grid
 
 CENTRES = (85.0 - 10 * np.arange(18), -175.0 + 10 * np.arange(36))
 NODES = (90.0 - 10 * np.arange(19), -180.0 + 10 * np.arange(36))

@@ -8,8 +8,8 @@ import pytest
 
 from differland.datasets.soil import read_soil, read_soil_organic_carbon
 from differland.errors import InputError
-from differland.grid import regular_grid
-from differland.regrid import Regridder
+from differland.regridding.conservative import Regridder
+from differland.regridding.grid import regular_grid
 
 LATITUDE = -87.5 + 5.0 * np.arange(36)
 LONGITUDE = -177.5 + 5.0 * np.arange(72)

@@ -20,7 +20,7 @@ from differland.datasets.towers import (
     select_sites,
 )
 from differland.errors import InputError
-from differland.grid import Grid
+from differland.regridding.grid import Grid
 
 HEADER = (
     "TIMESTAMP,TA_F,LE_F_MDS,LE_F_MDS_QC,LE_CORR,NEE_VUT_REF,NEE_VUT_REF_QC,"

@@ -17,7 +17,7 @@ from differland.datasets.towers import (
     read_towers,
 )
 from differland.errors import InputError
-from differland.grid import Grid
+from differland.regridding.grid import Grid
 
 PERIOD = pd.period_range("2001-01", "2023-12", freq="M")
 

@@ -12,7 +12,6 @@ import xarray as xr
 from differland.datasets.inversion import BOX_GRID
 from differland.errors import DryRunError
 from differland.figures.maps import land
-from differland.grid import PATCH_GRID, STUDY_GRID, patch_number
 from differland.planning import (
     LAND,
     WHOLE_EARTH,
@@ -26,6 +25,7 @@ from differland.planning import (
     shares_of_jobs,
     study_size,
 )
+from differland.regridding.study_grid import PATCH_GRID, STUDY_GRID, patch_number
 
 PAPER = StudySize(245_000, 276, 944, 320, False)
 

@@ -57,8 +57,9 @@ from differland.datasets.towers import (
 from differland.datasets.vegetation import read_lai, read_lcspp
 from differland.datasets.water_storage import read_mascons, recentred
 from differland.errors import InputError
-from differland.grid import STUDY_GRID, Grid
-from differland.regrid import Regridder
+from differland.regridding.conservative import Regridder
+from differland.regridding.grid import Grid
+from differland.regridding.study_grid import STUDY_GRID
 from differland.shipped import CONFIG
 from differland.synthetic.native.vegetation import eight_day_values
 from differland.synthetic.raw import RawPlanet, RawPlanetSettings, make_raw_planet
@@ -92,7 +93,7 @@ def raw(planet: RawPlanet, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def mapped(field: Field, target: Grid = WINDOW) -> np.ndarray:
-    return Regridder.between(field.grid, target).apply(field.whole(), COVERAGE, field.quantity)
+    return Regridder.between(field.grid, target).apply(field.whole(), COVERAGE)
 
 
 def monthly(fields: Iterable[Field], valid: np.ndarray) -> pd.DataFrame:

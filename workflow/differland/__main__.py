@@ -8,8 +8,8 @@ from pathlib import Path
 
 from differland.errors import InputError
 from differland.files import write_netcdf
-from differland.grid import regular_grid
-from differland.gridded import regrid_file
+from differland.regridding.cf_files import regrid_file
+from differland.regridding.grid import regular_grid
 
 PLANET_OPTIONS = {
     "south": "southern edge of the window, degrees (default: 26)",

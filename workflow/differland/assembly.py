@@ -27,11 +27,11 @@ from differland.datasets.towers import (
     select_sites,
 )
 from differland.datasets.water_storage import recentred
-from differland.driver import MONTHS_PER_YEAR, PATCH_DIMENSION
+from differland.driver import MONTHS_PER_YEAR, PATCH_DIMENSION, table_row
 from differland.errors import InputError
 from differland.files import open_verified
-from differland.grid import PATCH_GRID, Grid, patch_number
-from differland.gridding import table_row
+from differland.regridding.grid import Grid
+from differland.regridding.study_grid import PATCH_GRID, patch_number
 from differland.tables import FORCING, PREDICTOR_GROUPS, PREDICTORS
 
 logger = logging.getLogger(__name__)

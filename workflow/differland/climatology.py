@@ -14,7 +14,7 @@ from differland.datasets.climate_models import (
     read_climatology,
 )
 from differland.datasets.native import match_name
-from differland.gridding import Gridding, grid_static
+from differland.regridding.raw_fields import Gridding, grid_static
 
 
 def grid_climates(

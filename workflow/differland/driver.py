@@ -13,7 +13,15 @@ from differland import setups
 from differland.errors import InputError
 from differland.files import read_netcdf
 from differland.glance import SITE
-from differland.tables import FORCING, OBSERVATIONS, PREDICTOR_GROUPS, PREDICTORS, Variable
+from differland.tables import (
+    FORCING,
+    INTERMEDIATES,
+    OBSERVATIONS,
+    PREDICTOR_GROUPS,
+    PREDICTORS,
+    Variable,
+    observation_row,
+)
 from differland.units import are_same, range_in_words
 
 if TYPE_CHECKING:
@@ -59,6 +67,16 @@ def annual_mean(monthly: AnyArray) -> AnyArray:
 def complete_years(known: np.ndarray) -> np.ndarray:
     """Whether all 12 months of each year are known; months and years on the first axis."""
     return np.all(known.reshape(-1, MONTHS_PER_YEAR, *known.shape[1:]), axis=1)
+
+
+def table_row(name: str) -> Variable:
+    """Facts of a gridded variable or a weight; those of ``lai_copernicus`` are those of ``lai``."""
+    if name.endswith("_weight"):
+        return WEIGHT
+    for table in (PREDICTORS, FORCING, INTERMEDIATES):
+        if name in table:
+            return table[name]
+    return observation_row(name)
 
 
 def read_driver(path: Path | str, in_patches: bool = True) -> xr.Dataset:

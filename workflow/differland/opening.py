@@ -17,6 +17,7 @@ from differland.errors import InputError
 if TYPE_CHECKING:
     import h5py
     import netCDF4
+    import numpy as np
     import xarray as xr
 
     from differland.datasets.archives import Source
@@ -54,6 +55,53 @@ def open_netcdf(file: Source | str) -> netCDF4.Dataset:
         return netCDF4.Dataset(str(file), memory=content, keepweakref=True)
     except (OSError, RuntimeError, SystemError, UnicodeError) as error:
         raise unreadable(file, NETCDF, error, content) from error
+
+
+def read_values(variable: netCDF4.Variable, index: Any, file: object) -> np.ndarray:
+    """Read part of a variable, masked and unpacked.
+
+    Parameters
+    ----------
+    variable
+        Variable of an open file.
+    index
+        Part of it, as numpy indexes arrays.
+    file
+        Path of the file, for messages.
+
+    Raises
+    ------
+    InputError
+        The file breaks off.
+    """
+    try:
+        values = variable[index]
+    except (OSError, RuntimeError, IndexError) as error:
+        found = f"data that cannot be read ({error})"
+        raise InputError(file, variable.name, "a complete NetCDF file", found) from error
+    return _mask_rounded(variable, values)
+
+
+def _mask_rounded(variable: netCDF4.Variable, values: np.ndarray) -> np.ndarray:
+    """Mask fill values declared in double precision or as text, and stored in single precision.
+
+    The NetCDF library compares such numbers exactly, and then takes 1e20 for a value.
+    """
+    import numpy as np
+
+    if np.dtype(variable.dtype) != np.float32 or "scale_factor" in variable.ncattrs():
+        return values
+    for name in ("missing_value", "_FillValue"):
+        declared = np.atleast_1d(getattr(variable, name, np.nan))
+        if declared.dtype == np.float32:
+            continue
+        try:
+            stored = declared.astype(np.float64).astype(np.float32)
+        except ValueError:
+            continue
+        if (there := np.isin(np.ma.getdata(values), stored[np.isfinite(stored)])).any():
+            values = np.ma.masked_where(there, values)
+    return values
 
 
 def open_dataset(path: Path | str, sealed: bool = False, **options: Any) -> xr.Dataset:

@@ -19,8 +19,8 @@ import numpy as np
 from differland.datasets.sources import native_bytes
 from differland.errors import DryRunError, InputError
 from differland.files import write_text
-from differland.grid import PATCH_GRID, patch_number
 from differland.opening import open_netcdf
+from differland.regridding.study_grid import PATCH_GRID, patch_number
 from differland.shipped import RESOURCES
 from differland.tables import PREDICTOR_GROUPS
 

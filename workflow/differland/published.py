@@ -20,8 +20,8 @@ import xarray as xr
 from differland.datasets.fields import check_last_number
 from differland.driver import MONTHS_PER_YEAR, PATCH_DIMENSION, WEIGHT, months_of
 from differland.errors import InputError
-from differland.grid import STUDY_GRID, patch_number
 from differland.opening import open_dataset
+from differland.regridding.study_grid import STUDY_GRID, patch_number
 from differland.tables import (
     FORCING,
     OBSERVATIONS,

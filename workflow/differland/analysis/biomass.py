@@ -11,8 +11,8 @@ import xarray as xr
 from scipy import stats
 
 from differland.errors import InputError
-from differland.grid import areas_of_cells
 from differland.metrics import skill, targets_of_driver
+from differland.regridding.study_grid import areas_of_cells
 
 FEWEST_YEARS = 3
 """Observed years that a trend needs."""

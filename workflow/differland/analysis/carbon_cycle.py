@@ -22,7 +22,7 @@ import xarray as xr
 from differland.driver import MONTHS_PER_YEAR
 from differland.errors import InputError
 from differland.files import read_netcdf
-from differland.grid import STUDY_GRID, cell_numbers
+from differland.regridding.study_grid import STUDY_GRID, cell_numbers
 
 GLOBAL, HELD_OUT = "Global", "Test patches"
 """Of the study's cells: all that count, and those of them that no member was trained on."""

@@ -16,7 +16,7 @@ import xarray as xr
 
 from differland.analysis.days import DAYS_OF_YEAR, DAYS_PER_YEAR, around_their_mean
 from differland.errors import InputError
-from differland.grid import areas_of_cells, is_gridded
+from differland.regridding.study_grid import areas_of_cells, is_gridded
 from differland.tables import PARAMETERS
 
 Array = npt.NDArray[np.float64]

@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from differland.analysis.comparison import compare_setups
-from differland.grid import areas_of_cells
+from differland.regridding.study_grid import areas_of_cells
 from differland.setups import experiment_of
 from differland.tables import OUTPUTS
 

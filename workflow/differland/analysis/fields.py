@@ -9,7 +9,7 @@ import xarray as xr
 
 from differland.analysis.days import DAYS_OF_YEAR, DAYS_PER_YEAR, around_their_mean
 from differland.errors import InputError
-from differland.grid import STUDY_GRID, cell_numbers, is_gridded
+from differland.regridding.study_grid import STUDY_GRID, cell_numbers, is_gridded
 from differland.tables import PARAMETERS, TRAITS
 
 FILL_VALUE = np.float32(netCDF4.default_fillvals["f4"])

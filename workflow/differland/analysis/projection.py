@@ -20,7 +20,7 @@ from differland.analysis.attribution import PLANT_TYPES
 from differland.analysis.key_traits import KEY_TRAITS
 from differland.ensemble import Ensemble, traits
 from differland.errors import InputError
-from differland.grid import STUDY_GRID, areas_of_cells, cell_numbers
+from differland.regridding.study_grid import STUDY_GRID, areas_of_cells, cell_numbers
 from differland.tables import PREDICTORS
 
 logger = logging.getLogger(__name__)

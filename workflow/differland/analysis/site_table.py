@@ -16,8 +16,8 @@ from differland.datasets.towers import (
     select_sites,
 )
 from differland.driver import PATCH_DIMENSION
-from differland.grid import Grid
 from differland.patches import draw_split
+from differland.regridding.grid import Grid
 from differland.tables import PREDICTOR_GROUPS
 
 MONTHS_OF = {name: f"months_{name.removesuffix('_site')}" for name in FLUXES}

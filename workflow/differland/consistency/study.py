@@ -22,8 +22,8 @@ from differland.consistency.statistics import (
 from differland.datasets.land_cover import vegetated_land
 from differland.driver import MONTHS_PER_YEAR
 from differland.files import open_verified
-from differland.grid import PATCH_GRID, patch_number
-from differland.gridding import DETAIL
+from differland.regridding.raw_fields import DETAIL
+from differland.regridding.study_grid import PATCH_GRID, patch_number
 
 Mask = npt.NDArray[np.bool_]
 
@@ -192,7 +192,7 @@ def summarise(product: str, values: Array, places: Places, detail: float = np.na
         Cells of the window.
     detail
         Distinct values over values, an attribute of the gridded variable
-        (:data:`differland.gridding.DETAIL`).
+        (:data:`differland.regridding.raw_fields.DETAIL`).
     """
     maps = values.reshape(-1, *places.studied.shape)
     infinite = np.isinf(maps)

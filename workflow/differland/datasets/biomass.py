@@ -17,10 +17,9 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from rasterio.transform import from_origin
 from rasterio.vrt import WarpedVRT
-from rasterio.windows import Window
 
 from differland.datasets.fields import Field, check_range, check_shape, check_units
-from differland.datasets.geotiff import open_geotiff
+from differland.datasets.geotiff import centres, open_geotiff, read_rows
 from differland.datasets.native import (
     NativeVariable,
     check_year,
@@ -31,8 +30,8 @@ from differland.datasets.native import (
 )
 from differland.datasets.temporal import read_monthly
 from differland.errors import InputError
-from differland.grid import Grid
 from differland.opening import open_netcdf
+from differland.regridding.grid import Grid
 
 FIRST_YEAR, LAST_YEAR = 2000, 2019
 
@@ -284,11 +283,7 @@ def _raster_grid(raster: DatasetReader, file: Path) -> Grid:
     if transform.b or transform.d or transform.a <= 0:
         found = f"{tuple(transform)[:6]}"
         raise InputError(file, "transform", "rows and columns along the axes", found)
-    return Grid.from_coordinates(
-        transform.f + transform.e * (np.arange(raster.height) + 0.5),
-        transform.c + transform.a * (np.arange(raster.width) + 0.5),
-        file,
-    )
+    return Grid.from_coordinates(*centres(raster), file)
 
 
 def _read_band(
@@ -300,12 +295,7 @@ def _read_band(
     rows: slice,
 ) -> np.ndarray:
     with _open_raster(file, resolution) as raster:
-        start, stop, _ = rows.indices(raster.height)
-        window = Window(0, start, raster.width, stop - start)
-        try:
-            values = raster.read(band, window=window, masked=True)
-        except RasterioError as error:
-            raise InputError(file, f"band {band}", "a complete GeoTIFF", str(error)) from error
+        values = read_rows(raster, rows, file, f"band {band}", band, masked=True)
     values = np.ma.filled(values.astype(np.float64), np.nan)
     if missing_value is not None:
         values[np.isclose(values, missing_value, rtol=1e-6, atol=0)] = np.nan

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-from rasterio.errors import RasterioError
-from rasterio.windows import Window
 
 from differland.datasets.archives import glob_files, is_litter
 from differland.datasets.fields import Field, check_range, check_shape
-from differland.datasets.geotiff import open_geotiff
+from differland.datasets.geotiff import open_geotiff, read_rows
 from differland.errors import InputError
-from differland.grid import STUDY_GRID, Grid, regular_grid
+from differland.regridding.grid import Grid, regular_grid
+from differland.regridding.study_grid import STUDY_GRID
 
 Ocean = Literal["missing", "zero"]
 
@@ -244,12 +243,6 @@ def _open_geotiff(tile: Tile) -> tuple[int, Callable[[slice], np.ndarray]]:
         raise InputError(file, "nodata", f"{OCEAN} or none", f"{raster.nodata:g}")
 
     def read(rows: slice) -> np.ndarray:
-        window = Window(0, rows.start, raster.width, rows.stop - rows.start)
-        try:
-            values: np.ndarray = raster.read(1, window=window)
-        except RasterioError as error:
-            found = f"data that cannot be read ({error})"
-            raise InputError(file, "elevation", "a complete GeoTIFF", found) from error
-        return values
+        return read_rows(raster, rows, file, "elevation")
 
     return size, read

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from differland.errors import InputError
-from differland.grid import Grid
-from differland.regrid import Quantity
+from differland.regridding.grid import Grid
 from differland.units import are_same, normal, range_in_words
 
 
@@ -31,9 +30,6 @@ class Field:
         File that the field comes from, for messages.
     month
         Month of the field; None for a field that does not change.
-    quantity
-        Whether values are averaged (``intensive``) or, as totals of a cell, added up
-        (``extensive``).
     weight
         Share of the month that the field speaks for, relative to the month's other fields (days,
         for products of 8 days or half a month).
@@ -45,7 +41,6 @@ class Field:
     read: Callable[[slice], np.ndarray]
     file: Path
     month: pd.Period | None = None
-    quantity: Quantity = "intensive"
     weight: float = 1.0
 
     def whole(self) -> np.ndarray:

@@ -23,8 +23,8 @@ from differland.datasets.native import (
 )
 from differland.datasets.temporal import check_meaning, read_monthly
 from differland.errors import InputError
-from differland.grid import Grid, regular_grid
 from differland.opening import open_netcdf
+from differland.regridding.grid import Grid, regular_grid
 
 GFED_AREA_NAME = re.compile(r"(?<![A-Za-z0-9])BA(\d{4})(0[1-9]|1[0-2])\.nc$")
 GFED_EMISSION_NAME = re.compile(r"(?<![A-Za-z0-9])GFED5_Beta_monthly_(\d{4})\.nc$")

@@ -7,18 +7,16 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-import rasterio
-from rasterio.errors import RasterioError
-from rasterio.windows import Window
 
 from differland.datasets.archives import glob_files, is_litter
 from differland.datasets.fields import Field, check_range, check_shape, check_units
-from differland.datasets.geotiff import open_geotiff
+from differland.datasets.geotiff import centres, open_geotiff, read_rows
 from differland.datasets.native import find_variable
 from differland.errors import InputError
-from differland.grid import STUDY_GRID, Grid
 from differland.opening import open_netcdf
-from differland.regrid import Regridder
+from differland.regridding.conservative import Regridder
+from differland.regridding.grid import Grid
+from differland.regridding.study_grid import STUDY_GRID
 
 AGE_FILE_NAME = re.compile(r".*BGI_?ForestAge_?MPI_?BGC_?1\.0\.0\.nc")
 """The name starts with the time of the download."""
@@ -214,12 +212,13 @@ def read_canopy_height_map(
         low, high = sorted((target.latitude_edges[rows.start], target.latitude_edges[rows.stop]))
         for file in files:
             with open_geotiff(file) as raster:
-                latitude, longitude = _centres(raster)
+                latitude, longitude = centres(raster)
                 inside = np.flatnonzero((latitude >= low) & (latitude < high))
                 step = max(BLOCK_PIXELS // (8 * raster.width), 1)
                 for start in range(0, inside.size, step):
                     block = inside[start : start + step]
-                    height = _read_rows(raster, int(block[0]), block.size, file).astype(np.float64)
+                    rows_read = slice(int(block[0]), int(block[-1]) + 1)
+                    height = read_rows(raster, rows_read, file, "canopy height").astype(float)
                     height[height == NO_HEIGHT] = np.nan
                     if raster.nodata:
                         height[height == raster.nodata] = np.nan
@@ -258,7 +257,8 @@ class _Tile(NamedTuple):
         with open_geotiff(self.file) as raster:
             for start in range(rows.start, rows.stop, step):
                 count = min(step, rows.stop - start)
-                block = _read_rows(raster, start * self.pixels, count * self.pixels, self.file)
+                pixels = slice(start * self.pixels, (start + count) * self.pixels)
+                block = read_rows(raster, pixels, self.file, "canopy height")
                 for row, strip in enumerate(np.split(block, count), start - rows.start):
                     heights[row] = percentile_of_blocks(strip, self.pixels, percentile, zeros)
         return heights
@@ -400,21 +400,3 @@ def _check_map(file: Path, target: Grid) -> None:
             expected = f"pixels of at most {height:g} x {width:g} degrees"
             found = f"{abs(transform.e):g} x {abs(transform.a):g}"
             raise InputError(file, "resolution", expected, found)
-
-
-def _centres(raster: rasterio.DatasetReader) -> tuple[np.ndarray, np.ndarray]:
-    """Latitudes of the rows and longitudes of the columns."""
-    transform = raster.transform
-    return (
-        transform.f + transform.e * (np.arange(raster.height) + 0.5),
-        transform.c + transform.a * (np.arange(raster.width) + 0.5),
-    )
-
-
-def _read_rows(raster: rasterio.DatasetReader, start: int, count: int, file: Path) -> np.ndarray:
-    try:
-        values: np.ndarray = raster.read(1, window=Window(0, start, raster.width, count))
-    except RasterioError as error:
-        found = f"data that cannot be read ({error})"
-        raise InputError(file, "canopy height", "a complete GeoTIFF", found) from error
-    return values

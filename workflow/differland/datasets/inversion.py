@@ -13,7 +13,6 @@ import pandas as pd
 
 from differland.datasets.fields import Field, check_range, check_shape, check_units
 from differland.datasets.native import (
-    COORDINATES,
     NativeVariable,
     find_variable,
     has_dates,
@@ -21,9 +20,10 @@ from differland.datasets.native import (
 )
 from differland.datasets.temporal import check_meaning, read_monthly
 from differland.errors import InputError
-from differland.grid import PATCH_GRID, Grid
-from differland.gridded import AXES
 from differland.opening import open_netcdf
+from differland.regridding.axes import has_direction, has_standard_name, is_named
+from differland.regridding.grid import Grid
+from differland.regridding.study_grid import PATCH_GRID
 
 Release = Literal["V3", "2020"]
 
@@ -376,10 +376,8 @@ def _check_times(
 def _read_centres(dataset: netCDF4.Dataset, kind: str, size: int, file: Path) -> np.ndarray | None:
     """Read the centres of cells from a coordinate in one or two dimensions."""
     for variable in dataset.variables.values():
-        named = variable.name.lower() in COORDINATES[kind]
-        told = str(getattr(variable, "standard_name", "")) == kind
-        directed = str(getattr(variable, "units", "")).strip().lower() in AXES[kind].units
-        if (named or told or directed) and size in variable.shape and 1 <= variable.ndim <= 2:
+        told = any(tells(variable, kind) for tells in (is_named, has_standard_name, has_direction))
+        if told and size in variable.shape and 1 <= variable.ndim <= 2:
             values = np.ma.filled(np.ma.asarray(variable[:]).astype(np.float64), np.nan)
             axis = variable.shape.index(size)
             spread = np.moveaxis(values, axis, 0).reshape(size, -1)

@@ -15,7 +15,7 @@ from differland.datasets.archives import glob_files, is_litter
 from differland.datasets.fields import Field, check_units
 from differland.datasets.hdf4 import open_hdf4
 from differland.errors import InputError
-from differland.grid import Grid
+from differland.regridding.grid import Grid
 from differland.shipped import RESOURCES
 from differland.tables import PREDICTOR_GROUPS
 

@@ -33,9 +33,10 @@ from differland.datasets.native import (
 )
 from differland.datasets.temporal import LENGTHS, Role, check_lengths, check_meaning, step_lengths
 from differland.errors import InputError
-from differland.grid import STUDY_GRID, Grid, cell_numbers
 from differland.opening import open_netcdf
-from differland.regrid import Regridder
+from differland.regridding.conservative import Regridder
+from differland.regridding.grid import Grid
+from differland.regridding.study_grid import STUDY_GRID, cell_numbers
 from differland.units import are_same
 
 Variable = Literal["gpp", "ra", "rh", "nbp", "nbe", "cVeg", "lai", "evapotrans", "fFire"]

@@ -17,7 +17,6 @@ from pyproj import Transformer
 
 from differland.datasets.fields import Field, check_range, check_shape, check_units
 from differland.datasets.native import (
-    COORDINATES,
     NativeVariable,
     has_dates,
     match_name,
@@ -25,8 +24,9 @@ from differland.datasets.native import (
 )
 from differland.datasets.temporal import check_apart, check_lengths, check_meaning
 from differland.errors import InputError
-from differland.grid import Grid
 from differland.opening import open_netcdf
+from differland.regridding.axes import AXES
+from differland.regridding.grid import Grid
 
 PROJECTION, GEOGRAPHIC = "EPSG:6933", "EPSG:4326"
 """EASE-Grid 2.0 global (cylindrical equal-area, true at 30 degrees), and its geodetic latitudes."""
@@ -37,9 +37,9 @@ ROWS, COLUMNS = 584, 1388
 CENTRE_TOLERANCE = 0.1
 """Share of a cell by which coordinates may be off."""
 
-AXES = {
-    "latitude": (*COORDINATES["latitude"], "y", "row", "rows"),
-    "longitude": (*COORDINATES["longitude"], "x", "col", "cols", "column"),
+COORDINATE_NAMES = {
+    "latitude": (*AXES["latitude"].names, "y", "row", "rows"),
+    "longitude": (*AXES["longitude"].names, "x", "col", "cols", "column"),
 }
 """Names, in lower case, of the coordinates along rows and columns; y and x may be metres."""
 
@@ -281,7 +281,7 @@ def _grid(dataset: netCDF4.Dataset, north_up: bool | None, file: Path) -> Grid:
 def _axis(dataset: netCDF4.Dataset, kind: str, size: int, file: Path) -> np.ndarray | None:
     """Coordinate along rows or columns, which may be spread over both; None where there is none."""
     for variable in dataset.variables.values():
-        if variable.name.lower() in AXES[kind] and size in variable.shape:
+        if variable.name.lower() in COORDINATE_NAMES[kind] and size in variable.shape:
             values = np.ma.filled(np.ma.asarray(variable[:]).astype(np.float64), np.nan)
             spread = np.moveaxis(values, variable.shape.index(size), 0).reshape(size, -1)
             # Some files have no coordinate where there is sea.

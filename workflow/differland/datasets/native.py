@@ -3,7 +3,7 @@
 import logging
 import math
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,14 +15,20 @@ import pandas as pd
 
 from differland.datasets.archives import Source
 from differland.errors import InputError
-from differland.grid import Grid
-from differland.gridded import AXES, CYCLIC_TOLERANCE, mask_rounded
-from differland.opening import open_netcdf
+from differland.opening import open_netcdf, read_values
+from differland.regridding.axes import (
+    AXES,
+    first_found,
+    grid_of_coordinates,
+    has_axis,
+    has_direction,
+    has_standard_name,
+    is_named,
+    read_degrees,
+)
+from differland.regridding.grid import Grid
 
 logger = logging.getLogger(__name__)
-
-COORDINATES = {"latitude": ("lat", "latitude"), "longitude": ("lon", "longitude")}
-"""Names of the horizontal coordinates in lower case. Providers often leave out their units."""
 
 OTHER_NAMES = {
     "latitude": re.compile(r"(nav_|rlat_|g\d_)?lat(itude)?s?(_|\d|$)", re.IGNORECASE),
@@ -30,7 +36,7 @@ OTHER_NAMES = {
 }
 """Other names of coordinates, such as ``lat_FULL``, where nothing else tells them."""
 
-SPREAD_LATITUDES = (*COORDINATES["latitude"], "nav_lat", "clat", "tlat", "xlat")
+SPREAD_LATITUDES = (*AXES["latitude"].names, "nav_lat", "clat", "tlat", "xlat")
 """Names that latitudes have on curvilinear and unstructured grids, beside the common ones."""
 
 CALENDARS = {"standard", "gregorian", "proleptic_gregorian"}
@@ -219,12 +225,7 @@ class NativeVariable:
             else index.get(name, 0)
             for name in variable.dimensions
         )
-        try:
-            stored = variable[selection]
-        except (OSError, RuntimeError, IndexError) as error:
-            found = f"data that cannot be read ({error})"
-            raise InputError(self.file, self.name, "a complete NetCDF file", found) from error
-        stored = mask_rounded(variable, stored)
+        stored = read_values(variable, selection, self.file)
         values = np.ma.filled(np.ma.asarray(stored).astype(np.float64), np.nan)
         if missing_value is not None:
             # Single precision cannot hold every number that a configuration can.
@@ -260,22 +261,18 @@ def find_variable(dataset: netCDF4.Dataset, name: str, file: Path) -> NativeVari
     if variable.dtype is str or np.dtype(variable.dtype).kind not in "fiu":
         raise InputError(file, name, "numbers", f"values of type {variable.dtype}")
     latitude, longitude = (
-        find_coordinate(dataset, kind, file, variable.dimensions) for kind in COORDINATES
+        find_coordinate(dataset, kind, file, variable.dimensions) for kind in AXES
     )
     horizontal = (latitude.dimensions[0], longitude.dimensions[0])
     if not set(horizontal) <= set(variable.dimensions):
         found = f"the dimensions {', '.join(variable.dimensions)}"
         raise InputError(file, name, f"the dimensions {' and '.join(horizontal)}", found)
     units = stated_units(variable)
-    east = _degrees(longitude, file)
     bounds = [_read_degree_bounds(dataset, axis.name, file) for axis in (latitude, longitude)]
-    if east.size > 2 and abs(abs(float(east[-1]) - float(east[0])) - 360) < CYCLIC_TOLERANCE:
-        east = east[:-1]
-        bounds[1] = None if bounds[1] is None else bounds[1][:-1]
     return NativeVariable(
         file,
         name,
-        Grid.from_coordinates(_degrees(latitude, file), east, file, *bounds),
+        grid_of_coordinates(latitude, longitude, bounds, file),
         horizontal,
         {
             dimension: size
@@ -321,21 +318,11 @@ def find_coordinate(
     candidates = [variable for variable in dataset.variables.values() if variable.ndim == 1]
     # A file may have several grids; a variable may lack one of the axes.
     own = [variable for variable in candidates if variable.dimensions[0] in along]
-    marks = AXES[kind]
-    criteria: tuple[Callable[[netCDF4.Variable], bool], ...] = (
-        lambda variable: variable.name.lower() in COORDINATES[kind],
-        lambda variable: str(getattr(variable, "standard_name", "")) == kind,
-        lambda variable: str(getattr(variable, "units", "")).strip().lower() in marks.units,
-        lambda variable: str(getattr(variable, "axis", "")) == marks.axis,
-        lambda variable: OTHER_NAMES[kind].match(variable.name) is not None,
-    )
-    choices = (list(filter(test, some)) for some in (own, candidates) for test in criteria)
-    found = next((choice for choice in choices if choice), [])
-    # A coordinate variable, which has its dimension's name, goes before an auxiliary one.
-    found = [v for v in found if v.dimensions == (v.name,)] or found
+    criteria = (is_named, has_standard_name, has_direction, has_axis, _is_named_otherwise)
+    found = first_found(own, criteria, kind) or first_found(candidates, criteria, kind)
     if len(found) != 1:
         expected = (
-            f"one coordinate in one dimension, named {' or '.join(COORDINATES[kind])} or with "
+            f"one coordinate in one dimension, named {' or '.join(AXES[kind].names)} or with "
             f"{kind} as standard_name or in its units"
         )
         names = ", ".join(f"{v.name}({', '.join(v.dimensions)})" for v in found)
@@ -344,6 +331,10 @@ def find_coordinate(
     if not units.startswith("deg"):
         raise InputError(file, found[0].name, "degrees", f"units {units}")
     return found[0]
+
+
+def _is_named_otherwise(variable: netCDF4.Variable, kind: str) -> bool:
+    return OTHER_NAMES[kind].match(variable.name) is not None
 
 
 def time_dimension(variable: NativeVariable, names: Iterable[str] = ("time",)) -> str:
@@ -574,11 +565,11 @@ def check_rectilinear(dataset: netCDF4.Dataset, name: str, file: Path) -> None:
         raise InputError(file, name, "a variable of this name", found)
     for variable in dataset.variables.values():
         text = str(getattr(variable, "standard_name", variable.name)).lower()
-        tells = text in COORDINATES["latitude"] or variable.name.lower() in SPREAD_LATITUDES
+        tells = text in AXES["latitude"].names or variable.name.lower() in SPREAD_LATITUDES
         shared = variable.ndim == 1 and any(
             other.dimensions == variable.dimensions
             for other in dataset.variables.values()
-            if other.name.lower() in COORDINATES["longitude"]
+            if is_named(other, "longitude")
         )
         if tells and (variable.ndim > 1 or shared):
             sizes = ", ".join(
@@ -682,12 +673,4 @@ def _read_degree_bounds(dataset: netCDF4.Dataset, name: str, file: Path) -> np.n
     if np.ma.getmaskarray(values).all() or not np.ma.filled(values, 0).any():
         logger.warning("%s: the bounds %s are empty and say nothing", file, variable.name)
         return None
-    return _degrees(variable, file)
-
-
-def _degrees(variable: netCDF4.Variable, file: Path) -> np.ndarray:
-    values = variable[:]
-    if np.ma.is_masked(values):
-        raise InputError(file, variable.name, "finite numbers", "missing values")
-    stored = np.ma.getdata(values)
-    return stored if stored.dtype.kind == "f" else stored.astype(np.float64)
+    return read_degrees(variable, file)

@@ -40,7 +40,7 @@ from differland.datasets.sources import Sources
 from differland.datasets.vegetation import read_lai, read_lcspp
 from differland.datasets.water_storage import read_mascons
 from differland.errors import InputError
-from differland.grid import Grid
+from differland.regridding.grid import Grid
 
 Settings = Mapping[str, Any]
 """Of a product, from the configuration: :func:`differland.datasets.sources.gridding_settings`."""

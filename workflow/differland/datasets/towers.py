@@ -32,7 +32,8 @@ from differland.datasets.site_tables import find_site_tables as find_site_tables
 from differland.datasets.site_tables import read_sites as read_sites
 from differland.driver import WEIGHT
 from differland.errors import InputError
-from differland.grid import STUDY_GRID, Grid
+from differland.regridding.grid import Grid
+from differland.regridding.study_grid import STUDY_GRID
 from differland.shipped import RESOURCES
 from differland.tables import OBSERVATIONS
 

@@ -25,7 +25,8 @@ from matplotlib.gridspec import SubplotSpec
 
 from differland.errors import InputError
 from differland.figures import style
-from differland.grid import EARTH_RADIUS, STUDY_CELL, is_gridded
+from differland.regridding.grid import EARTH_RADIUS
+from differland.regridding.study_grid import STUDY_CELL, is_gridded
 
 SMALLEST_PIXEL = 0.02
 """Edge, in inches on the page, from which a pixel that stands alone can be seen."""

@@ -9,7 +9,7 @@ from cartopy.mpl.geoaxes import GeoAxes
 from matplotlib.figure import Figure
 
 from differland.figures import maps, style
-from differland.grid import STUDY_CELL
+from differland.regridding.study_grid import STUDY_CELL
 
 DOT_SPACING = 0.06
 """Height on the page of the blocks of cells that have a dot or none, inches."""

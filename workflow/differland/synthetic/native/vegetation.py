@@ -9,8 +9,8 @@ from rasterio.transform import from_origin
 from scipy.ndimage import distance_transform_edt
 
 from differland.driver import MONTHS_PER_YEAR
-from differland.grid import Grid
-from differland.regrid import Regridder
+from differland.regridding.conservative import Regridder
+from differland.regridding.grid import Grid
 from differland.synthetic.native.land import spread
 from differland.synthetic.native.netcdf import add_field, add_time, new_file
 from differland.synthetic.raw import RawPlanet

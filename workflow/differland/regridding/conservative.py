@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, Self
 import numpy as np
 from scipy import sparse
 
-from differland.grid import Grid, latitude_widths
+from differland.regridding.grid import Grid, latitude_widths
 
 Quantity = Literal["intensive", "extensive"]
 

@@ -1,14 +1,12 @@
-"""Gridded CF files: their horizontal axes, and regridding of whole files."""
+"""Whole CF files from their rectilinear grid to another, block by block."""
 
 import itertools
 import logging
 import math
 import re
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 import netCDF4
 import numpy as np
@@ -17,40 +15,13 @@ from tqdm import tqdm
 import differland
 from differland.errors import InputError
 from differland.files import atomic_path
-from differland.grid import Grid
-from differland.opening import open_netcdf
-from differland.regrid import MAXIMUM_VALUES, Quantity, Regridder
+from differland.opening import open_netcdf, read_values
+from differland.regridding.axes import AXES, HorizontalAxes, attribute, find_horizontal_axes
+from differland.regridding.conservative import MAXIMUM_VALUES, Quantity, Regridder
+from differland.regridding.grid import Grid
 
 logger = logging.getLogger(__name__)
 
-
-class AxisMarks(NamedTuple):
-    """Marks of an axis in CF (sections 4.1 and 4.2); units and names in lower case."""
-
-    units: frozenset[str]
-    axis: str
-    names: frozenset[str]
-
-
-def _spelled(direction: str) -> frozenset[str]:
-    """Ways in which CF spells degrees in a direction."""
-    return frozenset(
-        f"{degrees}{ending}"
-        for degrees in ("degree", "degrees")
-        for ending in (f"_{direction}", f"_{direction[0]}", direction[0])
-    )
-
-
-AXES = {
-    "latitude": AxisMarks(_spelled("north"), "Y", frozenset({"latitude", "lat"})),
-    "longitude": AxisMarks(_spelled("east"), "X", frozenset({"longitude", "lon"})),
-}
-
-UNDIRECTED_DEGREES = {"degrees", "degree", "deg"}
-"""Units that do for an axis which its name or axis attribute tells."""
-
-CYCLIC_TOLERANCE = 1e-3
-"""Degrees by which a last column that repeats the first may miss the full circle."""
 
 PACKING = {"_FillValue", "missing_value", "scale_factor", "add_offset", "_Unsigned"}
 RANGES = {"valid_range", "valid_min", "valid_max", "actual_range"}
@@ -63,77 +34,6 @@ WRITE_CACHE = 128 * 2**20
 
 CHUNK = (360, 720)
 """Rows and columns of a chunk of the file that is written."""
-
-
-@dataclass(frozen=True)
-class HorizontalAxes:
-    """The grid of a file, and the variables that define it.
-
-    Attributes
-    ----------
-    latitude, longitude
-        Names of the coordinate variables.
-    dimensions
-        Names of the dimensions of latitude and longitude.
-    bounds
-        Names of the variables that hold the bounds; None where there are none.
-    grid
-        The grid. A last column that repeats the first is left out.
-    """
-
-    latitude: str
-    longitude: str
-    dimensions: tuple[str, str]
-    bounds: tuple[str | None, str | None]
-    grid: Grid
-
-
-def find_horizontal_axes(dataset: netCDF4.Dataset, file: object) -> HorizontalAxes:
-    """Find latitude and longitude: by standard name, units, axis attribute, then by name.
-
-    Parameters
-    ----------
-    dataset
-        Dataset of an open file.
-    file
-        Path of the file, for messages.
-
-    Raises
-    ------
-    InputError
-        No horizontal axis or several, coordinates in two dimensions, units that are missing or no
-        degrees, or coordinates of which no grid can be made.
-    """
-    names = {kind: _find_axis(dataset, kind, file) for kind in AXES}
-    latitude, longitude = (dataset[name] for name in names.values())
-    if latitude.dimensions == longitude.dimensions:
-        raise InputError(
-            file,
-            f"{latitude.name}, {longitude.name}",
-            "a rectilinear grid: two horizontal dimensions",
-            f"both along {latitude.dimensions[0]}",
-        )
-    bounds = tuple(
-        name if name in dataset.variables else None
-        for name in (getattr(axis, "bounds", None) for axis in (latitude, longitude))
-    )
-    latitude_bounds, longitude_bounds = (
-        None if name is None else _read_coordinates(dataset[name], file) for name in bounds
-    )
-    east = _read_coordinates(longitude, file)
-    if east.size > 2 and abs(abs(float(east[-1]) - float(east[0])) - 360) < CYCLIC_TOLERANCE:
-        east = east[:-1]
-        longitude_bounds = None if longitude_bounds is None else longitude_bounds[:-1]
-    grid = Grid.from_coordinates(
-        _read_coordinates(latitude, file), east, file, latitude_bounds, longitude_bounds
-    )
-    return HorizontalAxes(
-        latitude.name,
-        longitude.name,
-        (latitude.dimensions[0], longitude.dimensions[0]),
-        (bounds[0], bounds[1]),
-        grid,
-    )
 
 
 def regrid_file(
@@ -209,93 +109,12 @@ def regrid_file(
                 )
 
 
-def _find_axis(dataset: netCDF4.Dataset, kind: str, file: object) -> str:
-    marks = AXES[kind]
-    criteria: tuple[Callable[[netCDF4.Variable], bool], ...] = (
-        lambda variable: _text(variable, "standard_name") == kind,
-        lambda variable: _text(variable, "units").lower() in marks.units,
-        lambda variable: _text(variable, "axis") == marks.axis,
-        lambda variable: variable.name.lower() in marks.names,
-    )
-    bounds = {_text(variable, "bounds") for variable in dataset.variables.values()}
-    axes = [v for v in dataset.variables.values() if v.ndim > 0 and v.name not in bounds]
-    for criterion in criteria:
-        found = [variable for variable in axes if criterion(variable)]
-        # A coordinate variable, which has its dimension's name, goes before an auxiliary one.
-        found = [v for v in found if v.dimensions == (v.name,)] or found
-        if found:
-            break
-    else:
-        groups = f" beside the groups {', '.join(dataset.groups)}" if dataset.groups else ""
-        there = f"only {', '.join(dataset.variables)}" if dataset.variables else "no variable"
-        raise InputError(file, kind, "a coordinate variable", f"{there}{groups}")
-    if len(found) > 1:
-        names = ", ".join(variable.name for variable in found)
-        raise InputError(file, kind, "one horizontal grid", f"the coordinates {names}")
-    axis = found[0]
-    if axis.ndim != 1:
-        raise InputError(
-            file,
-            axis.name,
-            "coordinates in one dimension (a rectilinear grid)",
-            f"the dimensions {', '.join(axis.dimensions)}",
-        )
-    units = _text(axis, "units")
-    if units.lower() not in marks.units | UNDIRECTED_DEGREES:
-        expected = f"units degrees_{'north' if kind == 'latitude' else 'east'}"
-        raise InputError(file, axis.name, expected, f"units {units}" if units else "no units")
-    return axis.name
-
-
-def _text(variable: netCDF4.Variable, attribute: str) -> str:
-    return str(getattr(variable, attribute, ""))
-
-
-def _read_coordinates(variable: netCDF4.Variable, file: object) -> np.ndarray:
-    values = _read(variable, slice(None), file)
-    if values.dtype.kind not in "fiu":
-        raise InputError(file, variable.name, "numbers", f"values of type {values.dtype}")
-    return values if values.dtype.kind == "f" else values.astype(np.float64)
-
-
 def _read(variable: netCDF4.Variable, index: object, file: object) -> np.ndarray:
     """Decode part of a variable; missing values become NaN."""
-    try:
-        values = variable[index]
-    except (OSError, RuntimeError) as error:
-        found = f"data that cannot be read ({error})"
-        raise InputError(file, variable.name, "a complete NetCDF file", found) from error
-    values = mask_rounded(variable, values)
+    values = read_values(variable, index, file)
     if not np.ma.is_masked(values):
         return np.ma.getdata(values)
     return np.ma.filled(values.astype(_decoded_type(values.dtype), copy=False), np.nan)
-
-
-def mask_rounded(variable: netCDF4.Variable, values: np.ndarray) -> np.ndarray:
-    """Mask fill values declared in double precision or as text, and stored in single precision.
-
-    The NetCDF library compares such numbers exactly, and then takes 1e20 for a value.
-
-    Parameters
-    ----------
-    variable
-        Variable that has been read.
-    values
-        Values of the variable, as the library masks and unpacks them.
-    """
-    if np.dtype(variable.dtype) != np.float32 or "scale_factor" in variable.ncattrs():
-        return values
-    for name in ("missing_value", "_FillValue"):
-        declared = np.atleast_1d(getattr(variable, name, np.nan))
-        if declared.dtype == np.float32:
-            continue
-        try:
-            stored = declared.astype(np.float64).astype(np.float32)
-        except ValueError:
-            continue
-        if (there := np.isin(np.ma.getdata(values), stored[np.isfinite(stored)])).any():
-            values = np.ma.masked_where(there, values)
-    return values
 
 
 def _decoded_type(dtype: np.dtype) -> np.dtype:
@@ -304,8 +123,8 @@ def _decoded_type(dtype: np.dtype) -> np.dtype:
 
 
 def _is_total(variable: netCDF4.Variable) -> bool:
-    return _text(variable, "standard_name") == "cell_area" or bool(
-        re.search(r"\barea:\s*sum\b", _text(variable, "cell_methods"))
+    return attribute(variable, "standard_name") == "cell_area" or bool(
+        re.search(r"\barea:\s*sum\b", attribute(variable, "cell_methods"))
     )
 
 

@@ -10,9 +10,10 @@ import pytest
 from differland.datasets.fields import Field
 from differland.errors import InputError
 from differland.files import read_netcdf, write_netcdf
-from differland.grid import STUDY_GRID, regular_grid
-from differland.gridding import Gridding, grid_static, grid_year, study_window
-from differland.regrid import MAXIMUM_VALUES
+from differland.regridding.conservative import MAXIMUM_VALUES
+from differland.regridding.grid import regular_grid
+from differland.regridding.raw_fields import Gridding, grid_static, grid_year
+from differland.regridding.study_grid import STUDY_GRID, study_window
 
 COARSE = regular_grid(1.0)
 

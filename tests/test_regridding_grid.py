@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from differland.errors import InputError
-from differland.grid import EARTH_RADIUS, PATCH_SHAPE, STUDY_GRID, Grid, patch_number, regular_grid
+from differland.regridding.grid import EARTH_RADIUS, Grid, regular_grid
+from differland.regridding.study_grid import PATCH_SHAPE, STUDY_GRID, patch_number
 
 
 def centres(first: float, step: float, count: int) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Raw products on the study's grid: fields of any native grid, regridded in bands."""
 
-import hashlib
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,11 +12,11 @@ import xarray as xr
 from tqdm import tqdm
 
 from differland.datasets.fields import Field, check_months, is_annual
-from differland.driver import WEIGHT
-from differland.esmf import EsmfBand, EsmfRegridder
-from differland.grid import STUDY_GRID, Grid
-from differland.regrid import Band, Regridder
-from differland.tables import FORCING, INTERMEDIATES, PREDICTORS, Variable, observation_row
+from differland.driver import table_row
+from differland.regridding.conservative import Band, Regridder
+from differland.regridding.esmf import EsmfRegridder
+from differland.regridding.grid import Grid
+from differland.regridding.study_grid import study_window
 
 logger = logging.getLogger(__name__)
 
@@ -75,21 +74,6 @@ class Gridding:
         return cls(
             study_window(**settings["window"]), method, settings["minimum_coverage"], Path(weights)
         )
-
-
-def study_window(south: float, north: float, west: float, east: float) -> Grid:
-    """Cells of the study's grid within a window, north-up.
-
-    Parameters
-    ----------
-    south, north, west, east
-        Edges, degrees, multiples of 0.25; from 170 to 190 east is a window across the date line.
-    """
-    rows, columns = STUDY_GRID.shape
-    row = np.arange(round((90 - north) * rows / 180), round((90 - south) * rows / 180) + 1)
-    column = np.arange(round((west + 180) * columns / 360), round((east + 180) * columns / 360) + 1)
-    # As for the whole globe, every edge is the double closest to the true one.
-    return Grid((rows - 2 * row) * 90 / rows, (2 * column - columns) * 180 / columns)
 
 
 def grid_static(variables: Mapping[str, Field], gridding: Gridding) -> xr.Dataset:
@@ -190,7 +174,7 @@ class _Gridder:
 
     def __init__(self, gridding: Gridding) -> None:
         self.gridding = gridding
-        self.operators: dict[bytes, list[Band] | list[EsmfBand]] = {}
+        self.operators: dict[bytes, list[Band] | EsmfRegridder] = {}
         self.detail = np.nan
 
     def regrid(self, field: Field) -> np.ndarray:
@@ -198,29 +182,31 @@ class _Gridder:
         key = field.grid.latitude_edges.tobytes() + field.grid.longitude_edges.tobytes()
         if key not in self.operators:
             logger.info("from %d x %d cells: %s", *field.grid.shape, field.file.name)
-            self.operators[key] = self._bands(field.grid, hashlib.sha256(key).hexdigest()[:8])
+            self.operators[key] = self._operator(field.grid)
+        operator, coverage = self.operators[key], self.gridding.minimum_coverage
+        if isinstance(operator, EsmfRegridder):
+            # Its weights take more memory than the fields that bands would save.
+            return operator.apply(self._read(field, slice(0, field.grid.shape[0])), coverage)
         values = np.empty(self.gridding.target.shape)
-        for band in self.operators[key]:
-            native = field.read(band.source)
-            self.detail = np.fmin(self.detail, _detail(native))
-            values[band.target] = band.regridder.apply(
-                native, self.gridding.minimum_coverage, field.quantity
-            )
+        for band in operator:
+            values[band.target] = band.regridder.apply(self._read(field, band.source), coverage)
         return values
+
+    def _read(self, field: Field, rows: slice) -> np.ndarray:
+        native = field.read(rows)
+        self.detail = np.fmin(self.detail, _detail(native))
+        return native
 
     def told_detail(self) -> float:
         """The lowest detail of all fields since the last call."""
         detail, self.detail = self.detail, np.nan
         return float(detail)
 
-    def _bands(self, source: Grid, digest: str) -> list[Band] | list[EsmfBand]:
-        target, method = self.gridding.target, self.gridding.method
+    def _operator(self, source: Grid) -> list[Band] | EsmfRegridder:
+        target, method, folder = self.gridding.target, self.gridding.method, self.gridding.weights
         if method == "exact":
             return list(Regridder.between(source, target).bands())
-        rows, columns = source.shape
-        weights = self.gridding.weights / f"{method}_{rows}x{columns}_{digest}.nc"
-        operator = EsmfRegridder.between(source, target, method, weights, "raw.method")
-        return list(operator.bands())
+        return EsmfRegridder.between(source, target, method, folder, "raw.method")
 
 
 def _empty(target: Grid) -> xr.Dataset:
@@ -246,13 +232,3 @@ def _put(
         attributes["standard_name"] = row.standard_name
     attributes["cell_methods"] = "area: mean"
     dataset[name] = (dimensions, values.astype(np.float32), attributes)
-
-
-def table_row(name: str) -> Variable:
-    """Facts of a gridded variable or a weight; those of ``lai_copernicus`` are those of ``lai``."""
-    if name.endswith("_weight"):
-        return WEIGHT
-    for table in (PREDICTORS, FORCING, INTERMEDIATES):
-        if name in table:
-            return table[name]
-    return observation_row(name)
