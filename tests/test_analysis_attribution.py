@@ -8,16 +8,12 @@ import numpy as np
 import pytest
 import shap
 import xarray as xr
-from hypothesis import given
-from hypothesis import strategies as st
 
 from differland.analysis.attribution import (
     AttributionSettings,
     attribute,
     importance_of_groups,
 )
-from differland.analysis.coalition_sizes import fewest_samples
-from differland.analysis.shapley import Coalitions, draw_coalitions, explain, shapley_matrix
 from differland.analysis.traits import principal_components, project_traits
 from differland.errors import InputError
 from differland.files import read_netcdf, write_netcdf
@@ -287,84 +283,6 @@ def test_sampled_coalitions_come_close_to_the_exact_values(driver):
     sampled, _, _ = run(driver, nonlinear, names, AttributionSettings(12, 3, 400, 0.8, 5, 2))
     error = np.sqrt(((sampled["shap"] - exact["shap"]) ** 2).mean())
     assert 0 < float(error) < 0.05 * float(exact["shap"].std())
-
-
-def test_rows_are_evaluated_in_bounded_batches(driver):
-    names = [*PLANT_TYPES, *NAMES]
-    ensemble = StandInEnsemble(names, linear)
-    settings = AttributionSettings(CELLS, 1, None, 0.8, CELLS, 0)
-    attribute(ensemble, driver, components_of(driver), np.arange(CELLS), settings)
-    assert 0.9 * 2**13 < ensemble.rows_at_once <= 2**13
-
-
-@pytest.mark.parametrize("names", [NAMES, [*PLANT_TYPES[:5], *NAMES]])
-def test_all_coalitions_give_the_values_of_the_package_shap(driver, names):
-    values = predictors_of(driver, names)
-    points, background = values[:3], values[10:30]
-    explanation = explain(
-        lambda rows, _: nonlinear(rows, None),
-        points,
-        np.zeros(3),
-        background,
-        draw_coalitions(len(names), None, np.random.default_rng(0)),
-        lambda outputs: outputs,
-        "test",
-    )
-    package = shap.KernelExplainer(lambda rows: nonlinear(rows, None), background)
-    expected = package.shap_values(points, l1_reg=False, silent=True)
-    np.testing.assert_allclose(explanation.shap, np.moveaxis(expected, 1, 2), rtol=1e-4, atol=1e-5)
-
-
-@given(st.integers(1, 11))
-def test_few_coalitions_are_all_coalitions(predictors):
-    """Each once; the weight of one of s out of n goes with 1 / (binomial(n, s) s (n - s))."""
-    coalitions = draw_coalitions(predictors, None, np.random.default_rng(0))
-    sizes = coalitions.predictors.sum(axis=1)
-    assert len(np.unique(coalitions.predictors, axis=0)) == len(sizes) == 2**predictors - 2
-    expected = [1 / (comb(predictors, s) * s * (predictors - s)) for s in sizes.tolist()]
-    np.testing.assert_allclose(coalitions.weight, expected)
-
-
-@given(st.integers(12, 30), st.integers(40, 3000), st.integers(0, 1000))
-def test_sampled_coalitions_come_in_pairs_within_the_budget(predictors, samples, seed):
-    members, weight = draw_coalitions(predictors, samples, np.random.default_rng(seed))
-    sizes = members.sum(axis=1)
-    assert (len(sizes) <= samples) and (sizes > 0).all() and (sizes < predictors).all()
-    own = {row.tobytes(): w for row, w in zip(members, weight, strict=True)}
-    assert len(own) == len(sizes)
-    assert all(own[(~row).tobytes()] == w for row, w in zip(members, weight, strict=True))
-    # Together they weigh as much as all there are.
-    expected = sum(1 / (s * (predictors - s)) for s in range(1, predictors))
-    assert weight.sum() == pytest.approx(expected)
-
-
-@given(st.integers(2, 14), st.integers(0, 100))
-def test_additive_functions_are_explained_exactly_by_any_coalitions(predictors, seed):
-    generator = np.random.default_rng(seed)
-    coalitions = draw_coalitions(predictors, 200, generator)
-    effects = generator.normal(size=predictors)
-    matrix, share = shapley_matrix(coalitions)
-    found = matrix @ (coalitions.predictors @ effects) + share * effects.sum()
-    np.testing.assert_allclose(found, effects, atol=1e-10)
-
-
-@pytest.mark.parametrize("predictors", range(1, 34))
-def test_the_fewest_samples_have_each_predictor_alone(predictors):
-    def alone(samples):
-        drawn = draw_coalitions(predictors, samples, np.random.default_rng(0)).predictors
-        return int((drawn.sum(axis=1) == 1).sum())
-
-    fewest = fewest_samples(predictors)
-    assert fewest <= 2 * predictors + 2**11
-    assert alone(fewest) == (predictors if predictors > 1 else 0)
-    if fewest > 1:
-        shapley_matrix(draw_coalitions(predictors, fewest, np.random.default_rng(0)))
-        assert alone(fewest - 1) < predictors
-
-
-def test_too_few_coalitions_are_refused():
-    with pytest.raises(ValueError, match="2 coalitions cannot tell 3 predictors apart"):
-        shapley_matrix(Coalitions(np.array([[1, 0, 0], [0, 1, 1]], bool), np.ones(2)))
 
 
 def test_importance_table(driver):
