@@ -1,5 +1,8 @@
 """Kernel SHAP attribution against exact Shapley values of small functions."""
 
+import os
+import sys
+from importlib.abc import MetaPathFinder
 from itertools import combinations
 from math import comb
 
@@ -10,11 +13,13 @@ import shap
 import xarray as xr
 
 from differland.analysis.attribution import (
+    ROWS_AT_ONCE,
     AttributionSettings,
     attribute,
     importance_of_groups,
 )
 from differland.analysis.traits import principal_components, project_traits
+from differland.configuration import fewest_samples
 from differland.errors import InputError
 from differland.files import read_netcdf, write_netcdf
 from differland.tables import PREDICTOR_GROUPS, TRAITS
@@ -37,11 +42,11 @@ class StandInEnsemble:
     def __init__(self, active_predictors, function):
         self.active_predictors = tuple(active_predictors)
         self.function = function
-        self.rows_at_once = 0
+        self.traced = []
 
     def traits_of(self, predictors, latitude):
         assert predictors.shape == (len(latitude), len(self.active_predictors))
-        self.rows_at_once = max(self.rows_at_once, len(predictors))
+        self.traced.append(len(predictors))
         return self.function(predictors, latitude)
 
 
@@ -270,7 +275,11 @@ def test_a_seed_gives_the_same_result(driver):
     names = [*PLANT_TYPES, *NAMES]
     settings = AttributionSettings(10, 4, 100, 0.8, 5, 9)
     first = run(driver, nonlinear, names, settings)
+    np.random.seed(1)
     second = run(driver, nonlinear, names, settings)
+    drawn = np.random.random()
+    np.random.seed(1)
+    assert drawn == np.random.random()
     xr.testing.assert_identical(first[0], second[0])
     assert first[1].equals(second[1])
     other = run(driver, nonlinear, names, AttributionSettings(10, 4, 100, 0.8, 5, 10))
@@ -283,6 +292,66 @@ def test_sampled_coalitions_come_close_to_the_exact_values(driver):
     sampled, _, _ = run(driver, nonlinear, names, AttributionSettings(12, 3, 400, 0.8, 5, 2))
     error = np.sqrt(((sampled["shap"] - exact["shap"]) ** 2).mean())
     assert 0 < float(error) < 0.05 * float(exact["shap"].std())
+
+
+def test_predictors_that_are_not_used_or_do_not_vary_explain_nothing(driver):
+    names = [*NAMES, "constant"]
+
+    def function(rows, latitude):
+        array = rows.__array_namespace__()
+        traits = rows[:, 0] * rows[:, 1] + rows[:, 2] + 7 * rows[:, 4]
+        return array.stack([traits] * 13, axis=1)
+
+    explanation, _, _ = run(driver, function, names)
+    values = explanation["shap"][:, :13]
+    np.testing.assert_allclose(values.sel(predictor="sand"), 0, atol=1e-3)
+    assert (explanation["shap"].sel(predictor="constant") == 0).all()
+    assert (abs(values.sel(predictor="elevation")) > 0.1).any()
+    expected = function(explanation["predictor_value"].to_numpy().astype(float), None)
+    np.testing.assert_allclose(explanation["output_value"][:, :13], expected, rtol=1e-5)
+
+
+def test_rows_come_in_blocks_of_one_size(driver):
+    """JAX compiles once, whatever the populations and the predictors that vary in them."""
+    names = [*PLANT_TYPES, *NAMES]
+    driver["wetland"] = driver["wetland"].where(np.arange(CELLS) >= 20, 0)
+    ensemble = StandInEnsemble(names, linear)
+    settings = AttributionSettings(CELLS, 1, 100, 0.8, 5, 0)
+    attribute(ensemble, driver, components_of(driver), np.arange(CELLS), settings)
+    assert ensemble.traced == [ROWS_AT_ONCE]
+
+
+@pytest.mark.parametrize("predictors", range(2, 21))
+def test_the_fewest_samples_have_each_predictor_alone(predictors):
+    explainer = shap.KernelExplainer(lambda rows: rows.sum(axis=1), np.zeros((1, predictors)))
+
+    def extremes(samples):
+        """Coalitions of one predictor, and of all but one."""
+        np.random.seed(0)
+        explainer.shap_values(np.ones(predictors), nsamples=samples, l1_reg=False, silent=True)
+        sizes = np.unique(explainer.maskMatrix, axis=0).sum(axis=1)
+        return int(np.isin(sizes, (1, predictors - 1)).sum())
+
+    fewest = fewest_samples(predictors)
+    every = 2 if predictors == 2 else 2 * predictors
+    assert extremes(fewest) == every
+    assert extremes(fewest - 1) < every
+
+
+def test_the_backend_of_a_terminal_does_not_stop_the_import_of_the_package(driver, monkeypatch):
+    seen = []
+
+    class Finder(MetaPathFinder):
+        def find_spec(self, name, *_):
+            if name == "shap":
+                seen.append(os.environ.get("MPLBACKEND"))
+
+    monkeypatch.setenv("MPLBACKEND", "module://not.installed")
+    monkeypatch.delitem(sys.modules, "shap")
+    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+    run(driver, linear, NAMES[:1])
+    assert seen == [None]
+    assert os.environ["MPLBACKEND"] == "module://not.installed"
 
 
 def test_importance_table(driver):
