@@ -138,6 +138,20 @@ def test_needs_never_shrink_with_the_study(configuration, rule):
     assert small.runtime_request >= 10
 
 
+def test_the_memory_of_attribution_follows_from_the_rows_of_one_cell(configuration):
+    def memory(**changes):
+        attribution = {**configuration["analysis"]["attribution"], **changes}
+        config = configuration | {
+            "analysis": configuration["analysis"] | {"attribution": attribution}
+        }
+        return need_of("attribute_predictors", amounts(config, PAPER, 20)).memory_mb
+
+    # At least 20 predictors and 16 outputs of each row, in double precision, in MB.
+    assert memory(background=1000) - memory() > 900 * 2088 * (20 + 16) * 8 / 1e6
+    assert memory(samples=100_000) > memory(samples=10_000) > memory(samples=1000)
+    assert memory(explained=2000) == memory()
+
+
 def test_plan_adds_up(configuration):
     jobs = {"train_1": 2, "train_2": 1, "plot_losses": 5, "map_parameters_2": 1, "all": 1}
     members = {"train_1": 20, "train_2": 5}

@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "pyproj": REGRIDS,
     "rasterio": READS_RASTERS,
     "safetensors": {"status"},
+    "shap": set(),
     "sklearn": set(),
 }
 """Scripts that may import a package when they start; what else needs it imports it when it does."""

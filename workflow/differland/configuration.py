@@ -12,7 +12,6 @@ from typing import Any
 import jsonschema
 
 from differland import HOW_TRAINED
-from differland.analysis.coalition_sizes import fewest_samples
 from differland.datasets.catalogue import read_catalogue
 from differland.datasets.sources import HERBS, check_raw, check_used_years, given_variables
 from differland.errors import InputError, most_similar
@@ -647,6 +646,22 @@ def _check_analysis(config: Configuration, source: str) -> None:
             f"{setup} apart, or null"
         )
         raise InputError(source, "analysis.attribution.samples", expected, str(samples))
+
+
+def fewest_samples(predictors: int) -> int:
+    """Fewest samples with which Kernel SHAP surely tells all predictors apart.
+
+    It evaluates every coalition of one predictor, and of all but one, if their share of the samples
+    is as large as their number, and draws them at random like others if not. The share of all
+    coalitions of s out of n predictors goes with 1 / (s (n - s)).
+
+    Parameters
+    ----------
+    predictors
+        Number of predictors.
+    """
+    needed = 2 * (predictors - 1) * sum(1 / size for size in range(1, predictors))
+    return min(math.ceil(needed), 2**predictors - 2)
 
 
 def _check_experiments(config: Configuration, source: str) -> None:

@@ -294,13 +294,13 @@ def amounts(
     Amounts by name. ``job``: one million, so that a slope is a constant. ``cell``, ``cell month``:
     of the driver. ``member cell``, ``member cell month``: of an ensemble. ``update``: cells times
     months of all patches, times members and epochs. ``row``: rows that attribution gives to each
-    member. ``native byte``: of the providers' files.
+    member; ``cell row``: of them, those for one cell. ``native byte``: of the providers' files.
     """
     settings = config["analysis"]["attribution"]
     predictors = sum(map(len, config["predictors"].values()))
     coalitions = min(2**predictors, settings["samples"] or 2 * predictors + 2**11)
     populations = 1 + len(PREDICTOR_GROUPS["PFT"])
-    rows = populations * min(settings["explained"], size.cells) * coalitions
+    cell_rows = coalitions * min(settings["background"], size.cells)
     selected = config["ensemble"]["select"]
     cell_months = size.cells * size.months
     return {
@@ -310,7 +310,8 @@ def amounts(
         "member cell": selected * size.cells,
         "member cell month": selected * cell_months,
         "update": config["training"]["epochs"] * members * size.patches * size.slots * size.months,
-        "row": rows * min(settings["background"], size.cells) * selected,
+        "row": populations * min(settings["explained"], size.cells) * cell_rows * selected,
+        "cell row": cell_rows,
         "native byte": native,
     }
 

@@ -7,29 +7,34 @@ Fig. 3e-g and Fig. 4; docs/metrics.md, "Attribution".
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
+from tqdm import tqdm
 
+from differland.analysis.populations import ALL_CELLS, PLANT_TYPES
 from differland.analysis.traits import project_traits
 from differland.errors import InputError
 from differland.tables import PREDICTOR_GROUPS, PREDICTORS, TRAITS
+from differland.terminals import without_backend
 
 if TYPE_CHECKING:
     from jaxtyping import Array, Float
 
-    from differland.analysis.shapley import Explanation
-
 logger = logging.getLogger(__name__)
 
-ALL_CELLS = "all"
+ROWS_AT_ONCE = 2**11
+"""Rows given to the ensemble in one go, never more nor fewer, so that JAX compiles once."""
 
-PLANT_TYPES = tuple(name for name in PREDICTOR_GROUPS["PFT"] if name != "nonvegetated")
-"""Plant types that are populations of their own."""
+Outputs = Callable[[float, npt.NDArray[np.float64]], npt.NDArray[np.float64]]
+"""From one latitude and predictors, shape (row, predictor), to outputs, shape (row, output)."""
 
 
 @runtime_checkable
@@ -60,6 +65,21 @@ class TraitEnsemble(Protocol):
         """
 
 
+class Explanation(NamedTuple):
+    """Shapley values of the cells of one population.
+
+    Attributes
+    ----------
+    shap
+        Shapley values, shape (cell, output, predictor).
+    base
+        Mean output over the background, shape (cell, output).
+    """
+
+    shap: npt.NDArray[np.float64]
+    base: npt.NDArray[np.float64]
+
+
 @dataclass(frozen=True)
 class AttributionSettings:
     """Settings of the attribution.
@@ -71,8 +91,9 @@ class AttributionSettings:
     explained
         Cells to explain. 1,000 in the paper.
     samples
-        Coalitions evaluated for each cell; None for all of them up to 11 predictors, and about
-        2,000 beyond. See :func:`differland.analysis.shapley.draw_coalitions`.
+        Coalitions evaluated for each cell, ``nsamples`` of ``shap.KernelExplainer``; None for all
+        of them up to 11 predictors, and about 2,000 beyond. Predictors whose values in the cell and
+        in all the background agree are not counted.
     plant_type_threshold
         Cover fraction from which a cell belongs to the population of a plant type. 0.8 in the
         paper.
@@ -143,9 +164,7 @@ def attribute(
     InputError
         No population has enough cells.
     """
-    # Here, since figures read this module and explain nothing anew.
-    from differland.analysis.shapley import draw_coalitions, explain
-
+    outputs = _outputs_of(ensemble, components)
     predictors = _predictor_values(driver, ensemble.active_predictors)
     latitude = driver["lat"].to_numpy().astype(np.float64)
 
@@ -168,16 +187,15 @@ def attribute(
             len(background),
             len(members),
         )
-        explanations[population] = explain(
-            ensemble.traits_of,
-            predictors[explained[population]],
-            latitude[explained[population]],
-            predictors[background],
-            draw_coalitions(predictors.shape[1], settings.samples, generator),
-            # Components are affine in the traits, and so in what each coalition gives.
-            lambda traits: np.concatenate([traits, project_traits(traits, components)], axis=-1),
-            population,
-        )
+        with _seed(int(generator.integers(2**32))):
+            explanations[population] = _explain(
+                outputs,
+                predictors[explained[population]],
+                latitude[explained[population]],
+                predictors[background],
+                settings.samples,
+                population,
+            )
     if skipped:
         logger.info("Attribution: populations with too few cells: %s", ", ".join(skipped))
     if not explanations:
@@ -220,6 +238,71 @@ def _draw(
     return np.sort(generator.choice(cells, size=min(number, len(cells)), replace=False))
 
 
+def _outputs_of(ensemble: TraitEnsemble, components: xr.Dataset) -> Outputs:
+    """Traits, and components of them, as a function of predictors at one latitude."""
+    # Here, since what only adds up SHAP values needs no JAX.
+    import jax
+    import jax.numpy as jnp
+
+    @jax.jit
+    def traits_of(
+        latitude: Float[Array, ""], rows: Float[Array, "row predictor"]
+    ) -> Float[Array, "row trait"]:
+        return ensemble.traits_of(rows, jnp.full(ROWS_AT_ONCE, latitude))
+
+    def outputs(latitude: float, rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        blocks = -(-len(rows) // ROWS_AT_ONCE)
+        filled = np.resize(rows.astype(np.float32), (blocks, ROWS_AT_ONCE, rows.shape[1]))
+        found = [traits_of(jnp.float32(latitude), jnp.asarray(block)) for block in filled]
+        traits = np.concatenate(found)[: len(rows)]
+        return np.concatenate([traits, project_traits(traits, components)], axis=1)
+
+    return outputs
+
+
+def _explain(
+    outputs: Outputs,
+    points: npt.NDArray[np.float64],
+    latitude: npt.NDArray[np.float64],
+    background: npt.NDArray[np.float64],
+    samples: int | None,
+    population: str,
+) -> Explanation:
+    """Explain each cell with an explainer of its own, whose function has the cell's latitude."""
+    # Here, since its import takes seconds.
+    with without_backend():
+        import shap
+
+    # It warns of a background of more than 100 cells, once for every explained cell.
+    logging.getLogger("shap").setLevel(logging.ERROR)
+    values, base = [], []
+    for number, degrees in enumerate(tqdm(latitude, population, unit="cell", disable=None)):
+        explainer = shap.KernelExplainer(partial(outputs, degrees), background)
+        values.append(
+            explainer.shap_values(
+                points[number],
+                nsamples="auto" if samples is None else samples,
+                l1_reg=False,  # by default, all but ten predictors would get zero
+                silent=True,
+            )
+        )
+        base.append(explainer.expected_value)
+        if 10 * (number + 1) // len(latitude) > 10 * number // len(latitude):
+            logger.info("%s: %d of %d cells", population, number + 1, len(latitude))
+    return Explanation(np.swapaxes(values, 1, 2), np.array(base))
+
+
+@contextmanager
+def _seed(seed: int) -> Iterator[None]:
+    """Seed numpy's global generator, from which shap draws, and leave it as it was."""
+    state = np.random.get_state()
+    np.random.seed(seed)
+    try:
+        yield
+    finally:
+        np.random.set_state(state)
+
+
 def _collect(
     ensemble: TraitEnsemble,
     driver: xr.Dataset,
@@ -232,16 +315,14 @@ def _collect(
     group_of = {name: group for group, members in PREDICTOR_GROUPS.items() for name in members}
     axes = [f"component_{number}" for number in components["component"].to_numpy()]
     cell = np.concatenate(list(explained.values()))
-
-    def joined(field: str) -> npt.NDArray[np.float32]:
-        parts = [getattr(explanation, field) for explanation in explanations.values()]
-        return np.concatenate(parts).astype(np.float32)
+    shap = np.concatenate([explanation.shap for explanation in explanations.values()])
+    base = np.concatenate([explanation.base for explanation in explanations.values()])
 
     return xr.Dataset(
         {
             "shap": (
                 ("sample", "output", "predictor"),
-                joined("shap"),
+                shap.astype(np.float32),
                 {"long_name": "SHAP value, in the units of the output"},
             ),
             "predictor_value": (
@@ -251,12 +332,12 @@ def _collect(
             ),
             "output_value": (
                 ("sample", "output"),
-                joined("output"),
+                (base + shap.sum(axis=-1)).astype(np.float32),
                 {"long_name": "ensemble-mean output in the explained cell"},
             ),
             "base_value": (
                 ("sample", "output"),
-                joined("base"),
+                base.astype(np.float32),
                 {"long_name": "mean output over the background cells"},
             ),
         },

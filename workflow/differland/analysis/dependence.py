@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from differland.analysis.attribution import ALL_CELLS, PLANT_TYPES
 from differland.analysis.key_traits import KEY_TRAITS, SHOWN_PREDICTORS
+from differland.analysis.populations import ALL_CELLS, PLANT_TYPES
 
 WINDOW_SHARE = 0.1
 """Share of a population's cells in a window."""

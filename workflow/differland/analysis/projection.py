@@ -16,8 +16,8 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from differland.analysis.attribution import PLANT_TYPES
 from differland.analysis.key_traits import KEY_TRAITS
+from differland.analysis.populations import PLANT_TYPES
 from differland.ensemble import Ensemble, traits
 from differland.errors import InputError
 from differland.regridding.study_grid import STUDY_GRID, areas_of_cells, cell_numbers
