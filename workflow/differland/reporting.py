@@ -121,7 +121,8 @@ def tables_page(study: str, tables: Mapping[str, pd.DataFrame]) -> str:
         page = _packed(title, _tables(title, study, tables, most))
         if len(page) <= LARGEST_PAGE or most <= LONG_TABLE:
             return page
-        most //= 2
+        # In proportion, since each try takes as long as all that it shows.
+        most = int(most * min(0.5, 0.9 * LARGEST_PAGE / len(page)))
 
 
 def _packed(title: str, page: str) -> str:
