@@ -4,8 +4,9 @@ from typing import Any
 from differland.devices import use_devices
 from differland.members import write_member
 from differland.packing import read_training_data
+from differland.settings.training import MemberSettings
 from differland.setups import of_setup
-from differland.training import Settings, train_block
+from differland.training import train_block
 from differland_script import run
 
 
@@ -26,7 +27,7 @@ def train(
         read_training_data(data),
         block,
         stage,
-        Settings.from_configuration(of_setup(configuration, block[0][0])),
+        MemberSettings.from_configuration(of_setup(configuration, block[0][0])),
         Path(checkpoints),
     )
     for member, directory in zip(members, directories, strict=True):

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from differland.analysis.attribution import (
-    AttributionSettings,
     attribute,
     importance_of_groups,
 )
@@ -21,18 +20,25 @@ from differland.analysis.shapley import Coalitions, draw_coalitions, explain, sh
 from differland.analysis.traits import principal_components, project_traits
 from differland.errors import InputError
 from differland.files import read_netcdf, write_netcdf
+from differland.settings.analyses import Attribution
 from differland.tables import PREDICTOR_GROUPS, TRAITS
 
 CELLS = 60
 PLANT_TYPES = PREDICTOR_GROUPS["PFT"]
-SETTINGS = AttributionSettings(
-    background=12,
-    explained=7,
-    samples=None,
-    plant_type_threshold=0.8,
-    minimum_cells=5,
-    seed=4,
-)
+
+
+def settings_of(background, explained, samples, threshold, minimum_cells, seed) -> Attribution:
+    return Attribution(
+        background=background,
+        explained=explained,
+        samples=samples,
+        plant_type_threshold=threshold,
+        minimum_cells=minimum_cells,
+        seed=seed,
+    )
+
+
+SETTINGS = settings_of(12, 7, None, 0.8, 5, 4)
 
 
 class StandInEnsemble:
@@ -151,7 +157,7 @@ NAMES = ["mean_annual_temperature", "mean_annual_precipitation", "elevation", "s
 
 def test_shap_values_are_exact_shapley_values(driver):
     # The background is all cells, so that it is known here.
-    settings = AttributionSettings(CELLS, 4, None, 0.8, CELLS, 1)
+    settings = settings_of(CELLS, 4, None, 0.8, CELLS, 1)
     explanation, _, components = run(driver, nonlinear, NAMES, settings)
     background = predictors_of(driver, NAMES)
 
@@ -173,7 +179,7 @@ def test_shap_values_are_exact_shapley_values(driver):
 
 def test_known_shapley_values_of_a_product(driver):
     names = NAMES[:2]
-    settings = AttributionSettings(CELLS, 5, None, 0.8, CELLS, 1)
+    settings = settings_of(CELLS, 5, None, 0.8, CELLS, 1)
     explanation, _, _ = run(
         driver,
         lambda rows, latitude: jnp.repeat(jnp.prod(rows, axis=1)[:, np.newaxis], 13, axis=1),
@@ -192,7 +198,7 @@ def test_known_shapley_values_of_a_product(driver):
 def test_linear_function(driver):
     # More predictors than can be enumerated: exact all the same, and none is dropped.
     names = [*PLANT_TYPES, *NAMES]
-    settings = AttributionSettings(CELLS, 3, None, 0.8, CELLS, 1)
+    settings = settings_of(CELLS, 3, None, 0.8, CELLS, 1)
     explanation, _, _ = run(driver, linear, names, settings)
     values = predictors_of(driver, names)
     coefficients = np.linspace(-1, 1, len(names) * 13).reshape(len(names), 13)
@@ -244,7 +250,7 @@ def test_populations_are_plant_types_with_enough_cells(driver):
 
 
 def test_small_populations_are_explained_whole(driver):
-    settings = AttributionSettings(100, 100, None, 0.8, 20, 0)
+    settings = settings_of(100, 100, None, 0.8, 20, 0)
     explanation, _, _ = run(driver, linear, NAMES[:2], settings)
     cell = explanation["cell"].values
     assert sorted(cell[explanation["population"].values == "all"]) == list(range(CELLS))
@@ -272,19 +278,19 @@ def test_latitude_stays_that_of_the_explained_cell(driver):
 
 def test_a_seed_gives_the_same_result(driver):
     names = [*PLANT_TYPES, *NAMES]
-    settings = AttributionSettings(10, 4, 100, 0.8, 5, 9)
+    settings = settings_of(10, 4, 100, 0.8, 5, 9)
     first = run(driver, nonlinear, names, settings)
     second = run(driver, nonlinear, names, settings)
     xr.testing.assert_identical(first[0], second[0])
     assert first[1].equals(second[1])
-    other = run(driver, nonlinear, names, AttributionSettings(10, 4, 100, 0.8, 5, 10))
+    other = run(driver, nonlinear, names, settings_of(10, 4, 100, 0.8, 5, 10))
     assert not np.array_equal(first[0]["cell"], other[0]["cell"])
 
 
 def test_sampled_coalitions_come_close_to_the_exact_values(driver):
     names = [*PLANT_TYPES[:6], *NAMES]
-    exact, _, _ = run(driver, nonlinear, names, AttributionSettings(12, 3, 2000, 0.8, 5, 2))
-    sampled, _, _ = run(driver, nonlinear, names, AttributionSettings(12, 3, 400, 0.8, 5, 2))
+    exact, _, _ = run(driver, nonlinear, names, settings_of(12, 3, 2000, 0.8, 5, 2))
+    sampled, _, _ = run(driver, nonlinear, names, settings_of(12, 3, 400, 0.8, 5, 2))
     error = np.sqrt(((sampled["shap"] - exact["shap"]) ** 2).mean())
     assert 0 < float(error) < 0.05 * float(exact["shap"].std())
 
@@ -292,7 +298,7 @@ def test_sampled_coalitions_come_close_to_the_exact_values(driver):
 def test_rows_are_evaluated_in_bounded_batches(driver):
     names = [*PLANT_TYPES, *NAMES]
     ensemble = StandInEnsemble(names, linear)
-    settings = AttributionSettings(CELLS, 1, None, 0.8, CELLS, 0)
+    settings = settings_of(CELLS, 1, None, 0.8, CELLS, 0)
     attribute(ensemble, driver, components_of(driver), np.arange(CELLS), settings)
     assert 0.9 * 2**13 < ensemble.rows_at_once <= 2**13
 
@@ -368,7 +374,7 @@ def test_too_few_coalitions_are_refused():
 
 
 def test_importance_table(driver):
-    settings = AttributionSettings(CELLS, CELLS, None, 0.8, CELLS, 0)
+    settings = settings_of(CELLS, CELLS, None, 0.8, CELLS, 0)
     explanation, table, _ = run(driver, linear, NAMES, settings)
     assert list(table.columns) == [
         *("population", "output", "predictor", "group", "mean_absolute_shap", "share"),
@@ -403,7 +409,7 @@ def test_importance_table(driver):
 )
 def test_direction_of_predictors_that_are_the_same_in_most_cells(driver, values, upper, lower):
     few = driver.isel(cell=slice(0, 20)).assign(sand=("cell", np.array(values, float)))
-    settings = AttributionSettings(20, 20, None, 0.8, 20, 0)
+    settings = settings_of(20, 20, None, 0.8, 20, 0)
     ensemble = StandInEnsemble(["sand"], linear)
     _, table = attribute(ensemble, few, components_of(driver), np.arange(20), settings)
     row = table[(table["population"] == "all") & (table["output"] == "canopy_efficiency")].iloc[0]
@@ -420,7 +426,7 @@ def test_direction_of_predictors_that_are_the_same_in_most_cells(driver, values,
 
 def test_importance_of_groups(driver):
     names = [*PLANT_TYPES, *NAMES]
-    explanation, table, _ = run(driver, nonlinear, names, AttributionSettings(10, 9, 60, 0.8, 5, 1))
+    explanation, table, _ = run(driver, nonlinear, names, settings_of(10, 9, 60, 0.8, 5, 1))
     groups = importance_of_groups(explanation)
     keys = ["population", "output", "group"]
     summed = table.groupby(keys)[["mean_absolute_shap", "share"]].sum()
@@ -450,7 +456,7 @@ def test_a_constant_predictor_has_no_importance(driver):
 def test_known_shapley_values_of_an_interaction_of_three(driver):
     """An effect of all three, x y z, is shared alike over the orders of joining."""
     names = NAMES[:3]
-    settings = AttributionSettings(CELLS, 5, None, 0.8, CELLS, 1)
+    settings = settings_of(CELLS, 5, None, 0.8, CELLS, 1)
 
     def function(rows, latitude):
         array = rows.__array_namespace__()

@@ -13,6 +13,7 @@ from differland import configuration, setups
 from differland.__main__ import main
 from differland.errors import InputError
 from differland.schemas import read_mapping
+from differland.settings.rules import Rule, study_rule
 from differland.setups import groups
 from differland.tables import PREDICTOR_GROUPS
 
@@ -72,15 +73,11 @@ def test_overlays_change_what_they_name(config: dict[str, Any], name: str) -> No
         assert value != default, f"{name} repeats {'.'.join(path)}"
 
 
-def test_every_key_of_the_schema_is_described_and_required_and_in_the_paper_study(
+def test_every_key_of_the_settings_is_described_and_required_and_in_the_paper_study(
     config: dict[str, Any],
 ) -> None:
-    schema = configuration.read_schema()
-
-    def walk(rule: dict[str, Any], values: Any, path: str) -> None:
+    def walk(rule: Rule, values: Any, path: str) -> None:
         assert rule.get("description"), f"{path} has no description"
-        if "$ref" in rule:
-            rule = {**schema["$defs"][rule["$ref"].split("/")[-1]], "description": "above"}
         if "items" in rule:
             walk(rule["items"], None, f"{path}[]")
         if rule.get("type") != "object" or "properties" not in rule:
@@ -91,12 +88,12 @@ def test_every_key_of_the_schema_is_described_and_required_and_in_the_paper_stud
             assert values is None or key in values, f"config.yaml lacks {path}.{key}"
             walk(inner, values and values[key], f"{path}.{key}")
 
-    walk(schema, config, "config")
+    walk(study_rule(), config, "config")
 
 
 def test_setups_are_the_published_ones(config: dict[str, Any]) -> None:
     published = configuration.subsets(configuration.GROUP_ORDER)
-    known = configuration.read_schema()["properties"]["setups"]["items"]["enum"]
+    known = study_rule()["properties"]["setups"]["items"]["enum"]
     assert sorted(config["setups"]) == sorted(published)
     assert sorted(known) == sorted([*published, "LATLON", "CONTROL"])
     assert {group for setup in known for group in groups(setup)} == set(PREDICTOR_GROUPS)
@@ -126,7 +123,7 @@ def test_setups_are_the_published_ones(config: dict[str, Any]) -> None:
         ({"setups": []}, "setups", "Setups to train", "[]"),
         ({"training": {"learning_rate": "fast"}}, "training.learning_rate", "above 0", "fast"),
         ({"training": {"learning_rate": -1}}, "training.learning_rate", "above 0", "-1"),
-        ({"training": {"epochs": 1.5}}, "training.epochs", "at least 1", "1.5"),
+        ({"training": {"epochs": 1.5}}, "training.epochs", "a whole number from 1", "1.5"),
         ({"training": None}, "training", "how members are trained", "nothing"),
         (
             {"driver": {"source": "file", "path": None}},
@@ -281,10 +278,10 @@ def test_setups_are_the_published_ones(config: dict[str, Any]) -> None:
         ({"raw": None}, "raw", "the defaults hold", "nothing in it"),
         ({"loss": {"sif": None}}, "loss.sif", "keys of it (weight, observation)", "nothing in it"),
         ({"loss": {"sif": {"observation": "none"}}}, "loss.sif.observation", "null", "none"),
-        ({"training": {"epochs": 5.0}}, "training.epochs", "at least 1", "5.0"),
+        ({"training": {"epochs": 5.0}}, "training.epochs", "a whole number from 1", "5.0"),
         ({"training": {"learning_rate": NAN}}, "training.learning_rate", "above 0", "nan"),
         ({"training": {"gradient_clip_norm": INF}}, "training.gradient_clip_norm", "above", "inf"),
-        ({"loss": {"sif": {"weight": INF}}}, "loss.sif.weight", "at least 0", "inf"),
+        ({"loss": {"sif": {"weight": INF}}}, "loss.sif.weight", "from 0 to 1e+12", "inf"),
         ({"patches": {"seed": 2**32}}, "patches.seed", "to 4294967295", "4294967296"),
         ({"raw": {"products": {"modis_lai": {"scale_factor": -0.1}}}}, LAI, "above 0", "-0.1"),
         ({"raw": {"window": {"west": 170, "east": -170}}}, "raw.window.east", "190", "-170"),
@@ -403,14 +400,21 @@ def test_missing_key_is_told(config: dict[str, Any]) -> None:
 
 
 def test_messages_are_sentences(config: dict[str, Any]) -> None:
-    """Descriptions in the schema begin with a capital, units of the dimensionless are 1."""
+    """Docstrings begin with a capital, and stand in sentences."""
     for changes, words in (
-        ({"raw": {"minimum_coverage": 2}}, "expected a fraction from 0 to 1, found 2"),
+        (
+            {"raw": {"minimum_coverage": 2}},
+            "expected least fraction of a cell's area that must have values, a number from 0 to 1, "
+            "found 2",
+        ),
         ({"raw": {"minimum_coverage": "2"}}, "found 2"),
         ({"setups": "2"}, "found 2"),
         ({"study": "a b"}, "expected name of the study"),
         ({"training": {"threads": 0}}, "expected CPU cores that a training job asks for"),
-        ({"analysis": {"attribution": 5}}, "expected Kernel SHAP, which predictors"),
+        (
+            {"analysis": {"attribution": 5}},
+            "expected attribution of traits to predictors by Kernel SHAP: keys",
+        ),
         ({"training": {"epochs": "many"}}, "found the text 'many'"),
     ):
         with pytest.raises(InputError) as caught:
@@ -479,7 +483,7 @@ def test_text_of_the_command_line_is_read(config: dict[str, Any]) -> None:
         ("carbon_cycle: {trendy: {models: {JULES: }}}", "trendy", None, {"JULES": {}}),
     ],
 )
-def test_the_schema_decides_how_a_value_is_read(
+def test_the_settings_decide_how_a_value_is_read(
     config: dict[str, Any], written: str, section: str, key: str | None, read: Any
 ) -> None:
     changed = configuration.read_text_values(merged(config, yaml.safe_load(written)))

@@ -92,7 +92,11 @@ OTHER = 3
 
 def used(x):
     """Multiply."""
-    return FACTOR * x
+    return FACTOR * bounded(x, most=9, description="a number")
+
+
+def bounded(x, most, description):
+    return min(x, most)
 
 
 def unused(x):
@@ -104,7 +108,9 @@ def unused(x):
     ("old", "new", "matters"),
     [
         ("FACTOR = 2", "FACTOR = 4", True),
-        ("FACTOR * x", "FACTOR + x", True),
+        ("FACTOR * bounded", "FACTOR + bounded", True),
+        ("most=9", "most=8", True),
+        ("a number", "some number", False),
         ("def used(x):", "@print\ndef used(x):", True),
         ("OTHER = 3", "OTHER = 3\nprint(OTHER)", True),
         ("def used(x):", "def used(x, y=OTHER):", True),

@@ -1,29 +1,28 @@
 """The configuration of a study: its checks before anything runs, and the lists that jobs need."""
 
 import math
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date
-from functools import cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+from pydantic import ValidationError
 
-from differland import HOW_TRAINED
 from differland.analysis.coalition_sizes import fewest_samples
 from differland.datasets.catalogue import read_catalogue
 from differland.datasets.sources import HERBS, check_raw, check_used_years, given_variables
-from differland.errors import InputError, most_similar
+from differland.errors import InputError
 from differland.observables import observable_of
-from differland.schemas import finite_validator, read_mapping, read_yaml
+from differland.schemas import read_mapping
+from differland.settings.messages import check_keys, one_of, refusal
+from differland.settings.rules import part_of, study_rule
+from differland.settings.study import Study
+from differland.settings.training import HOW_TRAINED
 from differland.setups import CHANGEABLE, groups, in_experiment, of_experiment
-from differland.shipped import CONFIG, SCHEMAS
+from differland.shipped import CONFIG
 from differland.tables import OBSERVATIONS, PREDICTOR_GROUPS, observation_row
 from differland.values import read_value
 
-SCHEMA = SCHEMAS / "config.schema.yaml"
 DEFAULTS = CONFIG / "config.yaml"
 
 # The order in which the paper writes the groups of a setup.
@@ -36,21 +35,8 @@ TWICE = (
     "(observation: null leaves one of them out)"
 )
 
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-
-NAMES = ("Kernel",)
-"""First words of descriptions in the schema that are names."""
-
-QUOTES = " (what YAML takes a bare no, on, 1.5 or 2001-01-01 for: write it in quotes)"
-
 Configuration = Mapping[str, Any]
 Members = list[tuple[str, str]]
-
-
-@cache
-def read_schema() -> dict[str, Any]:
-    """Read the JSON schema of the configuration."""
-    return read_yaml(SCHEMA)
 
 
 def check_configuration(config: Configuration, source: str = "configuration") -> None:
@@ -69,8 +55,8 @@ def check_configuration(config: Configuration, source: str = "configuration") ->
         A key is misspelt or missing, a value has the wrong type or is out of range, or keys
         contradict each other.
     """
-    _check_keys(config, source)
-    _check_schema(config, source)
+    check_keys(config, source)
+    _read(config, source)
     _check_driver(config, source)
     check_raw(config["raw"], source)
     _check_spin_up(config, source)
@@ -252,21 +238,21 @@ def in_order(config: Configuration, other: Configuration) -> dict[str, Any]:
 
 
 def read_text_values(config: Configuration) -> dict[str, Any]:
-    """Convert values to the types of the schema; see :func:`differland.values.read_value`.
+    """Convert values to the types of the settings; see :func:`differland.values.read_value`.
 
     Command lines give text for everything, and YAML takes some texts for something else. Values
     that fit in no way stay as they are, for :func:`check_configuration` to refuse.
     """
-    schema = read_schema()
-    read: dict[str, Any] = read_value(config, schema, schema)
+    rule = study_rule()
+    read: dict[str, Any] = read_value(config, rule)
     if not isinstance(read.get("experiments"), Mapping):
         return read
-    # The schema leaves open what is in a section of an experiment: some keys of the study's.
+    # What is in a section of an experiment are some keys of the study's.
     for experiment in read["experiments"].values():
         for key in CHANGEABLE:
             if isinstance(experiment, dict) and key in experiment:
-                partial = {**schema["properties"][key], "required": []}
-                experiment[key] = read_value(experiment[key], partial, schema)
+                partial = {**part_of(rule, key), "required": []}
+                experiment[key] = read_value(experiment[key], partial)
     return read
 
 
@@ -381,101 +367,12 @@ def _chunks(names: Sequence[str], size: int) -> list[Sequence[str]]:
     return [names[start : start + size] for start in range(0, len(names), size)]
 
 
-def _check_schema(config: Configuration, source: str) -> None:
-    # An unknown key explains a missing one, so it is told first.
-    errors = sorted(
-        finite_validator(read_schema()).iter_errors(config),
-        key=lambda error: (error.validator != "additionalProperties", list(map(str, error.path))),
-    )
-    if errors:
-        raise _schema_error(_inner(errors[0]), source)
-
-
-def _inner(error: jsonschema.ValidationError) -> jsonschema.ValidationError:
-    """Error of the alternative that fails within the value, of alternatives that all failed."""
-    return next((each for each in error.context or [] if each.relative_path), error)
-
-
-def _schema_error(error: jsonschema.ValidationError, source: str) -> InputError:
-    rule: Any = error.schema
-    instance: Any = error.instance
-    broken: Any = error.validator_value
-    path = [str(part) for part in error.absolute_path]
-    place = ".".join(path) or "the whole"
-    if error.validator == "additionalProperties":
-        key = min(set(instance) - set(rule["properties"]), key=str)
-        section, *inner = key.split(".")
-        if inner and section in rule["properties"]:
-            nested = "".join(f"{{{name}: " for name in inner) + "..." + "}" * len(inner)
-            return InputError(source, ".".join(path) or "the whole", f"{section}: {nested}", key)
-        return InputError(
-            source, ".".join([*path, str(key)]), _one_of(key, rule["properties"]), "an unknown key"
-        )
-    # Not set by mistake, or to switch something off: what was meant is not for us to guess.
-    if rule.get("required") and not instance and not isinstance(instance, (bool, int, float)):
-        keys = f"{_meaning(rule)}, with keys of it ({', '.join(rule['properties'])})"
-        return InputError(
-            source, place, f"{keys}; without the line, the defaults hold", "nothing in it"
-        )
-    if error.validator == "required":
-        key = min(set(broken) - set(instance))
-        return InputError(source, ".".join([*path, key]), _meaning(rule["properties"][key]), "none")
-    if error.validator == "uniqueItems":
-        twice = next(each for each in instance if instance.count(each) > 1)
-        return InputError(source, place, f"{_meaning(rule)}, each once", f"{twice} twice")
-    expected = _one_of(instance, broken) if error.validator == "enum" else _expected(rule)
-    return InputError(source, place, expected, _value(instance, rule))
-
-
-def _expected(rule: Mapping[str, Any]) -> str:
-    """Expected value of a rule, with its type where its description does not state it."""
-    kinds = rule.get("type", "")
-    if "array" in kinds and "list" not in _meaning(rule).lower():
-        return f"a list: {_meaning(rule)}"
-    if "object" in kinds:
-        keys = ", ".join(rule.get("properties", ["names of your own"]))
-        null = ", or null" if "null" in kinds else ""
-        return f"{_meaning(rule)}: keys with values ({keys}){null}"
-    return f"{_meaning(rule)}, true or false" if "boolean" in kinds else _meaning(rule)
-
-
-def _meaning(rule: Mapping[str, Any]) -> str:
-    text = str(rule["description"]).strip().rstrip(".")
-    first = text.partition(" ")[0]
-    # As it stands in a sentence; CO2 and names of things keep their capital.
-    return text if first[1:] != first[1:].lower() or first in NAMES else text[:1].lower() + text[1:]
-
-
-def _value(value: object, rule: Mapping[str, Any]) -> str:
-    if isinstance(value, str):
-        # On command lines all is text: of a number it is the number that does not fit.
-        number = "string" not in rule.get("type", "") and NUMBER.fullmatch(value)
-        return value if number else f"the text {value!r}"
-    if value is None:
-        return "nothing"
-    text = "string" in rule.get("type", "string" if "enum" in rule else "")
-    quotes = isinstance(value, (bool, float, date)) and text
-    return f"{value!r}{QUOTES if quotes else ''}"
-
-
-def _check_keys(config: Mapping[Any, Any], source: str, path: str = "") -> None:
-    """Refuse keys that are not text."""
-    for key, value in config.items():
-        if not isinstance(key, str):
-            expected = "keys that are text"
-            raise InputError(source, path or "the whole", expected, f"the key {key!r}{QUOTES}")
-        if isinstance(value, Mapping):
-            _check_keys(value, source, f"{path}.{key}" if path else key)
-
-
-def _one_of(found: object, known: Iterable[object]) -> str:
-    names = [str(name) for name in known]
-    # The same groups of a setup in another order, else what looks most like it.
-    parts = sorted(str(found).split("+"))
-    reordered = (name for name in names if sorted(name.split("+")) == parts)
-    close = next(reordered, None) or most_similar(str(found), names)
-    guess = f"; did you mean {close}?" if close else ""
-    return f"one of {', '.join(names)}{guess}"
+def _read(config: Configuration, source: str) -> Study:
+    """Read a configuration as settings, of which each key is checked alone."""
+    try:
+        return Study.from_configuration(config)
+    except ValidationError as error:
+        raise refusal(error, study_rule(), source) from None
 
 
 def _check_driver(config: Configuration, source: str) -> None:
@@ -516,7 +413,7 @@ def _check_predictors(config: Configuration, source: str) -> None:
         for name in names:
             if name not in PREDICTOR_GROUPS[group]:
                 raise InputError(
-                    source, f"predictors.{group}", _one_of(name, PREDICTOR_GROUPS[group]), name
+                    source, f"predictors.{group}", one_of(name, PREDICTOR_GROUPS[group]), name
                 )
 
 
@@ -543,7 +440,7 @@ def _check_observations(config: Configuration, source: str) -> None:
         if observation and not any(
             observation == name or observation.startswith(f"{name}_") for name in OBSERVATIONS
         ):
-            expected = f"{_one_of(observation, OBSERVATIONS)} (null leaves the term out)"
+            expected = f"{one_of(observation, OBSERVATIONS)} (null leaves the term out)"
             raise InputError(source, f"loss.{term}.observation", expected, observation)
         if observation:
             _check_support(config, source, term, observation)
@@ -626,7 +523,7 @@ def _check_analysis(config: Configuration, source: str) -> None:
         raise InputError(
             source,
             "analysis.reference_setup",
-            _one_of(analysis["reference_setup"], config["setups"]),
+            one_of(analysis["reference_setup"], config["setups"]),
             analysis["reference_setup"],
         )
     missing = [setup for setup in subsets(analysis["groups"]) if setup not in config["setups"]]
@@ -654,7 +551,7 @@ def _check_experiments(config: Configuration, source: str) -> None:
         place = f"experiments.{name}"
         for setup in experiment.get("setups", []):
             if setup not in config["setups"]:
-                raise InputError(source, f"{place}.setups", _one_of(setup, config["setups"]), setup)
+                raise InputError(source, f"{place}.setups", one_of(setup, config["setups"]), setup)
         for key in experiment.get("training", {}):
             if key in HOW_TRAINED:
                 raise InputError(
@@ -664,7 +561,7 @@ def _check_experiments(config: Configuration, source: str) -> None:
         if changed == {**config, "experiments": {}}:
             raise InputError(source, place, f"a change of {', '.join(CHANGEABLE)}", "none")
         try:
-            _check_schema(changed, source)
+            _read(changed, source)
             _check_observations(changed, source)
         except InputError as error:
             raise InputError(

@@ -3,10 +3,11 @@
 import re
 from functools import cache
 
-from differland import HOW_TRAINED, MODEL_VERSION, planning, setups, tables
+from differland import MODEL_VERSION, planning, setups, tables
 from differland.datasets import sources
 from differland.datasets.catalogue import list_names
 from differland.glance import check_sites, check_spin_up, glance_at, read_sites
+from differland.settings.training import HOW_TRAINED
 from snakemake.logging import logger
 from snakemake_interface_executor_plugins.settings import ExecMode
 

@@ -7,7 +7,6 @@ Fig. 3e-g and Fig. 4; model description, section 6.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
@@ -17,6 +16,7 @@ import xarray as xr
 
 from differland.analysis.traits import project_traits
 from differland.errors import InputError
+from differland.settings.analyses import Attribution
 from differland.tables import PREDICTOR_GROUPS, PREDICTORS, TRAITS
 
 if TYPE_CHECKING:
@@ -60,42 +60,12 @@ class TraitEnsemble(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class AttributionSettings:
-    """Settings of the attribution.
-
-    Attributes
-    ----------
-    background
-        Cells whose predictors stand in for those that a coalition leaves out. 100 in the paper.
-    explained
-        Cells to explain. 1,000 in the paper.
-    samples
-        Coalitions evaluated for each cell; None for all of them up to 11 predictors, and about
-        2,000 beyond. See :func:`differland.analysis.shapley.draw_coalitions`.
-    plant_type_threshold
-        Cover fraction from which a cell belongs to the population of a plant type. 0.8 in the
-        paper.
-    minimum_cells
-        Populations with fewer cells are skipped.
-    seed
-        Seed of the random choice of cells and of coalitions.
-    """
-
-    background: int
-    explained: int
-    samples: int | None
-    plant_type_threshold: float
-    minimum_cells: int
-    seed: int
-
-
 def attribute(
     ensemble: TraitEnsemble,
     driver: xr.Dataset,
     components: xr.Dataset,
     cells: npt.NDArray[np.integer],
-    settings: AttributionSettings,
+    settings: Attribution,
 ) -> tuple[xr.Dataset, pd.DataFrame]:
     """Explain the traits and their principal components by the predictors of the setup.
 
@@ -204,7 +174,7 @@ def _predictor_values(driver: xr.Dataset, names: tuple[str, ...]) -> npt.NDArray
 
 
 def _populations(
-    driver: xr.Dataset, cells: npt.NDArray[np.intp], settings: AttributionSettings
+    driver: xr.Dataset, cells: npt.NDArray[np.intp], settings: Attribution
 ) -> dict[str, npt.NDArray[np.intp]]:
     covered = {
         plant_type: cells[driver[plant_type].to_numpy()[cells] >= settings.plant_type_threshold]
