@@ -163,11 +163,8 @@ def _text(number: float) -> str:
 
 
 def _meaning(rule: Rule) -> str:
-    """First clause of a description, as it stands in a sentence."""
-    text = str(rule["description"]).strip().rstrip(".").partition("; ")[0].partition(". ")[0]
-    first = text.partition(" ")[0]
-    # CO2 keeps its capitals.
-    return text if first[1:] != first[1:].lower() else text[:1].lower() + text[1:]
+    """First clause of a description."""
+    return str(rule["description"]).partition("; ")[0].partition(". ")[0]
 
 
 def _found(value: object, rule: Rule) -> str:

@@ -176,6 +176,10 @@ class FireEmission(ObservedProduct):
 class Fluorescence(ObservedProduct):
     """Solar-induced fluorescence."""
 
+    first_year: Year | None = Field(
+        description="first calendar year that is used (paper: 2010); null: 2001, when its files "
+        "begin"
+    )
     layer: Literal["lcspp_clear_daily", "lcspp_all_daily", "lcspp_clear_inst"] = Field(
         description="lcspp_clear_daily | lcspp_all_daily | lcspp_clear_inst"
     )

@@ -44,7 +44,7 @@ def section_rule(section: type[Section]) -> dict[str, Any]:
     fields = section.model_fields
     return {
         "type": "object",
-        "description": (section.__doc__ or "").strip(),
+        "description": _in_a_sentence(section.__doc__ or ""),
         "properties": {
             name: _rule(field.annotation, [*field.metadata, field])
             for name, field in fields.items()
@@ -52,6 +52,13 @@ def section_rule(section: type[Section]) -> dict[str, Any]:
         "required": [name for name, field in fields.items() if field.is_required()],
         "additionalProperties": False,
     }
+
+
+def _in_a_sentence(docstring: str) -> str:
+    """What a section is, as it stands in a sentence; CO2 keeps its capitals."""
+    text = docstring.strip().rstrip(".")
+    first = text.partition(" ")[0]
+    return text if first[1:] != first[1:].lower() else text[:1].lower() + text[1:]
 
 
 def part_of(rule: Rule, key: str | int) -> Rule:

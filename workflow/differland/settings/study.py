@@ -92,8 +92,8 @@ class Study(MemberSettings):
     raw: Raw
     quality: Quality
     truth: Name | None = Field(
-        description="path of the true parameters of a synthetic planet (NetCDF), which recovered "
-        "ones are compared with; null: the study is of the Earth"
+        description="path of the true parameters, if the raw files are those of a synthetic "
+        "planet; see python -m differland planet"
     )
     apply: dict[
         Annotated[
@@ -106,8 +106,8 @@ class Study(MemberSettings):
     ] = Field(description="other drivers that the trained ensembles are applied to, {name: path}")
     container: Annotated[str, Field(pattern=r"^[A-Za-z0-9./~][A-Za-z0-9./:@_+~-]*$")] | None = (
         Field(
-            description="path or address of an Apptainer image (letters, digits and ./:@_+~-); "
-            "jobs run in it with --sdm apptainer. null: none"
+            description="path or address of an image (letters, digits and ./:@_+~-); jobs run in "
+            "it with --sdm apptainer, such as one built from envs/container.def"
         )
     )
     setups: Annotated[
