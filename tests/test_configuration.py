@@ -13,7 +13,9 @@ from differland import configuration, setups
 from differland.__main__ import main
 from differland.errors import InputError
 from differland.schemas import read_mapping
+from differland.settings.analyses import Ensemble
 from differland.settings.rules import Rule, study_rule
+from differland.settings.study import Study
 from differland.setups import groups
 from differland.tables import PREDICTOR_GROUPS
 
@@ -47,6 +49,10 @@ def read(name: str) -> dict[str, Any]:
 @pytest.fixture
 def config() -> dict[str, Any]:
     return read("config.yaml")
+
+
+def remarks(config: dict[str, Any], given: set[str] | None = None) -> list[str]:
+    return configuration.remarks(Study.from_configuration(config), given)
 
 
 def test_shipped_configurations_are_valid(config: dict[str, Any]) -> None:
@@ -340,20 +346,20 @@ def test_years_of_products_that_leave_something_are_valid(
 @pytest.mark.parametrize("name", OVERLAYS)
 def test_nothing_is_remarked_on_shipped_configurations(config: dict[str, Any], name: str) -> None:
     base = merged(config, read("demo.yaml")) if name == "demo_full.yaml" else config
-    assert configuration.remarks(merged(base, read(name))) == []
-    assert configuration.remarks(config) == []
+    assert remarks(merged(base, read(name))) == []
+    assert remarks(config) == []
 
 
 def test_fire_that_counts_twice_is_remarked_on(config: dict[str, Any]) -> None:
     emissions = {"raw": {"products": {"gfed5_emissions": {"on_cells": True}}}}
     both = {"fire_cell": {"observation": "fire_emission_cell"}}
-    (told,) = configuration.remarks(merged(config, {**emissions, "loss": both}))
+    (told,) = remarks(merged(config, {**emissions, "loss": both}))
     assert told.startswith("loss.fire and loss.fire_cell are both on")
     in_experiment = merged(config, {**emissions, "experiments": {"a": {"loss": both}}})
-    (told,) = configuration.remarks(in_experiment)
+    (told,) = remarks(in_experiment)
     assert told.startswith("experiments.a: loss.fire and loss.fire_cell are both on")
     off = {**emissions, "loss": {**both, "fire": {"weight": 0}}}
-    assert configuration.remarks(merged(config, off)) == []
+    assert remarks(merged(config, off)) == []
 
 
 @pytest.mark.parametrize(
@@ -373,16 +379,16 @@ def test_fire_that_counts_twice_is_remarked_on(config: dict[str, Any]) -> None:
 def test_terms_that_no_product_observes_are_remarked_on(
     config: dict[str, Any], changes: dict[str, Any], told: list[str]
 ) -> None:
-    found = configuration.remarks(merged(config, changes))
+    found = remarks(merged(config, changes))
     assert [line.startswith(start) for line, start in zip(found, told, strict=True)] == [True]
 
 
 def test_terms_that_a_driver_file_lacks_are_remarked_on(config: dict[str, Any]) -> None:
     study = merged(config, {"driver": {"source": "file", "path": "sites.nc"}})
     wanted = {term.get("observation") for term in study["loss"].values()} - {None}
-    assert configuration.remarks(study) == []
-    assert configuration.remarks(study, wanted) == []
-    (told,) = configuration.remarks(study, wanted - {"lai"})
+    assert remarks(study) == []
+    assert remarks(study, wanted) == []
+    (told,) = remarks(study, wanted - {"lai"})
     assert told.startswith("loss.lai is off: sites.nc has no variable lai")
 
 
@@ -507,9 +513,9 @@ def test_numbers_that_are_meant_as_text_are_text_as_written(tmp_path: Path) -> N
     file = tmp_path / "mine.yaml"
     file.write_text("study: 2001_02\napply: {007: a.nc, 2019: b.nc}\ntraining: {epochs: 1_000}\n")
     changed = configuration.read_configuration([file])
-    assert changed["study"] == "2001_02"
-    assert changed["apply"] == {"007": "a.nc", "2019": "b.nc"}
-    assert (changed["training"]["epochs"], type(changed["training"]["epochs"])) == (1000, int)
+    assert changed.study == "2001_02"
+    assert changed.apply == {"007": "a.nc", "2019": "b.nc"}
+    assert (changed.training.epochs, type(changed.training.epochs)) == (1000, int)
     assert read_mapping(file) == yaml.safe_load(file.read_text())
 
 
@@ -574,10 +580,11 @@ def test_a_study_can_be_checked_alone(capsys: pytest.CaptureFixture[str]) -> Non
 @pytest.mark.parametrize("size", [1, 3, 20, 45, 60, 300, 1000])
 def test_blocks_hold_every_member_once(config: dict[str, Any], size: int) -> None:
     config["training"]["members_per_job"] = size
+    study = Study.from_configuration(config)
     held = []
-    for block in configuration.training_blocks(config, "{setup}", "{seed}"):
+    for block in configuration.training_blocks(study, "{setup}", "{seed}"):
         open_setups = config["setups"] if block[0][0] == "{setup}" else [None]
-        open_seeds = configuration.seeds(config) if block[0][1] == "{seed}" else [None]
+        open_seeds = configuration.seeds(study) if block[0][1] == "{seed}" else [None]
         assert len(block) <= size
         held += [
             (any_setup or setup, any_seed or seed)
@@ -587,7 +594,7 @@ def test_blocks_hold_every_member_once(config: dict[str, Any], size: int) -> Non
         ]
     assert len(held) == len(set(held)) == 300
     assert set(held) == {
-        (setup, seed) for setup in config["setups"] for seed in configuration.seeds(config)
+        (setup, seed) for setup in config["setups"] for seed in configuration.seeds(study)
     }
 
 
@@ -603,7 +610,7 @@ def experimental(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_experiments_change_what_they_name_and_nothing_else(experimental: dict[str, Any]) -> None:
-    names = configuration.experiment_setups(experimental)
+    names = configuration.experiment_setups(Study.from_configuration(experimental))
     assert names == ["PFT+CLIM+SOIL+AGE@no_towers", "PFT@quick", "CLIM@quick"]
     before = copy.deepcopy(experimental)
     expected = copy.deepcopy(experimental)
@@ -618,17 +625,18 @@ def test_members_of_experiments_have_jobs_of_their_own(
     experimental: dict[str, Any], size: int
 ) -> None:
     experimental["training"]["members_per_job"] = size
-    blocks = configuration.training_blocks(experimental, "{setup}", "{seed}")
+    study = Study.from_configuration(experimental)
+    blocks = configuration.training_blocks(study, "{setup}", "{seed}")
     if size == 20:
         assert {setup for block in blocks for setup, _ in block} == {"{setup}"}
         return
-    for setup in configuration.experiment_setups(experimental):
+    for setup in configuration.experiment_setups(study):
         (block,) = [block for block in blocks if setup in dict(block)]
-        assert block == [(setup, seed) for seed in configuration.seeds(experimental)]
+        assert block == [(setup, seed) for seed in configuration.seeds(study)]
 
 
 def test_targets_are_the_observed_terms(config: dict[str, Any]) -> None:
-    observed = configuration.observed_variables(config)
+    observed = configuration.observed_variables(Study.from_configuration(config))
     assert "vod" not in observed and "nbe_annual" not in observed and "violation" not in observed
     assert observed["soc"] == "soil_organic_carbon"
     assert len(observed) == 11
@@ -638,8 +646,7 @@ def test_targets_are_the_observed_terms(config: dict[str, Any]) -> None:
     ("minimum", "select", "expected"), [(None, 10, 5), (None, 3, 2), (4, 9, 4)]
 )
 def test_a_setup_needs_half_of_those_selected_or_as_many_as_told(minimum, select, expected):
-    config = {"ensemble": {"select": select, "minimum": minimum}}
-    assert configuration.fewest_members(config) == expected
+    assert Ensemble(seeds=20, select=select, minimum=minimum).fewest == expected
 
 
 @pytest.mark.parametrize(

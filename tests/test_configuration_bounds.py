@@ -17,7 +17,7 @@ from differland.settings.rules import kinds, study_rule
 from differland.settings.study import Study
 
 RULE = study_rule()
-DEFAULTS = configuration.read_configuration([])
+DEFAULTS = configuration.read_configuration([]).plain()
 NAMES = {"models": "JULES", "experiments": "short", "inversions": "nbe", "apply": "sites"}
 """A name for a collection whose keys are the user's, by its key."""
 

@@ -170,7 +170,7 @@ def test_all_that_runs_was_found(tmp_path: Path, product: str, file: str):
     if not files:
         pytest.skip("no raw files of the demo (make demo)")
     path = SCRIPTS["regrid_year"]
-    configuration = read_configuration([import_graph.ROOT / "config/demo.yaml"])
+    configuration = read_configuration([import_graph.ROOT / "config/demo.yaml"]).plain()
     settings = configuration["raw"]["products"][product]
     gridding = {"method": "exact", "minimum_coverage": 0.5}
     window = {"window": configuration["raw"]["window"], **gridding}

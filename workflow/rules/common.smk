@@ -29,10 +29,10 @@ if (
         'results go elsewhere by `pathvars: results="..."`'
     )
 STAGES = ["develop", "final"]
-SEEDS = configuration.seeds(config)
-OBSERVED = configuration.observed_variables(config)
+SEEDS = configuration.seeds(STUDY)
+OBSERVED = configuration.observed_variables(STUDY)
 # Members of experiments, as PFT+CLIM@no_towers, are trained for their skill.
-EXPERIMENTS = configuration.experiment_setups(config)
+EXPERIMENTS = configuration.experiment_setups(STUDY)
 TRAINED = [
     *((stage, setup) for stage in STAGES for setup in config["setups"]),
     *(("develop", setup) for setup in EXPERIMENTS),
@@ -45,7 +45,7 @@ POPULATIONS = [
 REFERENCE = config["analysis"]["reference_setup"]
 PLANT_TYPE = config["analysis"]["plant_type_setup"]
 ENVIRONMENT = config["analysis"]["environment_setup"]
-COMPARED = configuration.compared_setups(config)
+COMPARED = configuration.compared_setups(STUDY)
 PARTITIONED = configuration.subsets(config["analysis"]["groups"])
 
 SIZE = planning.study_size(config, Path(RESULTS, "driver", "driver.nc"))
@@ -103,17 +103,17 @@ def variables_of_driver():
 # Jobs, which read this again, have nothing to add and need not open the driver for it.
 if workflow.exec_mode == ExecMode.DEFAULT:
     try:
-        for remark in configuration.remarks(config, variables_of_driver()):
+        for remark in configuration.remarks(STUDY, variables_of_driver()):
             logger.warning(f"Configuration: {remark}")
     except InputError as error:
         raise WorkflowError(str(error)) from None
 
 # One kind of training job, or several where a job trains several members: training_blocks says which.
-BLOCKS = configuration.training_blocks(config, "{setup}", "{seed}")
+BLOCKS = configuration.training_blocks(STUDY, "{setup}", "{seed}")
 TRAINING = names_of("train", BLOCKS)
 
 # The same of jobs that select, evaluate or map several setups.
-SETUP_BLOCKS = configuration.setup_blocks(config, "{setup}")
+SETUP_BLOCKS = configuration.setup_blocks(STUDY, "{setup}")
 SETUP_RULES = {
     kind: names_of(kind, SETUP_BLOCKS)
     for kind in ["select_ensemble", "evaluate_ensemble", "map_parameters"]

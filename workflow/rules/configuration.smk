@@ -57,7 +57,7 @@ try:
     read = configuration.read_text_values(
         configuration.in_order(configuration.merge(layers()), config)
     )
-    configuration.check_configuration(read, CONFIGURATION)
+    STUDY = configuration.check_configuration(read, CONFIGURATION)
 except InputError as error:
     place = place_of(error.variable) if error.file == CONFIGURATION else error.file
     told = InputError(place, error.variable, error.expected, error.found)

@@ -1,5 +1,6 @@
 """What becomes of trained members: evaluation, analyses, comparisons and figures."""
 
+from math import ceil
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -10,6 +11,7 @@ from differland.settings.kinds import (
     Folder,
     Fraction,
     Name,
+    Number,
     SafeName,
     Section,
     Seed,
@@ -34,6 +36,11 @@ class Ensemble(Section):
         "loss, see training.maximum_restarts; if at least so many finish but fewer than select, "
         "they form a smaller ensemble. null: half of select, rounded up"
     )
+
+    @property
+    def fewest(self) -> int:
+        """Least number of members of a setup: ``minimum``, or half of those selected."""
+        return self.minimum or ceil(self.select / 2)
 
 
 class Evaluation(Section):
@@ -100,7 +107,7 @@ class Analysis(Section):
         description="the setup without plant types, compared with it if it is one of setups"
     )
     bootstrap: Bootstrap
-    identifiability_threshold: float = Field(
+    identifiability_threshold: Number = Field(
         gt=0,
         le=100,
         description="spatial median of the coefficient of variation across members, below which a "

@@ -19,6 +19,18 @@ class Section(BaseModel):
         strict=True, extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True
     )
 
+    def plain(self) -> dict[str, Any]:
+        """Keys with values as YAML gives them; those that were not given are left out."""
+        return {name: _plain(value) for name, value in self if name in self.model_fields_set}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Section):
+        return value.plain()
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    return value
+
 
 def each_once(values: list[Each]) -> list[Each]:
     """Refuse a list that has a value twice."""
@@ -50,6 +62,6 @@ Year = Annotated[int, Field(ge=1850, le=2300, description="a calendar year")]
 Months = Annotated[int, Field(ge=1, le=2400)]
 Cells = Annotated[int, Field(ge=1, le=10_000_000)]
 Seed = Annotated[int, Field(ge=0, le=4294967295)]
-Factor = Annotated[float, Field(gt=0, le=1000)]
-AnyNumber = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
+Factor = Annotated[Number, Field(gt=0, le=1000)]
+AnyNumber = Annotated[Number, Field(ge=-LARGEST, le=LARGEST)]
 Folder = Name

@@ -10,6 +10,7 @@ from differland.settings.kinds import (
     Folder,
     Fraction,
     Months,
+    Number,
     Section,
     Unique,
     Year,
@@ -101,9 +102,9 @@ class CanopyHeight(Product):
     layout: Literal["tiles", "map"] = Field(
         description="tiles of 10 m | map: of 1 km, as Earth Engine exports it"
     )
-    percentile: float = Field(ge=0, le=100, description="percentile of the pixels in 1 km")
+    percentile: Number = Field(ge=0, le=100, description="percentile of the pixels in 1 km")
     zeros: bool = Field(description="whether pixels with zero height count in the percentile")
-    missing: Annotated[float, Field(ge=0, le=200)] | None = Field(
+    missing: Annotated[Number, Field(ge=0, le=200)] | None = Field(
         description="height (m) of cells without any pixel; null: such cells are left out"
     )
 

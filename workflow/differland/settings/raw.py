@@ -4,17 +4,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from differland.settings.kinds import Folder, Fraction, Name, Section, Unique
+from differland.settings.kinds import Folder, Fraction, Name, Number, Section, Unique
 from differland.settings.products import Products
 
 
 class Window(Section):
     """Part of the globe, degrees; from 170 to 190 is a window across the date line."""
 
-    south: float = Field(ge=-90, le=90, multiple_of=0.25, description="southern edge, degrees")
-    north: float = Field(ge=-90, le=90, multiple_of=0.25, description="northern edge, degrees")
-    west: float = Field(ge=-180, le=180, multiple_of=0.25, description="western edge, degrees")
-    east: float = Field(ge=-180, le=540, multiple_of=0.25, description="eastern edge, degrees")
+    south: Number = Field(ge=-90, le=90, multiple_of=0.25, description="southern edge, degrees")
+    north: Number = Field(ge=-90, le=90, multiple_of=0.25, description="northern edge, degrees")
+    west: Number = Field(ge=-180, le=180, multiple_of=0.25, description="western edge, degrees")
+    east: Number = Field(ge=-180, le=540, multiple_of=0.25, description="eastern edge, degrees")
 
 
 class Domain(Section):
@@ -32,7 +32,7 @@ class HerbaceousBiomass(Section):
     herbaceous_types: Unique[Annotated[str, Field(description="name of a plant type")]] = Field(
         description="names of plant types that are herbaceous"
     )
-    residence_time: float = Field(
+    residence_time: Number = Field(
         gt=0, le=100, description="residence time of carbon in herbs, years"
     )
     respired_fraction: Fraction = Field(description="fraction of production that herbs respire")

@@ -1,7 +1,7 @@
 """The whole configuration of a study."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
@@ -16,6 +16,7 @@ from differland.settings.analyses import (
 from differland.settings.kinds import Name, SafeName, Section, Unique
 from differland.settings.raw import Raw
 from differland.settings.training import MemberSettings
+from differland.setups import of_experiment
 
 Setup = Literal[
     "PFT",
@@ -124,6 +125,10 @@ class Study(MemberSettings):
     figures: Figures
 
     @classmethod
-    def from_configuration(cls, config: Mapping[str, Any]) -> "Study":
+    def from_configuration(cls, config: Mapping[str, Any]) -> Self:
         """Take a whole configuration, of which no key is unknown."""
         return cls.model_validate(config)
+
+    def in_experiment(self, name: str | None) -> Self:
+        """Settings under which an experiment trains; None: those of the study itself."""
+        return self if name is None else self.from_configuration(of_experiment(self.plain(), name))
