@@ -20,14 +20,15 @@ def train(
     gpus: int,
 ) -> None:
     """Train a block of members, one for each folder of `outputs`, which end in setup/seed."""
-    use_devices(threads, gpus, configuration["training"]["permit_cpu"])
     directories = list(dict.fromkeys(Path(file).parent for file in outputs))
     block = [(directory.parent.name, directory.name) for directory in directories]
+    settings = MemberSettings.from_configuration(of_setup(configuration, block[0][0]))
+    use_devices(threads, gpus, settings.training.permit_cpu)
     members = train_block(
         read_training_data(data),
         block,
         stage,
-        MemberSettings.from_configuration(of_setup(configuration, block[0][0])),
+        settings,
         Path(checkpoints),
     )
     for member, directory in zip(members, directories, strict=True):

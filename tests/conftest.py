@@ -14,6 +14,7 @@ from differland.driver import read_driver
 from differland.files import write_netcdf
 from differland.packing import TrainingData, pack_training_data, read_training_data
 from differland.patches import draw_patches
+from differland.settings.study import Study
 from differland.settings.training import MemberSettings
 from differland.synthetic.planet import PlanetSettings, make_planet
 
@@ -103,6 +104,12 @@ def patches(driver: xr.Dataset) -> xr.Dataset:
 def configuration() -> dict:
     """The shipped configuration of the paper's study."""
     return yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def study(configuration: dict) -> Study:
+    """The settings of the paper's study."""
+    return Study.from_configuration(configuration)
 
 
 @pytest.fixture(scope="session")

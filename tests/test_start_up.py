@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "jinja2": REPORTS,
     "llvmlite": set(),
     "optax": {"train"},
-    "pydantic": USES_NETWORKS | {"group_importance", "trace_dependence"},
+    "pydantic": USES_NETWORKS | {"group_importance", "plan", "status", "trace_dependence"},
     "pyhdf": set(),
     "pyproj": REGRIDS,
     "rasterio": READS_RASTERS,

@@ -48,7 +48,7 @@ ENVIRONMENT = config["analysis"]["environment_setup"]
 COMPARED = configuration.compared_setups(STUDY)
 PARTITIONED = configuration.subsets(config["analysis"]["groups"])
 
-SIZE = planning.study_size(config, Path(RESULTS, "driver", "driver.nc"))
+SIZE = planning.study_size(STUDY, Path(RESULTS, "driver", "driver.nc"))
 
 RAW = config["raw"]
 GIVEN = sources.given_variables(RAW)
@@ -142,7 +142,7 @@ def any_of(names):
 
 def need(rule, members=1):
     """What a job of a rule is expected to take; a training job, with so many members."""
-    return planning.need_of(rule, planning.amounts(config, SIZE, members))
+    return planning.need_of(rule, planning.amounts(STUDY, SIZE, members))
 
 
 def needs(rule, members=1, setups=1):
@@ -163,7 +163,7 @@ def needs(rule, members=1, setups=1):
 def reading_time(rule, files):
     """Time that a job asks for, minutes, by the size of the providers' files that it reads."""
     native = sum(os.path.getsize(file) for file in files if os.path.exists(file))
-    amounts = planning.amounts(config, SIZE, 1, native)
+    amounts = planning.amounts(STUDY, SIZE, 1, native)
     return planning.need_of(rule, amounts).runtime_request
 
 
