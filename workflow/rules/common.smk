@@ -30,7 +30,10 @@ if (
     )
 STAGES = ["develop", "final"]
 SEEDS = configuration.seeds(STUDY)
-OBSERVED = configuration.observed_variables(STUDY)
+# In the order of the configuration, by which Snakemake knows whether something changed.
+OBSERVED = configuration.in_order(
+    configuration.observed_variables(STUDY), config["loss"]
+)
 # Members of experiments, as PFT+CLIM@no_towers, are trained for their skill.
 EXPERIMENTS = configuration.experiment_setups(STUDY)
 TRAINED = [
