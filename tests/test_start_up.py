@@ -17,6 +17,7 @@ USES_NETWORKS = {
 }
 PACKS = {"pack_training_data", "train"}
 REPORTS = {"present_tables", "summarise_study"}
+READ_SETTINGS = {"group_importance", "plan", "status", "trace_dependence"}
 
 MAY_IMPORT = {
     "flax": USES_NETWORKS - {"pack_training_data"},
@@ -27,7 +28,7 @@ MAY_IMPORT = {
     "jinja2": REPORTS,
     "llvmlite": set(),
     "optax": {"train"},
-    "pydantic": USES_NETWORKS | {"group_importance", "plan", "status", "trace_dependence"},
+    "pydantic": USES_NETWORKS | REPORTS | READ_SETTINGS,
     "pyhdf": set(),
     "pyproj": REGRIDS,
     "rasterio": READS_RASTERS,
