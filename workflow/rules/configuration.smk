@@ -1,4 +1,4 @@
-# The configuration: merged of all that gives it, read as its schema means it, and checked before anything is planned.
+# The configuration: merged of all that gives it, read as its settings mean it, and checked before anything is planned.
 
 from snakemake.utils import update_config
 
