@@ -288,7 +288,7 @@ def test_setups_are_the_published_ones(config: dict[str, Any]) -> None:
         ({"training": {"learning_rate": NAN}}, "training.learning_rate", "above 0", "nan"),
         ({"training": {"gradient_clip_norm": INF}}, "training.gradient_clip_norm", "above", "inf"),
         ({"loss": {"sif": {"weight": INF}}}, "loss.sif.weight", "from 0 to 1e+12", "inf"),
-        ({"patches": {"seed": 2**32}}, "patches.seed", "to 4294967295", "4294967296"),
+        ({"patches": {"seed": 2**32}}, "patches.seed", "to 4,294,967,295", "4294967296"),
         ({"raw": {"products": {"modis_lai": {"scale_factor": -0.1}}}}, LAI, "above 0", "-0.1"),
         ({"raw": {"window": {"west": 170, "east": -170}}}, "raw.window.east", "190", "-170"),
         ({"patches": {"test_fraction": 0}}, "patches.test_fraction", "above 0", "0"),

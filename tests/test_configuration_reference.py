@@ -29,6 +29,6 @@ def test_the_reference_page_is_that_of_the_settings() -> None:
     for line in (
         "| `learning_rate` | a number above 0, at most 1 | `0.0005` | learning rate of Adam; ",
         "| `trendy.models.<name>.first_year` | a whole number from 1000 to 2200 or null |  | cal",
-        "| `sites` | `all`, or a whole number from 0 to 1000000, or list of: text | `all` | ",
+        "| `sites` | `all`, or a whole number from 0 to 1,000,000, or list of: text | `all` | ",
     ):
         assert f"\n{line}" in page

@@ -117,7 +117,7 @@ def test_killed_training_resumes_to_the_same_weights(
     [("none", [1, 1, 1, 1, 1]), ("cosine", [1, 0.5 + 0.5**1.5, 0.5, 0.5 - 0.5**1.5, 0])],
 )
 def test_learning_rate_over_the_training(settings, decay, expected):
-    settings = changed(
+    settings = change(
         settings, training={"epochs": 8, "learning_rate": 0.1, "learning_rate_decay": decay}
     )
     optimizer = optimizer_of(settings.training, training_patches=5)

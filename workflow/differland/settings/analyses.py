@@ -32,9 +32,9 @@ class Ensemble(Section):
         description="members that form the ensemble; those with the lowest training loss",
     )
     minimum: Annotated[int, Field(ge=1, le=99)] | None = Field(
-        description="a setup (and the run) fails if fewer members than this finish with a finite "
-        "loss, see training.maximum_restarts; if at least so many finish but fewer than select, "
-        "they form a smaller ensemble. null: half of select, rounded up"
+        description="least number of members of a setup; it (and the run) fails if fewer finish "
+        "with a finite loss, see training.maximum_restarts; if at least so many finish but fewer "
+        "than select, they form a smaller ensemble. null: half of select, rounded up"
     )
 
     @property
@@ -83,7 +83,8 @@ class Attribution(Section):
         description="cover fraction from which a cell stands for its plant type"
     )
     minimum_cells: Cells = Field(
-        description="plant types with fewer such cells are not explained on their own"
+        description="least number of such cells; plant types with fewer are not explained on "
+        "their own"
     )
     seed: Seed = Field(description="seed of the draws of cells and coalitions")
 
@@ -153,9 +154,12 @@ class Projection(Section):
         description="experiment such as ssp245; continues the experiment historical, which ends in "
         "2014",
     )
-    years: FirstAndLastYear = Field(description="list of first and last of the projected climate")
+    years: FirstAndLastYear = Field(
+        description="list of two calendar years, first and last of the projected climate"
+    )
     baseline_years: FirstAndLastYear = Field(
-        description="list of first and last of the same models' present climate; for delta"
+        description="list of two calendar years, first and last of the same models' present "
+        "climate; for delta"
     )
     method: Literal["delta", "raw"] = Field(
         description="delta: predictors plus the models' change | raw: temperature and "
@@ -181,7 +185,7 @@ class LandModel(Section):
         "landCoverFrac",
     )
     missing_value: AnyNumber | None = Field(
-        default=None, description="a finite number that stands for missing and is not declared"
+        default=None, description="number that stands for missing and is not declared"
     )
 
 

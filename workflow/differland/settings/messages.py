@@ -134,8 +134,11 @@ def expected_by(rule: Rule, found: object = None) -> str:
         meaning = f"{meaning}: keys with values ({keys})"
     if "boolean" in wanted:
         meaning = f"{meaning}, true or false"
-    bounds = bounds_of(rule)
-    return f"{meaning}{', ' if bounds else ''}{bounds}{null}"
+    if each := bounds_of(rule.get("items", {})):
+        meaning = f"{meaning}, each {each}"
+    if bounds := bounds_of(rule):
+        meaning = f"{meaning}{'; ' if 'anyOf' in rule else ', '}{bounds}"
+    return f"{meaning}{null}"
 
 
 def bounds_of(rule: Rule) -> str:
@@ -159,7 +162,10 @@ def bounds_of(rule: Rule) -> str:
 
 
 def _text(number: float) -> str:
-    return f"{number:g}" if isinstance(number, float) else str(number)
+    if isinstance(number, float):
+        return f"{number:g}"
+    # Years have four digits.
+    return f"{number:,}" if number >= 10_000 else str(number)
 
 
 def _meaning(rule: Rule) -> str:

@@ -49,8 +49,7 @@ class LandCover(Product):
     """Land cover."""
 
     years: Literal["all"] | Annotated[Unique[Year], Field(min_length=1)] = Field(
-        description="land cover is the mean of these years: all (of the study) | a list such as "
-        "[2010]"
+        description="years whose mean is taken: all (of the study) | a list such as [2010]"
     )
 
 
@@ -144,21 +143,23 @@ class Regions(Section):
     """A map of regions."""
 
     file: str = Field(description="path of a NetCDF file")
-    variable: str = Field(description="name of the variable in it")
+    variable: str = Field(description="name of the variable that has the regions")
 
 
 class LaterBurnedArea(Product):
     """Burned area of MODIS after GFED5's last year."""
 
     first_overlap_year: Year = Field(
-        description="calendar year; calibrated to GFED5 from it to GFED5's last year"
+        description="first year of the overlap; from it to GFED5's last year, MODIS is calibrated "
+        "to GFED5"
     )
     regions: Literal["boxes"] | Regions = Field(
         description="regions of the calibration: boxes of 20 x 30 degrees | a map, as {file: "
         "regions.nc, variable: region}"
     )
     minimum_months: Months = Field(
-        description="months with fire; a region with fewer takes the slope of the globe"
+        description="least number of months with fire; a region with fewer takes the slope of the "
+        "globe"
     )
     scale_factor: Factor | None = Field(
         description="scale factor of files that do not state it; null: files state it"
@@ -214,15 +215,14 @@ class WoodyBiomass(ObservedProduct):
 
     zero_is_missing: bool = Field(description="whether a biomass of 0 means that none was observed")
     missing_value: AnyNumber | None = Field(
-        description="a finite number that stands for missing although files do not say so; null: "
-        "none"
+        description="number that stands for missing although files do not say so; null: none"
     )
 
 
 class Production(Product):
     """Mean gross primary production, for the herbaceous term of biomass."""
 
-    variable: str = Field(description="its name in the files")
+    variable: str = Field(description="name of gross primary production in the files")
 
 
 class Inversion(ObservedProduct):

@@ -20,9 +20,9 @@ class Window(Section):
 class Domain(Section):
     """Cells that the study keeps."""
 
-    maximum_water: Fraction = Field(description="greatest fraction of a cell's area")
+    maximum_water: Fraction = Field(description="greatest fraction of water in a cell")
     maximum_nonvegetated: Fraction = Field(
-        description="greatest fraction of a cell's area: barren, built-up, snow and ice"
+        description="greatest fraction of a cell without vegetation: barren, built-up, snow and ice"
     )
 
 

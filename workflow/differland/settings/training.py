@@ -27,21 +27,22 @@ class Patches(Section):
     """The patches that training goes through, and what is held out."""
 
     minimum_cells: Cells = Field(
-        description="patches with fewer valid cells are left out, a number of cells"
+        description="least number of valid cells of a patch; patches with fewer are left out"
     )
     slots: Cells | None = Field(
         description="number of cells of a full patch, to which all are padded (4 x 5 degrees at "
         "0.25 degree); null: that of the largest patch"
     )
     bulk_coverage: Fraction = Field(
-        description="NBE and water storage of a patch count if it has at least this fraction of "
-        "slots in valid cells"
+        description="least fraction of slots with valid cells, for NBE and water storage of a "
+        "patch to count"
     )
     test_fraction: Annotated[Number, Field(gt=0, le=1)] = Field(
-        description="fraction of all patches; one test set for the whole study"
+        description="fraction of all patches that is held out; one test set for the whole study"
     )
     development_fraction: Fraction = Field(
-        description="fraction of the other patches; each member draws its own in stage develop"
+        description="fraction of the other patches that is held back; each member draws its own "
+        "in stage develop"
     )
     seed: Seed = Field(description="seed of the random choice of test patches")
     flags: Literal["drawn", "published"] = Field(
@@ -98,27 +99,29 @@ class EquilibriumTerm(Term):
 class Loss(Section):
     """Terms of the loss."""
 
-    sif: ObservedTerm = Field(description="solar-induced fluorescence: cell, month")
-    lai: ObservedTerm = Field(description="leaf area index: cell, month")
-    et: ObservedTerm = Field(description="evapotranspiration: cell, month")
-    gpp_site: ObservedTerm = Field(description="gross primary production: flux tower, month")
-    reco_site: ObservedTerm = Field(description="ecosystem respiration: flux tower, month")
-    et_site: ObservedTerm = Field(description="evapotranspiration: flux tower, month")
-    biomass: ObservedTerm = Field(description="live biomass carbon: cell, year")
+    sif: ObservedTerm = Field(description="solar-induced fluorescence (cell, month)")
+    lai: ObservedTerm = Field(description="leaf area index (cell, month)")
+    et: ObservedTerm = Field(description="evapotranspiration (cell, month)")
+    gpp_site: ObservedTerm = Field(description="gross primary production (flux tower, month)")
+    reco_site: ObservedTerm = Field(description="ecosystem respiration (flux tower, month)")
+    et_site: ObservedTerm = Field(description="evapotranspiration (flux tower, month)")
+    biomass: ObservedTerm = Field(description="live biomass carbon (cell, year)")
     vod: ObservedTerm = Field(
-        description="vegetation optical depth: cell, year; off in the paper's main study"
+        description="vegetation optical depth (cell, year); off in the paper's main study"
     )
-    soc: ObservedTerm = Field(description="soil organic carbon: cell, mean over time")
-    nbe: ObservedTerm = Field(description="net biosphere exchange: patch, month")
-    nbe_annual: ObservedTerm = Field(description="net biosphere exchange: patch, year; 3000 x 3.46")
-    fire: ObservedTerm = Field(description="fire carbon emission: patch, month")
+    soc: ObservedTerm = Field(description="soil organic carbon (cell, mean over time)")
+    nbe: ObservedTerm = Field(description="net biosphere exchange (patch, month)")
+    nbe_annual: ObservedTerm = Field(
+        description="net biosphere exchange (patch, year); 3000 x 3.46"
+    )
+    fire: ObservedTerm = Field(description="fire carbon emission (patch, month)")
     fire_cell: ObservedTerm = Field(
-        description="fire carbon emission: cell, month; fire_emission_cell, instead of fire; 1000 "
+        description="fire carbon emission (cell, month); fire_emission_cell, instead of fire; 1000 "
         "/ 320 cells"
     )
-    ewt: ObservedTerm = Field(description="anomaly of equivalent water thickness: patch, month")
+    ewt: ObservedTerm = Field(description="anomaly of equivalent water thickness (patch, month)")
     violation: Term = Field(
-        description="water that the pool cannot supply: cell, month; not squared"
+        description="water that the pool cannot supply (cell, month); not squared"
     )
     equilibrium: EquilibriumTerm
 
@@ -174,7 +177,9 @@ class Training(Optimisation):
         "non-finite",
     )
     checkpoint_interval: int = Field(
-        ge=1, le=1_000_000, description="epochs; a killed job loses at most this much"
+        ge=1,
+        le=1_000_000,
+        description="epochs between checkpoints; a killed job loses at most this much",
     )
     members_per_job: int = Field(
         ge=1,
