@@ -12,12 +12,12 @@ import yaml
 from differland import configuration, setups
 from differland.__main__ import main
 from differland.errors import InputError
-from differland.schemas import read_mapping
 from differland.settings.analyses import Ensemble
 from differland.settings.rules import Rule, study_rule
 from differland.settings.study import Study
 from differland.setups import groups
 from differland.tables import PREDICTOR_GROUPS
+from differland.yaml_files import read_mapping
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIG = REPOSITORY / "config"

@@ -11,10 +11,10 @@ from snakemake.cli import parse_config
 
 from differland import configuration
 from differland.errors import InputError
-from differland.schemas import read_mapping
 from differland.settings.messages import faults
 from differland.settings.rules import kinds, study_rule
 from differland.settings.study import Study
+from differland.yaml_files import read_mapping
 
 RULE = study_rule()
 DEFAULTS = configuration.read_configuration([]).plain()

@@ -12,7 +12,6 @@ from differland.datasets.catalogue import read_catalogue
 from differland.datasets.sources import HERBS, check_raw, check_used_years, given_variables
 from differland.errors import InputError
 from differland.observables import observable_of
-from differland.schemas import read_mapping
 from differland.settings.messages import check_keys, one_of, refusal
 from differland.settings.rules import part_of, study_rule
 from differland.settings.study import Study
@@ -21,6 +20,7 @@ from differland.setups import CHANGEABLE, groups, in_experiment, of_experiment
 from differland.shipped import CONFIG
 from differland.tables import OBSERVATIONS, PREDICTOR_GROUPS, observation_row
 from differland.values import read_value
+from differland.yaml_files import read_mapping
 
 DEFAULTS = CONFIG / "config.yaml"
 

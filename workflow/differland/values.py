@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from differland.schemas import WrittenInteger
 from differland.settings.rules import Rule, kinds
+from differland.yaml_files import WrittenInteger
 
 EVIDENT = re.compile(r"[+-]?(?:0|[1-9][0-9_]*|0[xb][0-9a-f_]+)", re.IGNORECASE)
 """Whole numbers that are what they look like: YAML takes 010 for 8, and 1:40 for 100."""

@@ -4,7 +4,7 @@ from snakemake.utils import update_config
 
 from differland import configuration
 from differland.errors import InputError
-from differland.schemas import read_mapping
+from differland.yaml_files import read_mapping
 
 
 def files_of_configuration():

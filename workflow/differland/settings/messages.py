@@ -161,7 +161,7 @@ def bounds_of(rule: Rule) -> str:
     return f"{what} from {_text(rule['minimum'])} to {_text(upper)}"
 
 
-def _text(number: float) -> str:
+def _text(number: int | float) -> str:
     if isinstance(number, float):
         return f"{number:g}"
     # Years have four digits.
