@@ -1,6 +1,7 @@
 """The configuration: what ships is valid, and what cannot be run is refused by name."""
 
 import copy
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from changes import change
 
 from differland import configuration, setups
 from differland.__main__ import main
@@ -15,6 +17,7 @@ from differland.errors import InputError
 from differland.settings.analyses import Ensemble
 from differland.settings.rules import Rule, study_rule
 from differland.settings.study import Study
+from differland.settings.training import HOW_TRAINED
 from differland.setups import groups
 from differland.tables import PREDICTOR_GROUPS
 from differland.yaml_files import read_mapping
@@ -672,3 +675,22 @@ def test_a_path_where_nothing_is_is_told_as_given_and_as_resolved(
         f"mine.yaml: truth: expected a file of truth, found {found.format(here=tmp_path)}"
     )
     configuration.check_path("mine.yaml", "truth", "there.nc", "a file of truth", False)
+
+
+def test_members_of_earlier_versions_have_the_same_settings(study: Study) -> None:
+    """By a digest in their records; another one would keep them apart from new members."""
+    paper = "faf81faacc4a6700338a2197963c1b04b3efb865f8b2c16081aed39d973422c4"
+    assert study.digest() == paper
+    for key in HOW_TRAINED:
+        value = getattr(study.training, key)
+        other = "xla" if key == "engine" else not value if key == "permit_cpu" else value + 1
+        assert change(study, training={key: other}).digest() == paper
+    days = change(study, model={"step_length": 30})
+    assert days.digest() == "5ca96132d506d6623e6e7c51bc74a70575563754713191a8672a96b214ebdfbb"
+
+
+def test_settings_are_given_back_as_they_were_written(config: dict[str, Any]) -> None:
+    demo = merged(config, read("demo.yaml"))
+    plain = Study.from_configuration(demo).plain()
+    assert plain == demo
+    assert json.dumps(plain, sort_keys=True) == json.dumps(demo, sort_keys=True)

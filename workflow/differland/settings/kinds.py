@@ -54,7 +54,7 @@ SafeName = Annotated[
     str,
     Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
-        description="a name of letters, digits, point, hyphen, underscore (a letter or digit first)",
+        description="a name of letters, digits, point, hyphen, underscore (no sign first)",
     ),
 ]
 Fraction = Annotated[Number, Field(ge=0, le=1)]
