@@ -24,13 +24,7 @@ def train(
     block = [(directory.parent.name, directory.name) for directory in directories]
     settings = MemberSettings.from_configuration(of_setup(configuration, block[0][0]))
     use_devices(threads, gpus, settings.training.permit_cpu)
-    members = train_block(
-        read_training_data(data),
-        block,
-        stage,
-        settings,
-        Path(checkpoints),
-    )
+    members = train_block(read_training_data(data), block, stage, settings, Path(checkpoints))
     for member, directory in zip(members, directories, strict=True):
         write_member(member, directory)
 
