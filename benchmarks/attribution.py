@@ -19,7 +19,7 @@ import numpy as np
 import shap
 import xarray as xr
 
-from differland.analysis.attribution import AttributionSettings, attribute
+from differland.analysis.attribution import attribute
 from differland.analysis.traits import principal_components
 from differland.driver import predictors_of_setup
 from differland.ensemble import Ensemble
@@ -30,6 +30,7 @@ from differland.network import (
     active_predictors,
     initial_weights,
 )
+from differland.settings.analyses import Attribution
 from differland.tables import PREDICTOR_GROUPS, PREDICTORS, TRAITS
 
 SETUP = "PFT+CLIM+SOIL+AGE"
@@ -74,8 +75,15 @@ def implementations(members: int, cells: int) -> dict[str, Callable[[], object]]
     """Both ways to explain cells; the second for one output."""
     ensemble = make_ensemble(members)
     driver, components = make_driver(ensemble)
-    # No plant type covers so much: the only population is that of all cells.
-    settings = AttributionSettings(BACKGROUND, cells, None, np.inf, 1, 0)
+    settings = Attribution(
+        background=BACKGROUND,
+        explained=cells,
+        samples=None,
+        plant_type_threshold=1.0,
+        # No plant type has so many: the only population is that of all cells.
+        minimum_cells=driver.sizes["cell"],
+        seed=0,
+    )
     traits_of = jax.jit(ensemble.traits_of)
     background = np.stack([driver[name].to_numpy() for name in ensemble.active_predictors], axis=1)
 

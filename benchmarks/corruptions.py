@@ -551,7 +551,9 @@ def grid_product(
 def make_planet(folder: Path) -> Planet:
     """Write a planet, unless it is there, and put it on the grid."""
     write_planet(folder, SETTINGS)
-    config = read_configuration([REPOSITORY / "config" / f"{n}.yaml" for n in ("config", "demo")])
+    config = read_configuration(
+        [REPOSITORY / "config" / f"{n}.yaml" for n in ("config", "demo")]
+    ).plain()
     edges = {name: getattr(SETTINGS, name) for name in ("south", "north", "west", "east")}
     raw = {**config["raw"], "folder": str(folder / "raw"), "window": edges}
     calibration = folder / "calibration.csv"

@@ -16,16 +16,12 @@ import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-import yaml
-from snakemake.utils import update_config
 
 from differland import configuration, planning
 from differland.datasets.sources import native_bytes
-
-ROOT = Path(__file__).resolve().parents[1]
+from differland.settings.study import Study
 
 RESULTS: Mapping[str, str] = {
     "assemble_driver": "driver/assembled.nc",
@@ -53,27 +49,20 @@ Points = Sequence[tuple[float, float]]
 """Amount, in millions, and what was measured there."""
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """Read a configuration over that of the paper's study, as Snakemake merges them."""
-    config, own = (yaml.safe_load(file.read_text()) for file in (ROOT / "config/config.yaml", path))
-    update_config(config, own)
-    return config
-
-
 def size_mb(path: Path) -> float:
     """Size of a file, or of all files in a folder."""
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files) / 1e6
 
 
-def benchmarks_of(folder: Path, rule: str, config: Mapping[str, Any]) -> list[Path]:
+def benchmarks_of(folder: Path, rule: str, study: Study) -> list[Path]:
     """Benchmarks of jobs of a rule that are as large as the study makes them."""
     if (file := folder / f"{rule}.tsv").is_file():
         return [file]
     files = folder.joinpath(rule).rglob("*.tsv")
     if rule == "train":
         # Of jobs with most members; experiments may train for other numbers of epochs.
-        largest = max(configuration.training_blocks(config, "*", "*"), key=len)
+        largest = max(configuration.training_blocks(study, "*", "*"), key=len)
         ends = [
             "..".join(dict.fromkeys([first, last]))
             for first, last in zip(largest[0], largest[-1], strict=True)
@@ -82,11 +71,11 @@ def benchmarks_of(folder: Path, rule: str, config: Mapping[str, Any]) -> list[Pa
     return [file for file in files if "applied" not in file.parts and "@" not in str(file)]
 
 
-def recorded(folder: Path, config: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+def recorded(folder: Path, study: Study) -> dict[str, dict[str, float]]:
     """Peak memory (MB), time (s) and disk (MB) of a job of each rule, where they are known."""
     found: dict[str, dict[str, float]] = {}
     for rule in sorted({path.name.removesuffix(".tsv") for path in folder.glob("*")}):
-        files = benchmarks_of(folder, rule, config)
+        files = benchmarks_of(folder, rule, study)
         if not files:
             continue
         table = pd.concat([pd.read_csv(file, sep="\t") for file in files])
@@ -163,15 +152,15 @@ def updated(
 def read_study(text: str) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
     """What was measured in a study, ``FOLDER:CONFIG``, and how much of everything a job has."""
     folder, config = (Path(part) for part in text.split(":"))
-    settings = read_config(config)
-    size = planning.study_size(settings, folder / "driver/driver.nc")
+    study = configuration.read_configuration([config])
+    size = planning.study_size(study, folder / "driver/driver.nc")
     if size.guessed:
         raise SystemExit(f"{folder}: expected driver/driver.nc, which has the study's size")
-    members = max(len(block) for block in configuration.training_blocks(settings, "", ""))
-    amount = planning.amounts(settings, size, members)
-    found = recorded(folder / "benchmarks", settings)
-    if settings["driver"]["source"] == "raw":
-        native = native_bytes(settings["raw"])
+    members = max(len(block) for block in configuration.training_blocks(study, "", ""))
+    amount = planning.amounts(study, size, members)
+    found = recorded(folder / "benchmarks", study)
+    if study.driver.source == "raw":
+        native = native_bytes(study.raw.plain())
         for rule, kind in planning.NATIVE_JOBS.items():
             if found.get(rule) and kind in native:
                 found[rule]["native byte"] = native[kind]

@@ -47,8 +47,9 @@ from differland.model.simulate import MonthlyObservations
 from differland.network import PredictorScaling, SpatializationNetwork, initial_weights, predict
 from differland.packing import TrainingData, pack_training_data, read_training_data
 from differland.patches import draw_patches
+from differland.settings.training import MemberSettings
 from differland.synthetic.planet import PlanetSettings, make_planet
-from differland.training import Settings
+from differland.training import optimizer_of
 
 ROOT = Path(__file__).resolve().parents[1]
 CELLS, FIRST_YEAR, YEARS = 320, 1998, 23
@@ -65,7 +66,7 @@ PUBLISHED_LABELS = (
 class Study(NamedTuple):
     """Data and settings of a benchmark; no driver where only training is timed."""
 
-    settings: Settings
+    settings: MemberSettings
     driver: xr.Dataset | None
     patches: xr.Dataset | None
     data: TrainingData
@@ -89,9 +90,9 @@ class Row(NamedTuple):
     times_published: float | str = ""
 
 
-def paper_settings() -> Settings:
+def paper_settings() -> MemberSettings:
     """Settings of the paper's study."""
-    return Settings.from_configuration(
+    return MemberSettings.from_configuration(
         yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     )
 
@@ -125,7 +126,7 @@ def start_state(study: Study, members: int) -> tuple[State, PredictorScaling]:
     predictors = study.batches.predictors
     count = predictors.shape[-1]
     keys = jax.random.split(jax.random.key(0), members)
-    network = SpatializationNetwork(**study.settings.network)
+    network = SpatializationNetwork(**dict(study.settings.network))
     weights = jax.vmap(lambda key: initial_weights(network, key, jnp.ones(count)))(keys)
     rows = predictors.reshape(-1, count)
     deviation = rows.std(axis=0)
@@ -139,7 +140,7 @@ def start_state(study: Study, members: int) -> tuple[State, PredictorScaling]:
             )
         )
     )
-    optimizer = jax.vmap(study.settings.optimizer(1).init)(weights)
+    optimizer = jax.vmap(optimizer_of(study.settings.training, 1).init)(weights)
     return State(weights, optimizer, jnp.zeros(members, bool)), scaling
 
 
@@ -147,8 +148,8 @@ def update_of(study: Study, engine: Engine, members: int) -> tuple[Callable[[], 
     """One update of all members on the first patch, and its temporary memory, MiB."""
     state, scaling = start_state(study, members)
     slots = study.batches.predictors.shape[1]
-    network = SpatializationNetwork(**study.settings.network)
-    optimizer = study.settings.optimizer(1)
+    network = SpatializationNetwork(**dict(study.settings.network))
+    optimizer = optimizer_of(study.settings.training, 1)
     gradient = gradient_of(network, study.terms, engine, study.batches)
 
     def update(state: State, minibatch: Minibatch) -> tuple[State, dict[str, jax.Array]]:
@@ -169,7 +170,7 @@ def simulation_of(study: Study, engine: Engine, members: int) -> Callable[[], An
     batches = study.batches
     slots = batches.predictors.shape[1]
     minibatch = batches.patch(jnp.asarray(0), jnp.arange(slots))
-    network = SpatializationNetwork(**study.settings.network)
+    network = SpatializationNetwork(**dict(study.settings.network))
     predictors = jnp.zeros_like(minibatch.predictors)
     parameters, initial = jax.vmap(lambda w: predict(network, w, predictors, minibatch.latitude))(
         state.weights
@@ -184,9 +185,9 @@ def epoch_of(study: Study, engine: Engine, members: int) -> Callable[[], Any]:
     state, scaling = start_state(study, members)
     count = study.data.test.size
     epoch = compile_epoch(
-        SpatializationNetwork(**study.settings.network),
-        study.settings.optimizer(count),
-        study.settings.gradient_clip_norm,
+        SpatializationNetwork(**dict(study.settings.network)),
+        optimizer_of(study.settings.training, count),
+        study.settings.training.gradient_clip_norm,
         study.terms,
         engine,
         0,
@@ -242,8 +243,8 @@ def published_update(path: Path, study: Study) -> Callable[[], Any]:
 
     predictors, met, labels = published_data(study)
     count = predictors.shape[1] - 1
-    width = study.settings.network["width"]
-    hidden = [width] * study.settings.network["hidden_layers"]
+    width = study.settings.network.width
+    hidden = [width] * study.settings.network.hidden_layers
     weights = (
         layers([count, *hidden], n=0),
         layers([width, len(model.param_parmin)], n=1),

@@ -1,9 +1,10 @@
 from typing import Any
 
-from differland.analysis.attribution import AttributionSettings, attribute
+from differland.analysis.attribution import attribute
 from differland.ensemble import read_ensemble
 from differland.files import read_netcdf, write_netcdf, write_text
 from differland.patches import cells_of_split
+from differland.settings.analyses import Attribution
 from differland.tables import PREDICTORS
 from differland_script import run
 
@@ -25,7 +26,7 @@ def attribute_predictors(
         read_netcdf(driver, names=PREDICTORS),
         read_netcdf(components),
         cells_of_split(layout, layout["test"].to_numpy() == 0),
-        AttributionSettings(**settings),
+        Attribution.model_validate(settings),
     )
     write_netcdf(values, shap)
     write_text(summary.to_csv(index=False), table)

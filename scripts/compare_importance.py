@@ -3,9 +3,10 @@ from typing import Any
 import pandas as pd
 
 from differland.analysis import recovery
-from differland.analysis.attribution import AttributionSettings, attribute
+from differland.analysis.attribution import attribute
 from differland.files import read_netcdf, write_text
 from differland.patches import cells_of_split
+from differland.settings.analyses import Attribution
 from differland.synthetic.truth import TrueField
 from differland_script import run
 
@@ -26,7 +27,7 @@ def compare_importance(
         read_netcdf(driver),
         read_netcdf(components),
         cells_of_split(layout, layout["test"].to_numpy() == 0),
-        AttributionSettings(**settings),
+        Attribution.model_validate(settings),
     )
     rows = recovery.compare_importance(pd.read_csv(estimated), true)
     write_text(rows.to_csv(index=False), table)

@@ -3,8 +3,8 @@ from typing import Any
 
 from differland import packing
 from differland.files import read_netcdf
+from differland.settings.training import MemberSettings
 from differland.setups import of_experiment
-from differland.training import Settings
 from differland_script import run
 
 
@@ -12,9 +12,9 @@ def pack_training_data(
     driver: str, patches: str, configuration: dict[str, Any], experiment: str, data: str
 ) -> None:
     """Lay out the driver patch by patch, as all training jobs of an experiment read it."""
-    study = Settings.from_configuration(configuration)
+    study = MemberSettings.from_configuration(configuration)
     name = experiment.removeprefix("@") or None
-    own = Settings.from_configuration(of_experiment(configuration, name))
+    own = MemberSettings.from_configuration(of_experiment(configuration, name))
     # An experiment about observations that are not there would be one about nothing.
     changed = own.loss.observations.items() - study.loss.observations.items()
     packing.pack_training_data(

@@ -4,6 +4,7 @@ from typing import Any
 
 from differland import planning
 from differland.pace import at_pace, pace_of_study
+from differland.settings.study import Study
 from differland_script import run
 
 
@@ -17,9 +18,10 @@ def plan(
 ) -> None:
     """Print what is left to be run, and what it is expected to cost."""
     jobs = planning.count_jobs(configuration, Path(config_file), dry_run)
-    pace = pace_of_study(Path(results), configuration, **plan)
-    shares = at_pace(planning.shares_of_jobs(jobs, configuration, **plan), pace)
-    lines = planning.plan_lines(configuration["study"], plan["size"], shares, pace.line(), shown_as)
+    study = Study.from_configuration(configuration)
+    pace = pace_of_study(Path(results), study, **plan)
+    shares = at_pace(planning.shares_of_jobs(jobs, study, **plan), pace)
+    lines = planning.plan_lines(study.study, plan["size"], shares, pace.line(), shown_as)
     print("\n".join(lines))
 
 

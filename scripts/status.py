@@ -5,6 +5,7 @@ from typing import Any
 from differland import planning
 from differland.errors import DryRunError
 from differland.pace import at_pace, pace_of_study
+from differland.settings.study import Study
 from differland.status import Wanted, status_lines
 from differland_script import run
 
@@ -20,13 +21,14 @@ def status(
 ) -> None:
     """Print where the study stands."""
     left: list[planning.Share] | str
-    pace = pace_of_study(Path(results), configuration, **plan)
+    study = Study.from_configuration(configuration)
+    pace = pace_of_study(Path(results), study, **plan)
     try:
         jobs = planning.count_jobs(configuration, Path(config_file), dry_run)
-        left = at_pace(planning.shares_of_jobs(jobs, configuration, **plan), pace)
+        left = at_pace(planning.shares_of_jobs(jobs, study, **plan), pace)
     except DryRunError as error:
         left = str(error)
-    lines = [*status_lines(configuration, Path(results), Wanted(**wanted), left, cores)]
+    lines = [*status_lines(study, Path(results), Wanted(**wanted), left, cores)]
     print("\n".join([*lines, *filter(None, [pace.line()])]))
 
 

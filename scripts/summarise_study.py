@@ -5,11 +5,12 @@ import pandas as pd
 
 from differland import reporting
 from differland.files import open_verified, read_netcdf, write_text
+from differland.settings.study import Study
 from differland_script import run
 
 
 def summarise_study(
-    config: dict[str, Any],
+    configuration: dict[str, Any],
     records: list[str],
     driver: str,
     patches: str,
@@ -24,8 +25,8 @@ def summarise_study(
     page: str,
 ) -> None:
     """Write the page that a reader sees first."""
-    study = reporting.Study(
-        config=config,
+    study = reporting.FinishedStudy(
+        settings=Study.from_configuration(configuration),
         compared=compared,
         absent=absent,
         records=list(map(Path, records)),
@@ -39,4 +40,4 @@ def summarise_study(
 
 
 if __name__ == "__main__":
-    run(summarise_study, snakemake, config=snakemake.config)
+    run(summarise_study, snakemake, configuration=snakemake.config)

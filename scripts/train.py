@@ -4,8 +4,9 @@ from typing import Any
 from differland.devices import use_devices
 from differland.members import write_member
 from differland.packing import read_training_data
+from differland.settings.training import MemberSettings
 from differland.setups import of_setup
-from differland.training import Settings, train_block
+from differland.training import train_block
 from differland_script import run
 
 
@@ -19,16 +20,11 @@ def train(
     gpus: int,
 ) -> None:
     """Train a block of members, one for each folder of `outputs`, which end in setup/seed."""
-    use_devices(threads, gpus, configuration["training"]["permit_cpu"])
     directories = list(dict.fromkeys(Path(file).parent for file in outputs))
     block = [(directory.parent.name, directory.name) for directory in directories]
-    members = train_block(
-        read_training_data(data),
-        block,
-        stage,
-        Settings.from_configuration(of_setup(configuration, block[0][0])),
-        Path(checkpoints),
-    )
+    settings = MemberSettings.from_configuration(of_setup(configuration, block[0][0]))
+    use_devices(threads, gpus, settings.training.permit_cpu)
+    members = train_block(read_training_data(data), block, stage, settings, Path(checkpoints))
     for member, directory in zip(members, directories, strict=True):
         write_member(member, directory)
 

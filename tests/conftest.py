@@ -14,8 +14,9 @@ from differland.driver import read_driver
 from differland.files import write_netcdf
 from differland.packing import TrainingData, pack_training_data, read_training_data
 from differland.patches import draw_patches
+from differland.settings.study import Study
+from differland.settings.training import MemberSettings
 from differland.synthetic.planet import PlanetSettings, make_planet
-from differland.training import Settings
 
 # Two devices, as a training job of two threads has them.
 jax.config.update("jax_num_cpu_devices", 2)
@@ -106,15 +107,21 @@ def configuration() -> dict:
 
 
 @pytest.fixture(scope="session")
-def settings(configuration: dict) -> Settings:
+def study(configuration: dict) -> Study:
+    """The settings of the paper's study."""
+    return Study.from_configuration(configuration)
+
+
+@pytest.fixture(scope="session")
+def settings(configuration: dict) -> MemberSettings:
     """The paper's training, but three epochs of it, with a checkpoint after each."""
     training = configuration["training"] | {"epochs": 3, "checkpoint_interval": 1}
-    return Settings.from_configuration(configuration | {"training": training})
+    return MemberSettings.from_configuration(configuration | {"training": training})
 
 
 @pytest.fixture(scope="session")
 def pack(
-    settings: Settings, tmp_path_factory: pytest.TempPathFactory
+    settings: MemberSettings, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[xr.Dataset, xr.Dataset], TrainingData]:
     """Write training data of a driver and its patches to a file, and read it back."""
 

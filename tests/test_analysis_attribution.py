@@ -14,7 +14,6 @@ import xarray as xr
 
 from differland.analysis.attribution import (
     ROWS_AT_ONCE,
-    AttributionSettings,
     attribute,
     importance_of_groups,
 )
@@ -22,18 +21,25 @@ from differland.analysis.traits import principal_components, project_traits
 from differland.configuration import fewest_samples
 from differland.errors import InputError
 from differland.files import read_netcdf, write_netcdf
+from differland.settings.analyses import Attribution
 from differland.tables import PREDICTOR_GROUPS, TRAITS
 
 CELLS = 60
 PLANT_TYPES = PREDICTOR_GROUPS["PFT"]
-SETTINGS = AttributionSettings(
-    background=12,
-    explained=7,
-    samples=None,
-    plant_type_threshold=0.8,
-    minimum_cells=5,
-    seed=4,
-)
+
+
+def settings_of(background, explained, samples, threshold, minimum_cells, seed) -> Attribution:
+    return Attribution(
+        background=background,
+        explained=explained,
+        samples=samples,
+        plant_type_threshold=threshold,
+        minimum_cells=minimum_cells,
+        seed=seed,
+    )
+
+
+SETTINGS = settings_of(12, 7, None, 0.8, 5, 4)
 
 
 class StandInEnsemble:
@@ -152,7 +158,7 @@ NAMES = ["mean_annual_temperature", "mean_annual_precipitation", "elevation", "s
 
 def test_shap_values_are_exact_shapley_values(driver):
     # The background is all cells, so that it is known here.
-    settings = AttributionSettings(CELLS, 4, None, 0.8, CELLS, 1)
+    settings = settings_of(CELLS, 4, None, 0.8, CELLS, 1)
     explanation, _, components = run(driver, nonlinear, NAMES, settings)
     background = predictors_of(driver, NAMES)
 
@@ -174,7 +180,7 @@ def test_shap_values_are_exact_shapley_values(driver):
 
 def test_known_shapley_values_of_a_product(driver):
     names = NAMES[:2]
-    settings = AttributionSettings(CELLS, 5, None, 0.8, CELLS, 1)
+    settings = settings_of(CELLS, 5, None, 0.8, CELLS, 1)
     explanation, _, _ = run(
         driver,
         lambda rows, latitude: jnp.repeat(jnp.prod(rows, axis=1)[:, np.newaxis], 13, axis=1),
@@ -193,7 +199,7 @@ def test_known_shapley_values_of_a_product(driver):
 def test_linear_function(driver):
     # More predictors than can be enumerated: exact all the same, and none is dropped.
     names = [*PLANT_TYPES, *NAMES]
-    settings = AttributionSettings(CELLS, 3, None, 0.8, CELLS, 1)
+    settings = settings_of(CELLS, 3, None, 0.8, CELLS, 1)
     explanation, _, _ = run(driver, linear, names, settings)
     values = predictors_of(driver, names)
     coefficients = np.linspace(-1, 1, len(names) * 13).reshape(len(names), 13)
@@ -245,7 +251,7 @@ def test_populations_are_plant_types_with_enough_cells(driver):
 
 
 def test_small_populations_are_explained_whole(driver):
-    settings = AttributionSettings(100, 100, None, 0.8, 20, 0)
+    settings = settings_of(100, 100, None, 0.8, 20, 0)
     explanation, _, _ = run(driver, linear, NAMES[:2], settings)
     cell = explanation["cell"].values
     assert sorted(cell[explanation["population"].values == "all"]) == list(range(CELLS))
@@ -273,7 +279,7 @@ def test_latitude_stays_that_of_the_explained_cell(driver):
 
 def test_a_seed_gives_the_same_result(driver):
     names = [*PLANT_TYPES, *NAMES]
-    settings = AttributionSettings(10, 4, 100, 0.8, 5, 9)
+    settings = settings_of(10, 4, 100, 0.8, 5, 9)
     first = run(driver, nonlinear, names, settings)
     np.random.seed(1)
     second = run(driver, nonlinear, names, settings)
@@ -282,14 +288,14 @@ def test_a_seed_gives_the_same_result(driver):
     assert drawn == np.random.random()
     xr.testing.assert_identical(first[0], second[0])
     assert first[1].equals(second[1])
-    other = run(driver, nonlinear, names, AttributionSettings(10, 4, 100, 0.8, 5, 10))
+    other = run(driver, nonlinear, names, settings_of(10, 4, 100, 0.8, 5, 10))
     assert not np.array_equal(first[0]["cell"], other[0]["cell"])
 
 
 def test_sampled_coalitions_come_close_to_the_exact_values(driver):
     names = [*PLANT_TYPES[:6], *NAMES]
-    exact, _, _ = run(driver, nonlinear, names, AttributionSettings(12, 3, 2000, 0.8, 5, 2))
-    sampled, _, _ = run(driver, nonlinear, names, AttributionSettings(12, 3, 400, 0.8, 5, 2))
+    exact, _, _ = run(driver, nonlinear, names, settings_of(12, 3, 2000, 0.8, 5, 2))
+    sampled, _, _ = run(driver, nonlinear, names, settings_of(12, 3, 400, 0.8, 5, 2))
     error = np.sqrt(((sampled["shap"] - exact["shap"]) ** 2).mean())
     assert 0 < float(error) < 0.05 * float(exact["shap"].std())
 
@@ -316,7 +322,7 @@ def test_rows_come_in_blocks_of_one_size(driver):
     names = [*PLANT_TYPES, *NAMES]
     driver["wetland"] = driver["wetland"].where(np.arange(CELLS) >= 20, 0)
     ensemble = StandInEnsemble(names, linear)
-    settings = AttributionSettings(CELLS, 1, 100, 0.8, 5, 0)
+    settings = settings_of(CELLS, 1, 100, 0.8, 5, 0)
     attribute(ensemble, driver, components_of(driver), np.arange(CELLS), settings)
     assert ensemble.traced == [ROWS_AT_ONCE]
 
@@ -355,7 +361,7 @@ def test_the_backend_of_a_terminal_does_not_stop_the_import_of_the_package(drive
 
 
 def test_importance_table(driver):
-    settings = AttributionSettings(CELLS, CELLS, None, 0.8, CELLS, 0)
+    settings = settings_of(CELLS, CELLS, None, 0.8, CELLS, 0)
     explanation, table, _ = run(driver, linear, NAMES, settings)
     assert list(table.columns) == [
         *("population", "output", "predictor", "group", "mean_absolute_shap", "share"),
@@ -390,7 +396,7 @@ def test_importance_table(driver):
 )
 def test_direction_of_predictors_that_are_the_same_in_most_cells(driver, values, upper, lower):
     few = driver.isel(cell=slice(0, 20)).assign(sand=("cell", np.array(values, float)))
-    settings = AttributionSettings(20, 20, None, 0.8, 20, 0)
+    settings = settings_of(20, 20, None, 0.8, 20, 0)
     ensemble = StandInEnsemble(["sand"], linear)
     _, table = attribute(ensemble, few, components_of(driver), np.arange(20), settings)
     row = table[(table["population"] == "all") & (table["output"] == "canopy_efficiency")].iloc[0]
@@ -407,7 +413,7 @@ def test_direction_of_predictors_that_are_the_same_in_most_cells(driver, values,
 
 def test_importance_of_groups(driver):
     names = [*PLANT_TYPES, *NAMES]
-    explanation, table, _ = run(driver, nonlinear, names, AttributionSettings(10, 9, 60, 0.8, 5, 1))
+    explanation, table, _ = run(driver, nonlinear, names, settings_of(10, 9, 60, 0.8, 5, 1))
     groups = importance_of_groups(explanation)
     keys = ["population", "output", "group"]
     summed = table.groupby(keys)[["mean_absolute_shap", "share"]].sum()
@@ -437,7 +443,7 @@ def test_a_constant_predictor_has_no_importance(driver):
 def test_known_shapley_values_of_an_interaction_of_three(driver):
     """An effect of all three, x y z, is shared alike over the orders of joining."""
     names = NAMES[:3]
-    settings = AttributionSettings(CELLS, 5, None, 0.8, CELLS, 1)
+    settings = settings_of(CELLS, 5, None, 0.8, CELLS, 1)
 
     def function(rows, latitude):
         array = rows.__array_namespace__()

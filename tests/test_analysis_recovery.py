@@ -7,9 +7,10 @@ import scipy.stats
 import xarray as xr
 
 from differland.analysis import recovery
-from differland.analysis.attribution import AttributionSettings, attribute
+from differland.analysis.attribution import attribute
 from differland.analysis.traits import principal_components
 from differland.errors import InputError
+from differland.settings.analyses import Attribution
 from differland.synthetic.planet import PlanetSettings, make_planet
 from differland.synthetic.truth import TRUE_SENSITIVITIES, TrueField
 from differland.tables import PARAMETERS, TRAITS
@@ -322,8 +323,8 @@ def test_the_truth_compared_with_itself_is_found_again() -> None:
     field = TrueField.read_from(truth)
     members = truth[list(TRAITS)].expand_dims(member=2)
     components = principal_components(members, 2)
-    settings = AttributionSettings(
-        background=10, explained=8, samples=400, plant_type_threshold=2.0, minimum_cells=5, seed=0
+    settings = Attribution(
+        background=10, explained=8, samples=400, plant_type_threshold=1.0, minimum_cells=5, seed=0
     )
     first, second = (
         attribute(field, driver, components, np.arange(driver.sizes["cell"]), settings)[1]

@@ -1,6 +1,7 @@
 """The configuration: what ships is valid, and what cannot be run is refused by name."""
 
 import copy
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,13 +9,18 @@ from typing import Any
 
 import pytest
 import yaml
+from changes import change
 
 from differland import configuration, setups
 from differland.__main__ import main
 from differland.errors import InputError
-from differland.schemas import read_mapping
+from differland.settings.analyses import Ensemble
+from differland.settings.rules import Rule, study_rule
+from differland.settings.study import Study
+from differland.settings.training import HOW_TRAINED
 from differland.setups import groups
 from differland.tables import PREDICTOR_GROUPS
+from differland.yaml_files import read_mapping
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIG = REPOSITORY / "config"
@@ -48,6 +54,10 @@ def config() -> dict[str, Any]:
     return read("config.yaml")
 
 
+def remarks(config: dict[str, Any], given: set[str] | None = None) -> list[str]:
+    return configuration.remarks(Study.from_configuration(config), given)
+
+
 def test_shipped_configurations_are_valid(config: dict[str, Any]) -> None:
     configuration.check_configuration(config)
     for name in OVERLAYS:
@@ -72,15 +82,11 @@ def test_overlays_change_what_they_name(config: dict[str, Any], name: str) -> No
         assert value != default, f"{name} repeats {'.'.join(path)}"
 
 
-def test_every_key_of_the_schema_is_described_and_required_and_in_the_paper_study(
+def test_every_key_of_the_settings_is_described_and_required_and_in_the_paper_study(
     config: dict[str, Any],
 ) -> None:
-    schema = configuration.read_schema()
-
-    def walk(rule: dict[str, Any], values: Any, path: str) -> None:
+    def walk(rule: Rule, values: Any, path: str) -> None:
         assert rule.get("description"), f"{path} has no description"
-        if "$ref" in rule:
-            rule = {**schema["$defs"][rule["$ref"].split("/")[-1]], "description": "above"}
         if "items" in rule:
             walk(rule["items"], None, f"{path}[]")
         if rule.get("type") != "object" or "properties" not in rule:
@@ -91,12 +97,12 @@ def test_every_key_of_the_schema_is_described_and_required_and_in_the_paper_stud
             assert values is None or key in values, f"config.yaml lacks {path}.{key}"
             walk(inner, values and values[key], f"{path}.{key}")
 
-    walk(schema, config, "config")
+    walk(study_rule(), config, "config")
 
 
 def test_setups_are_the_published_ones(config: dict[str, Any]) -> None:
     published = configuration.subsets(configuration.GROUP_ORDER)
-    known = configuration.read_schema()["properties"]["setups"]["items"]["enum"]
+    known = study_rule()["properties"]["setups"]["items"]["enum"]
     assert sorted(config["setups"]) == sorted(published)
     assert sorted(known) == sorted([*published, "LATLON", "CONTROL"])
     assert {group for setup in known for group in groups(setup)} == set(PREDICTOR_GROUPS)
@@ -126,7 +132,7 @@ def test_setups_are_the_published_ones(config: dict[str, Any]) -> None:
         ({"setups": []}, "setups", "Setups to train", "[]"),
         ({"training": {"learning_rate": "fast"}}, "training.learning_rate", "above 0", "fast"),
         ({"training": {"learning_rate": -1}}, "training.learning_rate", "above 0", "-1"),
-        ({"training": {"epochs": 1.5}}, "training.epochs", "at least 1", "1.5"),
+        ({"training": {"epochs": 1.5}}, "training.epochs", "a whole number from 1", "1.5"),
         ({"training": None}, "training", "how members are trained", "nothing"),
         (
             {"driver": {"source": "file", "path": None}},
@@ -281,11 +287,11 @@ def test_setups_are_the_published_ones(config: dict[str, Any]) -> None:
         ({"raw": None}, "raw", "the defaults hold", "nothing in it"),
         ({"loss": {"sif": None}}, "loss.sif", "keys of it (weight, observation)", "nothing in it"),
         ({"loss": {"sif": {"observation": "none"}}}, "loss.sif.observation", "null", "none"),
-        ({"training": {"epochs": 5.0}}, "training.epochs", "at least 1", "5.0"),
+        ({"training": {"epochs": 5.0}}, "training.epochs", "a whole number from 1", "5.0"),
         ({"training": {"learning_rate": NAN}}, "training.learning_rate", "above 0", "nan"),
         ({"training": {"gradient_clip_norm": INF}}, "training.gradient_clip_norm", "above", "inf"),
-        ({"loss": {"sif": {"weight": INF}}}, "loss.sif.weight", "at least 0", "inf"),
-        ({"patches": {"seed": 2**32}}, "patches.seed", "to 4294967295", "4294967296"),
+        ({"loss": {"sif": {"weight": INF}}}, "loss.sif.weight", "from 0 to 1e+12", "inf"),
+        ({"patches": {"seed": 2**32}}, "patches.seed", "to 4,294,967,295", "4294967296"),
         ({"raw": {"products": {"modis_lai": {"scale_factor": -0.1}}}}, LAI, "above 0", "-0.1"),
         ({"raw": {"window": {"west": 170, "east": -170}}}, "raw.window.east", "190", "-170"),
         ({"patches": {"test_fraction": 0}}, "patches.test_fraction", "above 0", "0"),
@@ -343,20 +349,20 @@ def test_years_of_products_that_leave_something_are_valid(
 @pytest.mark.parametrize("name", OVERLAYS)
 def test_nothing_is_remarked_on_shipped_configurations(config: dict[str, Any], name: str) -> None:
     base = merged(config, read("demo.yaml")) if name == "demo_full.yaml" else config
-    assert configuration.remarks(merged(base, read(name))) == []
-    assert configuration.remarks(config) == []
+    assert remarks(merged(base, read(name))) == []
+    assert remarks(config) == []
 
 
 def test_fire_that_counts_twice_is_remarked_on(config: dict[str, Any]) -> None:
     emissions = {"raw": {"products": {"gfed5_emissions": {"on_cells": True}}}}
     both = {"fire_cell": {"observation": "fire_emission_cell"}}
-    (told,) = configuration.remarks(merged(config, {**emissions, "loss": both}))
+    (told,) = remarks(merged(config, {**emissions, "loss": both}))
     assert told.startswith("loss.fire and loss.fire_cell are both on")
     in_experiment = merged(config, {**emissions, "experiments": {"a": {"loss": both}}})
-    (told,) = configuration.remarks(in_experiment)
+    (told,) = remarks(in_experiment)
     assert told.startswith("experiments.a: loss.fire and loss.fire_cell are both on")
     off = {**emissions, "loss": {**both, "fire": {"weight": 0}}}
-    assert configuration.remarks(merged(config, off)) == []
+    assert remarks(merged(config, off)) == []
 
 
 @pytest.mark.parametrize(
@@ -376,16 +382,16 @@ def test_fire_that_counts_twice_is_remarked_on(config: dict[str, Any]) -> None:
 def test_terms_that_no_product_observes_are_remarked_on(
     config: dict[str, Any], changes: dict[str, Any], told: list[str]
 ) -> None:
-    found = configuration.remarks(merged(config, changes))
+    found = remarks(merged(config, changes))
     assert [line.startswith(start) for line, start in zip(found, told, strict=True)] == [True]
 
 
 def test_terms_that_a_driver_file_lacks_are_remarked_on(config: dict[str, Any]) -> None:
     study = merged(config, {"driver": {"source": "file", "path": "sites.nc"}})
     wanted = {term.get("observation") for term in study["loss"].values()} - {None}
-    assert configuration.remarks(study) == []
-    assert configuration.remarks(study, wanted) == []
-    (told,) = configuration.remarks(study, wanted - {"lai"})
+    assert remarks(study) == []
+    assert remarks(study, wanted) == []
+    (told,) = remarks(study, wanted - {"lai"})
     assert told.startswith("loss.lai is off: sites.nc has no variable lai")
 
 
@@ -403,14 +409,21 @@ def test_missing_key_is_told(config: dict[str, Any]) -> None:
 
 
 def test_messages_are_sentences(config: dict[str, Any]) -> None:
-    """Descriptions in the schema begin with a capital, units of the dimensionless are 1."""
+    """Docstrings begin with a capital, and stand in sentences."""
     for changes, words in (
-        ({"raw": {"minimum_coverage": 2}}, "expected a fraction from 0 to 1, found 2"),
+        (
+            {"raw": {"minimum_coverage": 2}},
+            "expected least fraction of a cell's area that must have values, a number from 0 to 1, "
+            "found 2",
+        ),
         ({"raw": {"minimum_coverage": "2"}}, "found 2"),
         ({"setups": "2"}, "found 2"),
         ({"study": "a b"}, "expected name of the study"),
         ({"training": {"threads": 0}}, "expected CPU cores that a training job asks for"),
-        ({"analysis": {"attribution": 5}}, "expected Kernel SHAP, which predictors"),
+        (
+            {"analysis": {"attribution": 5}},
+            "expected attribution of traits to predictors by Kernel SHAP: keys",
+        ),
         ({"training": {"epochs": "many"}}, "found the text 'many'"),
     ):
         with pytest.raises(InputError) as caught:
@@ -479,7 +492,7 @@ def test_text_of_the_command_line_is_read(config: dict[str, Any]) -> None:
         ("carbon_cycle: {trendy: {models: {JULES: }}}", "trendy", None, {"JULES": {}}),
     ],
 )
-def test_the_schema_decides_how_a_value_is_read(
+def test_the_settings_decide_how_a_value_is_read(
     config: dict[str, Any], written: str, section: str, key: str | None, read: Any
 ) -> None:
     changed = configuration.read_text_values(merged(config, yaml.safe_load(written)))
@@ -503,9 +516,9 @@ def test_numbers_that_are_meant_as_text_are_text_as_written(tmp_path: Path) -> N
     file = tmp_path / "mine.yaml"
     file.write_text("study: 2001_02\napply: {007: a.nc, 2019: b.nc}\ntraining: {epochs: 1_000}\n")
     changed = configuration.read_configuration([file])
-    assert changed["study"] == "2001_02"
-    assert changed["apply"] == {"007": "a.nc", "2019": "b.nc"}
-    assert (changed["training"]["epochs"], type(changed["training"]["epochs"])) == (1000, int)
+    assert changed.study == "2001_02"
+    assert changed.apply == {"007": "a.nc", "2019": "b.nc"}
+    assert (changed.training.epochs, type(changed.training.epochs)) == (1000, int)
     assert read_mapping(file) == yaml.safe_load(file.read_text())
 
 
@@ -570,10 +583,11 @@ def test_a_study_can_be_checked_alone(capsys: pytest.CaptureFixture[str]) -> Non
 @pytest.mark.parametrize("size", [1, 3, 20, 45, 60, 300, 1000])
 def test_blocks_hold_every_member_once(config: dict[str, Any], size: int) -> None:
     config["training"]["members_per_job"] = size
+    study = Study.from_configuration(config)
     held = []
-    for block in configuration.training_blocks(config, "{setup}", "{seed}"):
+    for block in configuration.training_blocks(study, "{setup}", "{seed}"):
         open_setups = config["setups"] if block[0][0] == "{setup}" else [None]
-        open_seeds = configuration.seeds(config) if block[0][1] == "{seed}" else [None]
+        open_seeds = configuration.seeds(study) if block[0][1] == "{seed}" else [None]
         assert len(block) <= size
         held += [
             (any_setup or setup, any_seed or seed)
@@ -583,7 +597,7 @@ def test_blocks_hold_every_member_once(config: dict[str, Any], size: int) -> Non
         ]
     assert len(held) == len(set(held)) == 300
     assert set(held) == {
-        (setup, seed) for setup in config["setups"] for seed in configuration.seeds(config)
+        (setup, seed) for setup in config["setups"] for seed in configuration.seeds(study)
     }
 
 
@@ -599,7 +613,7 @@ def experimental(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_experiments_change_what_they_name_and_nothing_else(experimental: dict[str, Any]) -> None:
-    names = configuration.experiment_setups(experimental)
+    names = configuration.experiment_setups(Study.from_configuration(experimental))
     assert names == ["PFT+CLIM+SOIL+AGE@no_towers", "PFT@quick", "CLIM@quick"]
     before = copy.deepcopy(experimental)
     expected = copy.deepcopy(experimental)
@@ -614,17 +628,18 @@ def test_members_of_experiments_have_jobs_of_their_own(
     experimental: dict[str, Any], size: int
 ) -> None:
     experimental["training"]["members_per_job"] = size
-    blocks = configuration.training_blocks(experimental, "{setup}", "{seed}")
+    study = Study.from_configuration(experimental)
+    blocks = configuration.training_blocks(study, "{setup}", "{seed}")
     if size == 20:
         assert {setup for block in blocks for setup, _ in block} == {"{setup}"}
         return
-    for setup in configuration.experiment_setups(experimental):
+    for setup in configuration.experiment_setups(study):
         (block,) = [block for block in blocks if setup in dict(block)]
-        assert block == [(setup, seed) for seed in configuration.seeds(experimental)]
+        assert block == [(setup, seed) for seed in configuration.seeds(study)]
 
 
 def test_targets_are_the_observed_terms(config: dict[str, Any]) -> None:
-    observed = configuration.observed_variables(config)
+    observed = configuration.observed_variables(Study.from_configuration(config))
     assert "vod" not in observed and "nbe_annual" not in observed and "violation" not in observed
     assert observed["soc"] == "soil_organic_carbon"
     assert len(observed) == 11
@@ -634,8 +649,7 @@ def test_targets_are_the_observed_terms(config: dict[str, Any]) -> None:
     ("minimum", "select", "expected"), [(None, 10, 5), (None, 3, 2), (4, 9, 4)]
 )
 def test_a_setup_needs_half_of_those_selected_or_as_many_as_told(minimum, select, expected):
-    config = {"ensemble": {"select": select, "minimum": minimum}}
-    assert configuration.fewest_members(config) == expected
+    assert Ensemble(seeds=20, select=select, minimum=minimum).fewest == expected
 
 
 @pytest.mark.parametrize(
@@ -661,3 +675,22 @@ def test_a_path_where_nothing_is_is_told_as_given_and_as_resolved(
         f"mine.yaml: truth: expected a file of truth, found {found.format(here=tmp_path)}"
     )
     configuration.check_path("mine.yaml", "truth", "there.nc", "a file of truth", False)
+
+
+def test_members_of_earlier_versions_have_the_same_settings(study: Study) -> None:
+    """By a digest in their records; another one would keep them apart from new members."""
+    paper = "faf81faacc4a6700338a2197963c1b04b3efb865f8b2c16081aed39d973422c4"
+    assert study.digest() == paper
+    for key in HOW_TRAINED:
+        value = getattr(study.training, key)
+        other = "xla" if key == "engine" else not value if key == "permit_cpu" else value + 1
+        assert change(study, training={key: other}).digest() == paper
+    days = change(study, model={"step_length": 30})
+    assert days.digest() == "5ca96132d506d6623e6e7c51bc74a70575563754713191a8672a96b214ebdfbb"
+
+
+def test_settings_are_given_back_as_they_were_written(config: dict[str, Any]) -> None:
+    demo = merged(config, read("demo.yaml"))
+    plain = Study.from_configuration(demo).plain()
+    assert plain == demo
+    assert json.dumps(plain, sort_keys=True) == json.dumps(demo, sort_keys=True)

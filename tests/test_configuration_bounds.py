@@ -6,15 +6,18 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
+from pydantic import ValidationError
 from snakemake.cli import parse_config
 
 from differland import configuration
 from differland.errors import InputError
-from differland.schemas import finite_validator, read_mapping
-from differland.values import resolve
+from differland.settings.messages import faults
+from differland.settings.rules import kinds, study_rule
+from differland.settings.study import Study
+from differland.yaml_files import read_mapping
 
-SCHEMA = configuration.read_schema()
-DEFAULTS = configuration.read_configuration([])
+RULE = study_rule()
+DEFAULTS = configuration.read_configuration([]).plain()
 NAMES = {"models": "JULES", "experiments": "short", "inversions": "nbe", "apply": "sites"}
 """A name for a collection whose keys are the user's, by its key."""
 
@@ -26,14 +29,8 @@ class Number(NamedTuple):
     rule: dict[str, Any]
 
 
-def kinds(rule: dict[str, Any]) -> set[str]:
-    kind = rule.get("type", [])
-    return {kind} if isinstance(kind, str) else set(kind)
-
-
-def numbers(rule: dict[str, Any] = SCHEMA, path: tuple[Any, ...] = ()) -> Iterator[Number]:
-    """All numbers of the schema, also those of alternatives, lists and collections."""
-    rule = dict(resolve(rule, SCHEMA))
+def numbers(rule: dict[str, Any] = RULE, path: tuple[Any, ...] = ()) -> Iterator[Number]:
+    """All numbers of the settings, also those of alternatives, lists and collections."""
     if kinds(rule) & {"number", "integer"}:
         yield Number(path, rule)
     for key, inner in rule.get("properties", {}).items():
@@ -52,11 +49,14 @@ IDS = [".".join(map(str, number.path)) for number in NUMBERS]
 
 def sample(rule: dict[str, Any]) -> Any:
     """Some value that a rule accepts."""
-    rule = dict(resolve(rule, SCHEMA))
-    for value in (rule["enum"][0] if "enum" in rule else None, {}, [], False, "x", 1, [2001, 2001]):
-        if configuration.finite_validator(SCHEMA).evolve(schema=rule).is_valid(value):
-            return value
-    raise AssertionError(f"no value for {rule}")
+    if "anyOf" in rule:
+        return sample(rule["anyOf"][0])
+    number = rule.get("minimum", 1)
+    values = {"object": {}, "boolean": False, "string": "x", "integer": number, "number": number}
+    many = {"null": None, "array": [2001] * rule.get("minItems", 0), **values}
+    return rule.get(
+        "enum", [rule.get("const", next(many[kind] for kind in many if kind in kinds(rule)))]
+    )[0]
 
 
 def placed(rule: dict[str, Any], there: Any, path: tuple[Any, ...], value: Any) -> Any:
@@ -64,7 +64,6 @@ def placed(rule: dict[str, Any], there: Any, path: tuple[Any, ...], value: Any) 
     if not path:
         return value
     key, *rest = path
-    rule = dict(resolve(rule, SCHEMA))
     if key == 0:
         return [value] * int(rule.get("minItems", 1))
     rules = rule.get("properties", {})
@@ -76,7 +75,7 @@ def placed(rule: dict[str, Any], there: Any, path: tuple[Any, ...], value: Any) 
 
 def overlay(path: tuple[Any, ...], value: Any) -> dict[str, Any]:
     """Few keys, with a value in its place."""
-    return placed(SCHEMA, DEFAULTS, path, value)
+    return placed(RULE, DEFAULTS, path, value)
 
 
 def below(rule: dict[str, Any]) -> float | None:
@@ -91,8 +90,9 @@ def above(rule: dict[str, Any]) -> float | None:
 def not_refused(layer: dict[str, Any]) -> set[str]:
     """Numbers of a configuration over the defaults that no message names."""
     config = configuration.read_text_values(configuration.merge([DEFAULTS, layer]))
-    errors = finite_validator(SCHEMA).iter_errors(config)
-    found = {".".join(map(str, error.absolute_path)) for error in errors}
+    with pytest.raises(ValidationError) as caught:
+        Study.from_configuration(config)
+    found = {".".join(fault.path) for fault in faults(caught.value, RULE)}
     return {name for name in IDS if not {name, name.removesuffix(".0")} & found}
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from changes import change
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -96,7 +97,7 @@ def test_regridding_grows_with_native_files_of_two_sizes(costs, tmp_path):
     assert found["origin"] == "recorded"
 
 
-def test_jobs_without_numbers_say_nothing(costs, configuration, tmp_path):
+def test_jobs_without_numbers_say_nothing(costs, study, tmp_path):
     folder = tmp_path / "benchmarks"
     write(folder / "check_quality.tsv", "12.5\tNA")
     write(folder / "plot_losses/CLIM.tsv", "3\t50")
@@ -105,7 +106,7 @@ def test_jobs_without_numbers_say_nothing(costs, configuration, tmp_path):
     write(folder / "select_ensemble/CLIM.tsv", "0.2\t2.2")
     write(folder / "prepare_driver/driver.tsv", "7\t70")
     write(folder / "prepare_driver/applied/other.tsv", "700\t7000")
-    assert costs.recorded(folder, configuration) == {
+    assert costs.recorded(folder, study) == {
         "check_quality": {},
         "plot_losses": {"memory": 50.0, "time": 4.0},
         "select_ensemble": {},
@@ -113,24 +114,25 @@ def test_jobs_without_numbers_say_nothing(costs, configuration, tmp_path):
     }
 
 
-def test_training_is_that_of_the_largest_jobs_on_their_device(costs, configuration, tmp_path):
-    config = configuration | {
-        "setups": ["CLIM", "SOIL"],
-        "ensemble": {"seeds": 2, "select": 1},
-        "training": configuration["training"] | {"members_per_job": 4},
-    }
+def test_training_is_that_of_the_largest_jobs_on_their_device(costs, study, tmp_path):
+    study = change(
+        study,
+        setups=["CLIM", "SOIL"],
+        ensemble={"seeds": 2, "select": 2},
+        training={"members_per_job": 4},
+    )
     folder = tmp_path / "benchmarks"
     write(folder / "train/develop/CLIM..SOIL/01..02.tsv", "40\t900")
     write(folder / "train/final/CLIM..SOIL/01..02.tsv", "44\t950")
     write(folder / "train/develop/CLIM@blind/01..02.tsv", "1\t5000")
     measured = {"memory": 950.0, "time": 42.0}
-    assert costs.recorded(folder, config) == {"train": measured}
+    assert costs.recorded(folder, study) == {"train": measured}
     record = tmp_path / "members/final/CLIM/01/member.json"
     record.parent.mkdir(parents=True)
     record.write_text(json.dumps({"device": "gpu NVIDIA"}))
-    assert costs.recorded(folder, config)["train_gpu"].items() >= measured.items()
-    assert "train" not in costs.recorded(folder, config)
+    assert costs.recorded(folder, study)["train_gpu"].items() >= measured.items()
+    assert "train" not in costs.recorded(folder, study)
     other = tmp_path / "members/final/CLIM/02/member.json"
     other.parent.mkdir(parents=True)
     other.write_text(json.dumps({"device": "cpu"}))
-    assert costs.recorded(folder, config) == {}
+    assert costs.recorded(folder, study) == {}

@@ -92,7 +92,11 @@ OTHER = 3
 
 def used(x):
     """Multiply."""
-    return FACTOR * x
+    return FACTOR * bounded(x, most=9, description="a number")
+
+
+def bounded(x, most, description):
+    return min(x, most)
 
 
 def unused(x):
@@ -104,7 +108,9 @@ def unused(x):
     ("old", "new", "matters"),
     [
         ("FACTOR = 2", "FACTOR = 4", True),
-        ("FACTOR * x", "FACTOR + x", True),
+        ("FACTOR * bounded", "FACTOR + bounded", True),
+        ("most=9", "most=8", True),
+        ("a number", "some number", False),
         ("def used(x):", "@print\ndef used(x):", True),
         ("OTHER = 3", "OTHER = 3\nprint(OTHER)", True),
         ("def used(x):", "def used(x, y=OTHER):", True),
@@ -164,7 +170,7 @@ def test_all_that_runs_was_found(tmp_path: Path, product: str, file: str):
     if not files:
         pytest.skip("no raw files of the demo (make demo)")
     path = SCRIPTS["regrid_year"]
-    configuration = read_configuration([import_graph.ROOT / "config/demo.yaml"])
+    configuration = read_configuration([import_graph.ROOT / "config/demo.yaml"]).plain()
     settings = configuration["raw"]["products"][product]
     gridding = {"method": "exact", "minimum_coverage": 0.5}
     window = {"window": configuration["raw"]["window"], **gridding}

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from changes import change
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -47,7 +48,7 @@ def test_engines_give_the_same_study(data, settings, driver, patches, tmp_path, 
     names = [(SETUP, f"{seed:02d}") for seed in range(1, 6)]
     selected, tables = [], []
     for engine in ("xla", "kernel"):
-        chosen = replace(settings, engine=engine, epochs=10)
+        chosen = change(settings, training={"engine": engine, "epochs": 10})
         trained = train_block(data, names, "develop", chosen, tmp_path / engine)
         selection = select_members([member.complete_record for member in trained], 3)
         selected.append(selection["selected"])

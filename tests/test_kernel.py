@@ -336,7 +336,7 @@ def test_fifty_steps_of_training_are_the_same(data, settings, x64):
     """Loss, gradients and weights in double precision, over patches one of which is half empty."""
     batches = jax.tree.map(lambda values: jnp.asarray(values, jnp.float64), data.minibatches)
     terms = settings.loss.active(data.minibatches.observed)
-    network = SpatializationNetwork(**settings.network)
+    network = SpatializationNetwork(**dict(settings.network))
     count = batches.predictors.shape[-1]
     rows = batches.predictors.reshape(-1, count)
     scaling = PredictorScaling(

@@ -7,6 +7,7 @@ import pytest
 from differland.files import write_json
 from differland.pace import Pace, at_pace, finished_jobs, pace_of_study
 from differland.planning import Share, StudySize, amounts, need_of, shares_of_jobs
+from differland.settings.study import Study
 
 SIZE = StudySize(1000, 48, 10, 100, False)
 HOW = {
@@ -17,8 +18,8 @@ HOW = {
 }
 
 
-def expected(configuration: dict, rule: str, members: int = 1) -> float:
-    return need_of(rule, amounts(configuration, SIZE, members)).seconds
+def expected(study: Study, rule: str, members: int = 1) -> float:
+    return need_of(rule, amounts(study, SIZE, members)).seconds
 
 
 def write(results: Path, name: str, *seconds: float) -> None:
@@ -28,14 +29,14 @@ def write(results: Path, name: str, *seconds: float) -> None:
 
 
 @pytest.fixture
-def results(tmp_path: Path, configuration: dict) -> Path:
+def results(tmp_path: Path, study: Study) -> Path:
     """A study at twice the time of the record, and three times in training."""
-    select = expected(configuration, "select_ensemble")
+    select = expected(study, "select_ensemble")
     write(tmp_path, "select_ensemble/develop/CLIM", 1.5 * select)
     write(tmp_path, "select_ensemble/final/CLIM", 2.5 * select)
-    train = expected(configuration, "train", 20)
+    train = expected(study, "train", 20)
     write(tmp_path, "train/develop/CLIM..SOIL/01..10", 3 * train)
-    evaluate = 3 * expected(configuration, "evaluate_ensemble")
+    evaluate = 3 * expected(study, "evaluate_ensemble")
     write(tmp_path, "evaluate_ensemble/develop/CLIM..AGE", evaluate)
     # Of other sizes, of no job that is planned, and broken off.
     write(tmp_path, "train/develop/CLIM@blind/01..10", 1e6)
@@ -45,24 +46,24 @@ def results(tmp_path: Path, configuration: dict) -> Path:
     return tmp_path
 
 
-def test_jobs_are_compared_with_what_was_expected_of_them(results: Path, configuration: dict):
-    pace = pace_of_study(results, configuration, **HOW)
+def test_jobs_are_compared_with_what_was_expected_of_them(results: Path, study: Study):
+    pace = pace_of_study(results, study, **HOW)
     assert pace.jobs == 4
     assert pace.ratios == pytest.approx({"select_ensemble": 2, "train": 3, "evaluate_ensemble": 1})
 
 
-def test_a_ratio_is_bounded(results: Path, configuration: dict):
+def test_a_ratio_is_bounded(results: Path, study: Study):
     """A trial of one epoch says little about 199."""
-    train = expected(configuration, "train", 20)
+    train = expected(study, "train", 20)
     write(results, "train/develop/CLIM..SOIL/01..10", train / 1000)
-    assert pace_of_study(results, configuration, **HOW).ratios["train"] == 0.25
+    assert pace_of_study(results, study, **HOW).ratios["train"] == 0.25
     write(results, "train/develop/CLIM..SOIL/01..10", train * 1000)
-    assert pace_of_study(results, configuration, **HOW).ratios["train"] == 4
+    assert pace_of_study(results, study, **HOW).ratios["train"] == 4
 
 
-def test_plans_are_scaled_each_rule_by_its_own_ratio_others_by_the_median(configuration: dict):
+def test_plans_are_scaled_each_rule_by_its_own_ratio_others_by_the_median(study: Study):
     jobs = {"train_2": 1, "map_parameters": 1, "plot_skill_maps": 1}
-    shares = shares_of_jobs(jobs, configuration, **HOW)
+    shares = shares_of_jobs(jobs, study, **HOW)
     pace = Pace({"train": 3, "select_ensemble": 2, "evaluate_ensemble": 0.5}, jobs=7)
     scaled = [
         after.need.seconds / before.need.seconds
@@ -75,11 +76,9 @@ def test_plans_are_scaled_each_rule_by_its_own_ratio_others_by_the_median(config
     assert line and "7 finished jobs" in line and "others 2 times as long" in line
 
 
-def test_restored_and_resumed_members_cost_what_all_their_jobs_spent(
-    tmp_path: Path, configuration: dict
-):
+def test_restored_and_resumed_members_cost_what_all_their_jobs_spent(tmp_path: Path, study: Study):
     def taken() -> list[float]:
-        return [sum(s) for _, s in finished_jobs(tmp_path, configuration["setups"])]
+        return [sum(s) for _, s in finished_jobs(tmp_path, study.setups)]
 
     write(tmp_path, "train/develop/PFT..SOIL/01..02", 64)
     for setup in ("PFT", "CLIM", "SOIL"):
@@ -103,10 +102,8 @@ def test_restored_and_resumed_members_cost_what_all_their_jobs_spent(
     assert sorted(taken()) == [64, 95]
 
 
-def test_a_study_without_finished_jobs_is_planned_by_the_record(
-    tmp_path: Path, configuration: dict
-):
-    pace = pace_of_study(tmp_path, configuration, **HOW)
+def test_a_study_without_finished_jobs_is_planned_by_the_record(tmp_path: Path, study: Study):
+    pace = pace_of_study(tmp_path, study, **HOW)
     assert pace.line() is None
-    shares: list[Share] = shares_of_jobs({"train_1": 1}, configuration, **HOW)
+    shares: list[Share] = shares_of_jobs({"train_1": 1}, study, **HOW)
     assert at_pace(shares, pace) == shares

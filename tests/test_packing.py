@@ -1,12 +1,11 @@
 """Training data: what the file holds is what the driver says, laid out for memory."""
 
-from dataclasses import replace
-
 import h5py
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from changes import change
 
 from differland import packing
 from differland.driver import annual_mean, predictor_matrix
@@ -107,7 +106,7 @@ def test_devices_read_the_file_in_place(data):
 
 
 def test_data_of_other_settings_are_refused(data, settings, tmp_path):
-    other = replace(settings, model=replace(settings.model, step_length=30))
+    other = change(settings, model={"step_length": 30})
     with pytest.raises(InputError, match=r"training\.h5: preparation.*'step_length': 30"):
         train_block(data, [("PFT", "01")], "develop", other, tmp_path)
 

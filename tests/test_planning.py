@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import shapely
 import xarray as xr
+from changes import change
 
 from differland.datasets.inversion import BOX_GRID
 from differland.errors import DryRunError
@@ -26,39 +27,41 @@ from differland.planning import (
     study_size,
 )
 from differland.regridding.study_grid import PATCH_GRID, STUDY_GRID, patch_number
+from differland.settings.study import Study
 
 PAPER = StudySize(245_000, 276, 944, 320, False)
 
 
-def test_size_is_read_from_the_driver(configuration, planet_file, tmp_path):
-    patches = {**configuration["patches"], "slots": None, "minimum_cells": 1}
-    config = {**configuration, "patches": patches}
-    assert study_size(config, planet_file) == StudySize(45, 48, 8, 6, False)
-    source = {**configuration["driver"], "source": "file", "path": str(planet_file)}
-    found = study_size({**config, "driver": source}, tmp_path / "none.nc")
-    assert found == StudySize(45, 48, 8, 6, False)
+WHOLE = {"slots": None, "minimum_cells": 1}
+"""Settings of patches that keep all."""
 
 
-def in_window(configuration: dict, **window: float) -> StudySize:
-    region = {**configuration, "raw": {**configuration["raw"], "window": window}}
-    return study_size(region, Path("none.nc"))
+def test_size_is_read_from_the_driver(study, planet_file, tmp_path):
+    study = change(study, patches=WHOLE)
+    assert study_size(study, planet_file) == StudySize(45, 48, 8, 6, False)
+    found = change(study, driver={"source": "file", "path": str(planet_file)})
+    assert study_size(found, tmp_path / "none.nc") == StudySize(45, 48, 8, 6, False)
 
 
-def test_size_is_guessed_from_the_land_in_the_window(configuration):
-    globe = study_size(configuration, Path("none.nc"))
+def in_window(study: Study, **window: float) -> StudySize:
+    return study_size(change(study, raw={"window": window}), Path("none.nc"))
+
+
+def test_size_is_guessed_from_the_land_in_the_window(study):
+    globe = study_size(study, Path("none.nc"))
     # The paper's 944 patches have vegetation.
     assert globe == StudySize(245_000, 276, 1007, 320, True)
-    inland = in_window(configuration, south=2, north=22, west=10, east=30)
+    inland = in_window(study, south=2, north=22, west=10, east=30)
     assert inland == StudySize(round(6400 * 245_000 / 250_574), 276, 20, 320, True)
     # Half of the patches' height, and half of their width.
-    quarter = in_window(configuration, south=4, north=6, west=12.5, east=15)
+    quarter = in_window(study, south=4, north=6, west=12.5, east=15)
     assert (quarter.cells, quarter.patches) == (round(80 * 245_000 / 250_574), 1)
-    sea = in_window(configuration, south=-40, north=-20, west=-130, east=-110)
+    sea = in_window(study, south=-40, north=-20, west=-130, east=-110)
     assert (sea.cells, sea.patches) == (0, 1)
     # The Chukchi Peninsula lies on both sides of the date line.
-    across = in_window(configuration, south=62, north=70, west=170, east=195)
+    across = in_window(study, south=62, north=70, west=170, east=195)
     parts = [
-        in_window(configuration, south=62, north=70, west=west, east=east)
+        in_window(study, south=62, north=70, west=west, east=east)
         for west, east in ((170, 180), (-180, -165))
     ]
     assert across.cells == pytest.approx(sum(part.cells for part in parts), abs=1)
@@ -84,53 +87,49 @@ def test_land_is_that_of_the_maps():
         np.testing.assert_allclose(land_cells(WHOLE_EARTH, boxes), counts)
 
 
-def test_patches_that_are_boxes_are_counted_as_such(configuration):
-    raw = {**configuration["raw"], "inversion_boxes": "boxes"}
-    boxes = {**configuration, "raw": raw}
+def test_patches_that_are_boxes_are_counted_as_such(study):
+    boxes = change(study, raw={"inversion_boxes": "boxes"})
     # Two by two boxes in a window of one patch: half a box off both ways.
     window = {"south": 6, "north": 10, "west": 15, "east": 20}
-    assert in_window(configuration, **window).patches == 1
+    assert in_window(study, **window).patches == 1
     assert in_window(boxes, **window).patches == 4
-    assert in_window(boxes, **window).cells == in_window(configuration, **window).cells
+    assert in_window(boxes, **window).cells == in_window(study, **window).cells
     # The published driver has patches, whatever is said of raw files.
-    published = {**boxes["driver"], "source": "published", "path": "folder"}
-    of_published = study_size({**boxes, "driver": published}, Path("none.nc"))
-    assert of_published == study_size(configuration, Path("none.nc"))
+    published = change(boxes, driver={"source": "published", "path": "folder"})
+    of_published = study_size(published, Path("none.nc"))
+    assert of_published == study_size(study, Path("none.nc"))
 
 
-def test_a_planet_whose_truth_is_known_has_the_cells_of_that(configuration, planet_file):
-    patches = {**configuration["patches"], "slots": None, "minimum_cells": 1}
-    config = {**configuration, "truth": str(planet_file), "patches": patches}
-    raw = {**configuration["raw"], "first_year": 2001, "last_year": 2006}
-    found = study_size({**config, "raw": raw}, Path("none.nc"))
-    assert found == StudySize(45, 72, 8, 6, False)
+def test_a_planet_whose_truth_is_known_has_the_cells_of_that(study, planet_file):
+    years = {"first_year": 2001, "last_year": 2006}
+    study = change(study, truth=str(planet_file), patches=WHOLE, raw=years)
+    assert study_size(study, Path("none.nc")) == StudySize(45, 72, 8, 6, False)
     with xr.open_dataset(planet_file) as planet:
         latitude, longitude = planet["lat"].to_numpy(), planet["lon"].to_numpy()
-    window = {"south": latitude.min() + 2, "north": 90, "west": -180, "east": 180}
+    window = {"south": float(np.floor(latitude.min())) + 2, "north": 90, "west": -180, "east": 180}
     inside = latitude > window["south"]
     for choice, grid in (("mean", PATCH_GRID), ("boxes", BOX_GRID)):
-        part = {**raw, "window": window, "inversion_boxes": choice}
-        found = study_size({**config, "raw": part}, Path("none.nc"))
+        part = change(study, raw={"window": window, "inversion_boxes": choice})
+        found = study_size(part, Path("none.nc"))
         numbers = patch_number(latitude[inside], longitude[inside], grid)
         assert (found.cells, found.patches) == (inside.sum(), np.unique(numbers).size)
 
 
-def test_patches_with_too_few_cells_are_not_counted(configuration, planet_file):
-    patches = {**configuration["patches"], "slots": None, "minimum_cells": 6}
-    found = study_size({**configuration, "patches": patches}, planet_file)
+def test_patches_with_too_few_cells_are_not_counted(study, planet_file):
+    found = study_size(change(study, patches={**WHOLE, "minimum_cells": 6}), planet_file)
     assert (found.cells, found.patches) == (45, 7)
 
 
-def test_the_size_of_a_published_driver_is_that_of_the_globe(configuration):
-    published = {**configuration["driver"], "source": "published", "path": "folder"}
-    found = study_size({**configuration, "driver": published}, Path("none.nc"))
+def test_the_size_of_a_published_driver_is_that_of_the_globe(study):
+    published = change(study, driver={"source": "published", "path": "folder"})
+    found = study_size(published, Path("none.nc"))
     assert (found.cells, found.guessed) == (245_000, True)
 
 
 @pytest.mark.parametrize("rule", read_costs())
-def test_needs_never_shrink_with_the_study(configuration, rule):
-    small = need_of(rule, amounts(configuration, StudySize(1000, 60, 10, 100, False), 1))
-    large = need_of(rule, amounts(configuration, PAPER, 20))
+def test_needs_never_shrink_with_the_study(study, rule):
+    small = need_of(rule, amounts(study, StudySize(1000, 60, 10, 100, False), 1))
+    large = need_of(rule, amounts(study, PAPER, 20))
     for name in ("memory_mb", "seconds", "disk_mb"):
         assert 0 <= getattr(small, name) <= getattr(large, name)
     assert large.memory_request > large.memory_mb
@@ -138,13 +137,12 @@ def test_needs_never_shrink_with_the_study(configuration, rule):
     assert small.runtime_request >= 10
 
 
-def test_the_memory_of_attribution_follows_from_the_rows_of_one_cell(configuration):
+def test_the_memory_of_attribution_follows_from_the_rows_of_one_cell(study):
     def memory(**changes):
-        attribution = {**configuration["analysis"]["attribution"], **changes}
-        config = configuration | {
-            "analysis": configuration["analysis"] | {"attribution": attribution}
-        }
-        return need_of("attribute_predictors", amounts(config, PAPER, 20)).memory_mb
+        attribution = study.analysis.attribution.model_copy(update=changes)
+        analysis = study.analysis.model_copy(update={"attribution": attribution})
+        changed = study.model_copy(update={"analysis": analysis})
+        return need_of("attribute_predictors", amounts(changed, PAPER, 20)).memory_mb
 
     # At least 20 predictors and 16 outputs of each row, in double precision, in MB.
     assert memory(background=1000) - memory() > 900 * 2088 * (20 + 16) * 8 / 1e6
@@ -152,16 +150,16 @@ def test_the_memory_of_attribution_follows_from_the_rows_of_one_cell(configurati
     assert memory(explained=2000) == memory()
 
 
-def test_plan_adds_up(configuration):
+def test_plan_adds_up(study):
     jobs = {"train_1": 2, "train_2": 1, "plot_losses": 5, "map_parameters_2": 1, "all": 1}
     members = {"train_1": 20, "train_2": 5}
     setups = {"map_parameters_1": ("map_parameters", 5), "map_parameters_2": ("map_parameters", 3)}
-    shares = shares_of_jobs(jobs, configuration, PAPER, members, setups, "train_gpu")
+    shares = shares_of_jobs(jobs, study, PAPER, members, setups, "train_gpu")
     assert [(share.rule, share.jobs, share.device) for share in shares] == [
         ("train_1", 2, "GPU"), ("train_2", 1, "GPU"), ("plot_losses", 5, "CPU"),
         ("map_parameters_2", 1, "CPU"),
     ]  # fmt: skip
-    one = need_of("map_parameters", amounts(configuration, PAPER, 1))
+    one = need_of("map_parameters", amounts(study, PAPER, 1))
     assert shares[-1].need.seconds == 3 * one.seconds
     assert shares[-1].need.memory_mb == one.memory_mb
     lines = list(plan_lines("mine", PAPER, shares))

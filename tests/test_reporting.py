@@ -5,6 +5,7 @@ import html
 import json
 import re
 from base64 import b64decode
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,10 +16,12 @@ import pandas as pd
 import pytest
 import xarray as xr
 import yaml
+from changes import change
 from docutils.core import publish_parts
 
 from differland import reporting
-from differland.reporting import Study
+from differland.reporting import FinishedStudy
+from differland.settings.study import Study
 from differland.shipped import TEMPLATES
 from differland.tables import TRAITS
 
@@ -26,12 +29,11 @@ CONFIG = Path(__file__).resolve().parents[1] / "config" / "config.yaml"
 REFERENCE = "PFT+CLIM+SOIL+AGE"
 
 
-def make_config() -> dict[str, Any]:
-    config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
-    config["study"] = "<small> & odd"
-    config["driver"]["source"] = "file"
-    config["driver"]["path"] = "cells.nc"
-    return config
+def make_settings() -> Study:
+    settings = Study.from_configuration(yaml.safe_load(CONFIG.read_text(encoding="utf-8")))
+    settings = change(settings, driver={"source": "file", "path": "cells.nc"})
+    # No study can have such a name, but a page must be sound without knowing that.
+    return settings.model_copy(update={"study": "<small> & odd"})
 
 
 def make_record(stage: str, seed: int) -> dict[str, Any]:
@@ -48,15 +50,15 @@ def make_record(stage: str, seed: int) -> dict[str, Any]:
 
 
 @pytest.fixture
-def study(tmp_path: Path) -> Study:
+def study(tmp_path: Path) -> FinishedStudy:
     records = []
     for stage in ("develop", "final"):
         for seed in (1, 2, 3):
             records.append(tmp_path / f"{stage}{seed}.json")
             records[-1].write_text(json.dumps(make_record(stage, seed)), encoding="utf-8")
-    config = make_config()
-    names = [term["observation"] for term in config["loss"].values() if "observation" in term]
-    names += [name for group in config["predictors"].values() for name in group]
+    settings = make_settings()
+    names = list(settings.loss.observations.values())
+    names += [name for _, group in settings.predictors for name in group]
     cells = np.zeros(12)
     driver = xr.Dataset(
         {name: ("cell", cells) for name in names if name not in (None, "nbe", "canopy_height")},
@@ -97,8 +99,8 @@ def study(tmp_path: Path) -> Study:
             **{"prediction": "ensemble", "difference": 0.25, "lower": 0.2, "upper": 0.31},
         }
     )
-    return Study(
-        config=config,
+    return FinishedStudy(
+        settings=settings,
         compared=["PFT", REFERENCE],
         absent=[("projected traits (Fig. S2)", "projection.models is empty")],
         records=records,
@@ -157,10 +159,14 @@ def test_what_is_missing_is_told_with_the_reason(study):
     ],
 )
 def test_a_product_that_is_not_used_is_missing_with_its_variables(study, product, variables):
-    study.config["driver"]["source"] = "raw"
-    assert f"product {product}: {variables}" not in dict(reporting.missing_parts(study))
-    study.config["raw"]["products"][product] = None
-    missing = dict(reporting.missing_parts(study))
+    settings = change(
+        study.settings.model_copy(update={"study": "small"}), driver={"source": "raw"}
+    )
+    found = reporting.missing_parts(replace(study, settings=settings))
+    assert f"product {product}: {variables}" not in dict(found)
+    products = {**dict(settings.raw.products), product: None}
+    without = change(settings, raw={"products": products})
+    missing = dict(reporting.missing_parts(replace(study, settings=without)))
     assert missing[f"product {product}: {variables}"] == f"raw.products.{product} is null"
 
 

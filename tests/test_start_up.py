@@ -17,16 +17,18 @@ USES_NETWORKS = {
 }
 PACKS = {"pack_training_data", "train"}
 REPORTS = {"present_tables", "summarise_study"}
+READ_SETTINGS = {"group_importance", "plan", "status"}
 
 MAY_IMPORT = {
-    "flax": USES_NETWORKS,
+    "flax": USES_NETWORKS - {"pack_training_data"},
     "h5py": PACKS,
     "itables": REPORTS,
     "jax": USES_NETWORKS,
     "jaxtyping": USES_NETWORKS,
     "jinja2": REPORTS,
     "llvmlite": set(),
-    "optax": PACKS,
+    "optax": {"train"},
+    "pydantic": USES_NETWORKS | REPORTS | READ_SETTINGS,
     "pyhdf": set(),
     "pyproj": REGRIDS,
     "rasterio": READS_RASTERS,
@@ -81,4 +83,4 @@ def test_no_package_brings_another_one_in(script: str, needed: set[str], without
 def test_the_regrid_command_needs_neither_jax_nor_xarray(tmp_path: Path):
     loaded = imported_by("-m", "differland", "regrid", "--help")
     assert "numpy" in loaded
-    assert not {"jax", "xarray", "pandas", "matplotlib", "jsonschema"} & loaded
+    assert not {"jax", "xarray", "pandas", "matplotlib", "jsonschema", "pydantic"} & loaded

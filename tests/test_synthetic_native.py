@@ -356,7 +356,7 @@ def test_flux_towers(planet, raw):
 @pytest.fixture(scope="module")
 def section(raw: Path) -> dict[str, Any]:
     """The section raw of the demo, of this planet."""
-    demo = read_configuration([CONFIG / "demo.yaml"])["raw"]
+    demo = read_configuration([CONFIG / "demo.yaml"]).raw.plain()
     return {**demo, "folder": str(raw), "window": None}
 
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+from changes import change
 
 from differland import epoch, training
 from differland.driver import predictor_matrix
@@ -21,8 +22,9 @@ from differland.members import LOSSES_FILE, WEIGHTS_FILE, read_member, write_mem
 from differland.minibatches import per_cell
 from differland.patches import cells_of_split, draw_split
 from differland.records import RECORD_FILE, read_record
+from differland.settings.training import MemberSettings
 from differland.tables import PREDICTORS
-from differland.training import Settings, scaling_of, train_block
+from differland.training import optimizer_of, scaling_of, train_block
 
 MEMBERS = [("PFT+CLIM", "01"), ("AGE", "02"), ("PFT+CLIM+SOIL+AGE", "03")]
 
@@ -66,7 +68,7 @@ def killed_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_loss_decreases_and_every_term_is_recorded(data, settings, tmp_path):
-    longer = replace(settings, epochs=12)
+    longer = change(settings, training={"epochs": 12})
     (member,) = train_block(data, [MEMBERS[2]], "develop", longer, tmp_path)
     train = member.losses[member.losses["split"] == "train"]
     assert train["epoch"].tolist() == list(range(1, 13))
@@ -115,8 +117,10 @@ def test_killed_training_resumes_to_the_same_weights(
     [("none", [1, 1, 1, 1, 1]), ("cosine", [1, 0.5 + 0.5**1.5, 0.5, 0.5 - 0.5**1.5, 0])],
 )
 def test_learning_rate_over_the_training(settings, decay, expected):
-    settings = replace(settings, epochs=8, learning_rate=0.1, learning_rate_decay=decay)
-    optimizer = settings.optimizer(training_patches=5)
+    settings = change(
+        settings, training={"epochs": 8, "learning_rate": 0.1, "learning_rate_decay": decay}
+    )
+    optimizer = optimizer_of(settings.training, training_patches=5)
     weight, state, steps = jnp.zeros(1), optimizer.init(jnp.zeros(1)), []
     for _ in range(41):
         # Adam's step along a gradient that stays is the learning rate.
@@ -126,7 +130,7 @@ def test_learning_rate_over_the_training(settings, decay, expected):
 
 
 def test_killed_training_resumes_at_its_learning_rate(data, settings, tmp_path, monkeypatch):
-    falling = replace(settings, learning_rate_decay="cosine")
+    falling = change(settings, training={"learning_rate_decay": "cosine"})
     one = train_block(data, MEMBERS[:1], "develop", falling, tmp_path / "one")[0]
     with monkeypatch.context() as patch:
         killed_after(2, patch)
@@ -192,9 +196,13 @@ def test_groups_of_members_are_members(
 @pytest.mark.parametrize("stage", ["develop", "final"])
 def test_engines_train_to_the_same_weights(data, settings, tmp_path, stage):
     members = [
-        train_block(data, MEMBERS[:1], stage, replace(settings, engine=engine), tmp_path / engine)[
-            0
-        ]
+        train_block(
+            data,
+            MEMBERS[:1],
+            stage,
+            change(settings, training={"engine": engine}),
+            tmp_path / engine,
+        )[0]
         for engine in ("xla", "kernel")
     ]
     assert [member.record["engine"] for member in members] == ["xla", "kernel"]
@@ -204,7 +212,7 @@ def test_engines_train_to_the_same_weights(data, settings, tmp_path, stage):
 def test_checkpoint_of_other_data_or_settings_is_left_aside(
     pack, data, driver, patches, settings, trained, tmp_path
 ):
-    other = replace(settings, learning_rate=1e-3)
+    other = change(settings, training={"learning_rate": 1e-3})
     train_block(data, MEMBERS[:1], "develop", other, tmp_path)
     block = training._Block(MEMBERS[:1], "develop", settings, data, tmp_path)
     assert block.progress[0].epoch == 0
@@ -284,7 +292,7 @@ def test_a_checkpoint_that_lacks_a_key_is_left_aside(data, settings, checkpoint,
 
 def test_a_restored_member_tells_how_it_was_trained(data, settings, checkpoint):
     """Not with what the job that restores it would train."""
-    other = replace(settings, engine="xla")
+    other = change(settings, training={"engine": "xla"})
     (member,) = train_block(data, MEMBERS[:1], "develop", other, checkpoint.parents[2])
     assert member.record["engine"] == "kernel"
     assert [run["first_epoch"] for run in member.record["runs"]] == [1]
@@ -298,7 +306,7 @@ def test_a_restored_member_tells_how_it_was_trained(data, settings, checkpoint):
     )
     (member,) = train_block(data, MEMBERS[:1], "develop", other, checkpoint.parents[2])
     assert member.record["engine"] == "not recorded"
-    assert member.record["epochs"] == settings.epochs
+    assert member.record["epochs"] == settings.training.epochs
 
 
 def test_a_change_of_the_engine_on_the_way_is_taken_down():
@@ -325,7 +333,7 @@ def test_development_patches_do_not_touch_the_weights(
     pack, data, driver, patches, settings, tmp_path
 ):
     """Observations of a development patch may be anything: the weights stay the same."""
-    split = draw_split(data.test, 1, settings.development_fraction, "develop")
+    split = draw_split(data.test, 1, settings.patches.development_fraction, "develop")
     cells = cells_of_split(patches, split.development)
     changed = driver.copy(deep=True)
     for name in ("lai", "sif", "et", "gpp_site"):
@@ -372,7 +380,7 @@ def test_non_finite_member_starts_again_and_the_others_do_not_notice(
     assert members[1].record["draw"] == 2
     assert members[1].record["restarts"] == [1, 1]
     assert np.isfinite(members[1].losses["total"]).all()
-    assert members[1].record["epochs"] == settings.epochs
+    assert members[1].record["epochs"] == settings.training.epochs
     assert same(members[0], trained[0][0])
     assert same(members[2], trained[0][2])
 
@@ -380,7 +388,7 @@ def test_non_finite_member_starts_again_and_the_others_do_not_notice(
 def test_a_hopeless_member_has_failed_and_the_others_do_not_notice(
     data, settings, trained, tmp_path, monkeypatch
 ):
-    few = replace(settings, maximum_restarts=1)
+    few = change(settings, training={"maximum_restarts": 1})
     with monkeypatch.context() as patch:
         poison(10, patch)
         members = train_block(data, MEMBERS, "develop", few, tmp_path)
@@ -404,17 +412,15 @@ def test_a_hopeless_member_has_failed_and_the_others_do_not_notice(
     more = train_block(data, MEMBERS, "develop", settings, tmp_path)
     assert more[1].record["failed"] is None
     assert more[1].record["restarts"] == [1, 1]
-    assert more[1].record["epochs"] == settings.epochs
+    assert more[1].record["epochs"] == settings.training.epochs
 
 
 def test_predictor_statistics_are_those_of_the_training_cells(data, driver, patches, settings):
     split = draw_split(data.test, 1, 0.1, "develop")
-    scaling = scaling_of(data, split, "CLIM", settings.predictors)
+    scaling = scaling_of(data, split, "CLIM", dict(settings.predictors))
     standard = scaling.standardise(predictor_matrix(driver))[cells_of_split(patches, split.train)]
     used = scaling.active > 0
-    assert [n for n, a in zip(PREDICTORS, used, strict=True) if a] == list(
-        settings.predictors["CLIM"]
-    )
+    assert [n for n, a in zip(PREDICTORS, used, strict=True) if a] == list(settings.predictors.CLIM)
     np.testing.assert_allclose(standard[:, used].mean(axis=0), 0, atol=1e-9)
     np.testing.assert_allclose(standard[:, used].std(axis=0), 1, rtol=1e-9)
     assert (standard[:, ~used] == 0).all()
@@ -423,14 +429,14 @@ def test_predictor_statistics_are_those_of_the_training_cells(data, driver, patc
 def test_constant_predictor_standardises_to_zero(pack, data, driver, patches, settings):
     flat = driver.assign(nonvegetated=driver["nonvegetated"] * 0)
     split = draw_split(data.test, 1, 0.1, "develop")
-    scaling = scaling_of(pack(flat, patches), split, "PFT", settings.predictors)
+    scaling = scaling_of(pack(flat, patches), split, "PFT", dict(settings.predictors))
     column = list(PREDICTORS).index("nonvegetated")
     assert (scaling.standardise(predictor_matrix(flat))[:, column] == 0).all()
     # What regridding in single precision leaves of a constant is no variation either.
     rounded = np.full(driver.sizes["cell"], 0.3, np.float32)
     rounded[::2] = np.nextafter(rounded[::2], np.float32(1))
     rough = driver.assign(nonvegetated=(driver["nonvegetated"].dims, rounded))
-    scaling = scaling_of(pack(rough, patches), split, "PFT", settings.predictors)
+    scaling = scaling_of(pack(rough, patches), split, "PFT", dict(settings.predictors))
     assert np.abs(scaling.standardise(predictor_matrix(rough))[:, column]).max() < 1e-6
 
 
@@ -450,8 +456,8 @@ def test_norm_of_gradients_beyond_the_square_root_of_single_precision():
 
 def test_clipping_bounds_the_step_and_is_recorded(data, settings, tmp_path):
     """Adam does not feel a constant factor, but a gradient far above the others it does."""
-    clipped = replace(settings, gradient_clip_norm=1.0)
-    free = replace(settings, gradient_clip_norm=None)
+    clipped = change(settings, training={"gradient_clip_norm": 1.0})
+    free = change(settings, training={"gradient_clip_norm": None})
     one = train_block(data, MEMBERS[:1], "final", clipped, tmp_path / "one")[0]
     two = train_block(data, MEMBERS[:1], "final", free, tmp_path / "two")[0]
     assert (one.losses["clipped_fraction"] == 1).all()
@@ -515,15 +521,15 @@ def test_member_of_another_shape_is_refused(trained, tmp_path: Path):
         read_member(tmp_path)
 
 
-def test_settings_of_the_shipped_configuration(settings: Settings):
-    assert settings.learning_rate == 5e-4
+def test_settings_of_the_shipped_configuration(settings: MemberSettings):
+    assert settings.training.learning_rate == 5e-4
     assert settings.model.step_length == "calendar"
     assert settings.loss.observations["soc"] == "soil_organic_carbon"
     assert "violation" not in settings.loss.observations
 
 
 def test_fresh_weights_differ_at_every_run(data, settings, tmp_path):
-    fresh = replace(settings, initial_weights="fresh", epochs=1)
+    fresh = change(settings, training={"initial_weights": "fresh", "epochs": 1})
     one = train_block(data, MEMBERS[:1], "final", fresh, tmp_path / "one")[0]
     two = train_block(data, MEMBERS[:1], "final", fresh, tmp_path / "two")[0]
     assert not same(one, two)

@@ -21,6 +21,7 @@ from snakemake_runs import run_snakemake
 
 from differland.files import write_netcdf
 from differland.planning import StudySize, amounts, need_of, read_costs
+from differland.settings.study import Study
 from differland.synthetic.planet import PlanetSettings, make_planet
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -290,7 +291,8 @@ def test_plan_tells_jobs_hours_memory_and_disk(paper: Path, configuration: dict)
     table = {line.split()[0]: line.split() for line in lines if re.match(r"\w+ +\d+ +[CG]PU", line)}
     assert table["train"][1:3] == ["30", "CPU"]
     assert table["evaluate_ensemble"][1] == "30"
-    need = need_of("train", amounts(configuration, StudySize(245_000, 276, 1007, 320, True), 20))
+    study = Study.from_configuration(configuration)
+    need = need_of("train", amounts(study, StudySize(245_000, 276, 1007, 320, True), 20))
     assert float(table["train"][3]) == pytest.approx(need.seconds / 60, abs=0.06)
     assert any(re.match(r"CPU: \d+ jobs, [\d.]+ hours", line) for line in lines)
     assert any(re.match(r"Disk: [\d.]+ GB", line) for line in lines)

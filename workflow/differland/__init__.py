@@ -9,13 +9,7 @@ os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 __version__ = "0.1.0"
+"""Version of the package."""
 
 MODEL_VERSION = 1
 """Raised whenever the same configuration and data would train to other weights than before."""
-
-HOW_TRAINED = (
-    *("members_per_job", "engine", "threads", "permit_cpu", "checkpoint_interval"),
-    "maximum_restarts",
-)
-"""Settings of training that say how members are put into jobs, computed and saved: a change of them
-trains nothing again."""

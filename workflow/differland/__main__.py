@@ -140,13 +140,13 @@ def _check_output(source: Path, output: Path) -> None:
 
 
 def _check(files: list[Path]) -> None:
-    # Here, so that other commands do without the schema.
+    # Here, so that other commands do without the settings.
     from differland.configuration import read_configuration, remarks
 
-    config = read_configuration(files)
-    for remark in remarks(config):
+    study = read_configuration(files)
+    for remark in remarks(study):
         print(f"warning: {remark}", file=sys.stderr)
-    print(f"{config['study']}: the configuration is valid; files that it names were not looked for")
+    print(f"{study.study}: the configuration is valid; files that it names were not looked for")
 
 
 def _write_planet(options: argparse.Namespace) -> None:

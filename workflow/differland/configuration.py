@@ -1,28 +1,27 @@
 """The configuration of a study: its checks before anything runs, and the lists that jobs need."""
 
 import math
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date
-from functools import cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+from pydantic import ValidationError
 
-from differland import HOW_TRAINED
 from differland.datasets.catalogue import read_catalogue
 from differland.datasets.sources import HERBS, check_raw, check_used_years, given_variables
-from differland.errors import InputError, most_similar
+from differland.errors import InputError
 from differland.observables import observable_of
-from differland.schemas import finite_validator, read_mapping, read_yaml
+from differland.settings.messages import check_keys, one_of, refusal
+from differland.settings.rules import part_of, study_rule
+from differland.settings.study import Study
+from differland.settings.training import HOW_TRAINED
 from differland.setups import CHANGEABLE, groups, in_experiment, of_experiment
-from differland.shipped import CONFIG, SCHEMAS
+from differland.shipped import CONFIG
 from differland.tables import OBSERVATIONS, PREDICTOR_GROUPS, observation_row
 from differland.values import read_value
+from differland.yaml_files import read_mapping
 
-SCHEMA = SCHEMAS / "config.schema.yaml"
 DEFAULTS = CONFIG / "config.yaml"
 
 # The order in which the paper writes the groups of a setup.
@@ -35,25 +34,12 @@ TWICE = (
     "(observation: null leaves one of them out)"
 )
 
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-
-NAMES = ("Kernel",)
-"""First words of descriptions in the schema that are names."""
-
-QUOTES = " (what YAML takes a bare no, on, 1.5 or 2001-01-01 for: write it in quotes)"
-
 Configuration = Mapping[str, Any]
 Members = list[tuple[str, str]]
 
 
-@cache
-def read_schema() -> dict[str, Any]:
-    """Read the JSON schema of the configuration."""
-    return read_yaml(SCHEMA)
-
-
-def check_configuration(config: Configuration, source: str = "configuration") -> None:
-    """Refuse a configuration that cannot be run, naming the first key at fault.
+def check_configuration(config: Configuration, source: str = "configuration") -> Study:
+    """Read a configuration as settings; refuse one that cannot be run, naming the first key.
 
     Parameters
     ----------
@@ -62,87 +48,94 @@ def check_configuration(config: Configuration, source: str = "configuration") ->
     source
         Name of the configuration in messages, such as its files.
 
+    Returns
+    -------
+    The settings of the study.
+
     Raises
     ------
     InputError
         A key is misspelt or missing, a value has the wrong type or is out of range, or keys
         contradict each other.
     """
-    _check_keys(config, source)
-    _check_schema(config, source)
-    _check_driver(config, source)
+    check_keys(config, source)
+    study = _read(config, source)
+    _check_driver(study, source)
     check_raw(config["raw"], source)
-    _check_spin_up(config, source)
-    _check_setups(config, source)
-    _check_predictors(config, source)
-    _check_products(config, source)
-    _check_observations(config, source)
-    _check_sites(config, source)
-    _check_ensemble(config, source)
-    _check_analysis(config, source)
-    _check_projection(config, source)
-    _check_experiments(config, source)
-    _check_used_years(config, source)
+    _check_spin_up(study, source)
+    _check_setups(study, source)
+    _check_predictors(study, source)
+    _check_products(study, source)
+    _check_observations(study, source)
+    _check_sites(study, source)
+    _check_ensemble(study, source)
+    _check_patches(study, source)
+    _check_analysis(study, source)
+    _check_projection(study, source)
+    _check_experiments(study, source)
+    _check_used_years(study, source)
+    return study
 
 
-def remarks(config: Configuration, given: Collection[str] | None = None) -> list[str]:
+def remarks(study: Study, given: Collection[str] | None = None) -> list[str]:
     """Remarks on settings that are valid and may not be intended.
 
     Parameters
     ----------
-    config
-        A configuration that was checked.
+    study
+        Settings that were checked.
     given
         Variables of the driver. None: not known; those of a driver from raw products follow from
         the configuration.
     """
-    if config["driver"]["source"] == "raw":
-        given = given_variables(config["raw"])
+    if study.driver.source == "raw":
+        given = given_variables(study.raw.plain())
     told = []
-    if _counts_fire_twice(config):
+    if _counts_fire_twice(study):
         told.append(TWICE)
     else:
         told += [
             f"experiments.{name}: {TWICE}"
-            for name in config["experiments"]
-            if _counts_fire_twice(of_experiment(config, name))
+            for name in study.experiments
+            if _counts_fire_twice(study.in_experiment(name))
         ]
-    for term, settings in config["loss"].items():
-        observation = settings.get("observation")
+    for term, observation in study.loss.observations.items():
         if observation and given is not None and observation not in given:
             told.append(
-                f"loss.{term} is off: {_lack(config, observation)} (observation: null says that "
+                f"loss.{term} is off: {_lack(study, observation)} (observation: null says that "
                 "this is meant)"
             )
     return told
 
 
-def _counts_fire_twice(config: Configuration) -> bool:
-    loss = config["loss"]
-    return all(loss[term]["observation"] and loss[term]["weight"] for term in FIRES)
+def _counts_fire_twice(study: Study) -> bool:
+    return all(study.loss.observations[term] and study.loss.weights[term] for term in FIRES)
 
 
-def _lack(config: Configuration, variable: str) -> str:
+def _lack(study: Study, variable: str) -> str:
     """Reason for which a driver lacks a variable."""
-    if config["driver"]["source"] != "raw":
-        return f"{config['driver']['path']} has no variable {variable}"
-    raw = config["raw"]
-    for product, settings in raw["products"].items():
+    if study.driver.source != "raw":
+        return f"{study.driver.path} has no variable {variable}"
+    for product, settings in study.raw.products:
         if variable in read_catalogue()[product].gives and product != HERBS:
             if settings is None:
                 return f"{variable} is of raw.products.{product}, which is null"
-            years = f"{raw['first_year']} to {raw['last_year']}"
+            years = f"{study.raw.first_year} to {study.raw.last_year}"
             return f"raw.products.{product} has no {variable} of {years}"
     return f"no raw product gives {variable}"
 
 
-def read_configuration(files: Iterable[Path]) -> dict[str, Any]:
+def read_configuration(files: Iterable[Path]) -> Study:
     """Read a configuration from files, later ones over earlier ones, and check it.
 
     Parameters
     ----------
     files
         Paths of the files, whose keys replace those of ``config/config.yaml``.
+
+    Returns
+    -------
+    The settings of the study.
 
     Raises
     ------
@@ -151,8 +144,7 @@ def read_configuration(files: Iterable[Path]) -> dict[str, Any]:
     """
     layers = [DEFAULTS, *files]
     config = read_text_values(merge(map(read_mapping, layers)))
-    check_configuration(config, ", ".join(map(str, layers[1:] or layers)))
-    return config
+    return check_configuration(config, ", ".join(map(str, layers[1:] or layers)))
 
 
 def has_key(layer: Configuration, key: str) -> bool:
@@ -251,70 +243,64 @@ def in_order(config: Configuration, other: Configuration) -> dict[str, Any]:
 
 
 def read_text_values(config: Configuration) -> dict[str, Any]:
-    """Convert values to the types of the schema; see :func:`differland.values.read_value`.
+    """Convert values to the types of the settings; see :func:`differland.values.read_value`.
 
     Command lines give text for everything, and YAML takes some texts for something else. Values
     that fit in no way stay as they are, for :func:`check_configuration` to refuse.
     """
-    schema = read_schema()
-    read: dict[str, Any] = read_value(config, schema, schema)
+    rule = study_rule()
+    read: dict[str, Any] = read_value(config, rule)
     if not isinstance(read.get("experiments"), Mapping):
         return read
-    # The schema leaves open what is in a section of an experiment: some keys of the study's.
+    # What is in a section of an experiment are some keys of the study's.
     for experiment in read["experiments"].values():
         for key in CHANGEABLE:
             if isinstance(experiment, dict) and key in experiment:
-                partial = {**schema["properties"][key], "required": []}
-                experiment[key] = read_value(experiment[key], partial, schema)
+                partial = {**part_of(rule, key), "required": []}
+                experiment[key] = read_value(experiment[key], partial)
     return read
 
 
-def seeds(config: Configuration) -> list[str]:
+def seeds(study: Study) -> list[str]:
     """Seeds of one ensemble as file names have them: 01, 02, ..."""
-    return [f"{seed:02d}" for seed in range(1, config["ensemble"]["seeds"] + 1)]
+    return [f"{seed:02d}" for seed in range(1, study.ensemble.seeds + 1)]
 
 
-def fewest_members(config: Configuration) -> int:
-    """Least number of members of a setup: ``ensemble.minimum``, or half of those selected."""
-    ensemble = config["ensemble"]
-    return int(ensemble["minimum"] or math.ceil(ensemble["select"] / 2))
-
-
-def observed_variables(config: Configuration) -> dict[str, str]:
+def observed_variables(study: Study) -> dict[str, str]:
     """Targets of the study, and the driver variable that holds the observations of each.
 
     They are the loss terms that have an observation; ``nbe_annual`` is a second term of ``nbe``.
     """
     return {
-        term: settings["observation"]
-        for term, settings in config["loss"].items()
-        if settings.get("observation") and term != "nbe_annual"
+        term: observation
+        for term, observation in study.loss.observations.items()
+        if observation and term != "nbe_annual"
     }
 
 
-def experiment_setups(config: Configuration) -> list[str]:
+def experiment_setups(study: Study) -> list[str]:
     """Setups that are trained in experiments, such as ``PFT+CLIM@no_towers``."""
     return [
         in_experiment(setup, name)
-        for name, experiment in config["experiments"].items()
-        for setup in experiment.get("setups", [config["analysis"]["reference_setup"]])
+        for name, experiment in study.experiments.items()
+        for setup in experiment.setups or [study.analysis.reference_setup]
     ]
 
 
-def compared_setups(config: Configuration) -> list[str]:
+def compared_setups(study: Study) -> list[str]:
     """Setups of the study that are analysed side by side."""
-    analysis = config["analysis"]
-    names = (analysis[f"{kind}_setup"] for kind in ("plant_type", "environment", "reference"))
-    return [setup for setup in dict.fromkeys(names) if setup in config["setups"]]
+    analysis = study.analysis
+    names = (analysis.plant_type_setup, analysis.environment_setup, analysis.reference_setup)
+    return [setup for setup in dict.fromkeys(names) if setup in study.setups]
 
 
-def predictors_of(config: Configuration, setup: str) -> list[str]:
+def predictors_of(study: Study, setup: str) -> list[str]:
     """Names of the predictors that the members of a setup know."""
-    known = {**PREDICTOR_GROUPS, **config["predictors"]}
+    known = {**PREDICTOR_GROUPS, **dict(study.predictors)}
     return [name for group in groups(setup) for name in known[group]]
 
 
-def training_blocks(config: Configuration, setup: str, seed: str) -> list[Members]:
+def training_blocks(study: Study, setup: str, seed: str) -> list[Members]:
     """Divide a stage's members into the blocks that one job trains side by side.
 
     A block covers some seeds of any one setup while ``training.members_per_job`` is at most the
@@ -323,8 +309,8 @@ def training_blocks(config: Configuration, setup: str, seed: str) -> list[Member
 
     Parameters
     ----------
-    config
-        Configuration of the study.
+    study
+        Settings of the study.
     setup, seed
         Placeholders of the setup, or of the seed, that a block leaves open.
 
@@ -333,24 +319,24 @@ def training_blocks(config: Configuration, setup: str, seed: str) -> list[Member
     list
         The kinds of blocks, each a list of (setup, seed).
     """
-    size = config["training"]["members_per_job"]
-    names = seeds(config)
+    size = study.training.members_per_job
+    names = seeds(study)
     if size == 1:
         return [[(setup, seed)]]
     if size <= len(names):
         return [[(setup, name) for name in chunk] for chunk in _chunks(names, size)]
-    together = _chunks(config["setups"], size // len(names))
-    alone = [[setup] for setup in experiment_setups(config)]
+    together = _chunks(study.setups, size // len(names))
+    alone = [[setup] for setup in experiment_setups(study)]
     return [[(each, name) for each in chunk for name in names] for chunk in [*together, *alone]]
 
 
-def setup_blocks(config: Configuration, setup: str) -> list[Sequence[str]]:
+def setup_blocks(study: Study, setup: str) -> list[Sequence[str]]:
     """Divide the setups into the blocks that one job selects, evaluates or maps.
 
     Parameters
     ----------
-    config
-        Configuration of the study.
+    study
+        Settings of the study.
     setup
         Placeholder of the setup that a block leaves open.
 
@@ -360,10 +346,10 @@ def setup_blocks(config: Configuration, setup: str) -> list[Sequence[str]]:
         ``evaluation.setups_per_job`` setups each, those of experiments apart; a single block of
         any one setup if that is 1.
     """
-    size = config["evaluation"]["setups_per_job"]
+    size = study.evaluation.setups_per_job
     if size == 1:
         return [[setup]]
-    return [*_chunks(config["setups"], size), *_chunks(experiment_setups(config), size)]
+    return [*_chunks(study.setups, size), *_chunks(experiment_setups(study), size)]
 
 
 def subsets(names: Sequence[str]) -> list[str]:
@@ -380,154 +366,57 @@ def _chunks(names: Sequence[str], size: int) -> list[Sequence[str]]:
     return [names[start : start + size] for start in range(0, len(names), size)]
 
 
-def _check_schema(config: Configuration, source: str) -> None:
-    # An unknown key explains a missing one, so it is told first.
-    errors = sorted(
-        finite_validator(read_schema()).iter_errors(config),
-        key=lambda error: (error.validator != "additionalProperties", list(map(str, error.path))),
-    )
-    if errors:
-        raise _schema_error(_inner(errors[0]), source)
+def _read(config: Configuration, source: str) -> Study:
+    """Read a configuration as settings, of which each key is checked alone."""
+    try:
+        return Study.from_configuration(config)
+    except ValidationError as error:
+        raise refusal(error, study_rule(), source) from None
 
 
-def _inner(error: jsonschema.ValidationError) -> jsonschema.ValidationError:
-    """Error of the alternative that fails within the value, of alternatives that all failed."""
-    return next((each for each in error.context or [] if each.relative_path), error)
-
-
-def _schema_error(error: jsonschema.ValidationError, source: str) -> InputError:
-    rule: Any = error.schema
-    instance: Any = error.instance
-    broken: Any = error.validator_value
-    path = [str(part) for part in error.absolute_path]
-    place = ".".join(path) or "the whole"
-    if error.validator == "additionalProperties":
-        key = min(set(instance) - set(rule["properties"]), key=str)
-        section, *inner = key.split(".")
-        if inner and section in rule["properties"]:
-            nested = "".join(f"{{{name}: " for name in inner) + "..." + "}" * len(inner)
-            return InputError(source, ".".join(path) or "the whole", f"{section}: {nested}", key)
-        return InputError(
-            source, ".".join([*path, str(key)]), _one_of(key, rule["properties"]), "an unknown key"
-        )
-    # Not set by mistake, or to switch something off: what was meant is not for us to guess.
-    if rule.get("required") and not instance and not isinstance(instance, (bool, int, float)):
-        keys = f"{_meaning(rule)}, with keys of it ({', '.join(rule['properties'])})"
-        return InputError(
-            source, place, f"{keys}; without the line, the defaults hold", "nothing in it"
-        )
-    if error.validator == "required":
-        key = min(set(broken) - set(instance))
-        return InputError(source, ".".join([*path, key]), _meaning(rule["properties"][key]), "none")
-    if error.validator == "uniqueItems":
-        twice = next(each for each in instance if instance.count(each) > 1)
-        return InputError(source, place, f"{_meaning(rule)}, each once", f"{twice} twice")
-    expected = _one_of(instance, broken) if error.validator == "enum" else _expected(rule)
-    return InputError(source, place, expected, _value(instance, rule))
-
-
-def _expected(rule: Mapping[str, Any]) -> str:
-    """Expected value of a rule, with its type where its description does not state it."""
-    kinds = rule.get("type", "")
-    if "array" in kinds and "list" not in _meaning(rule).lower():
-        return f"a list: {_meaning(rule)}"
-    if "object" in kinds:
-        keys = ", ".join(rule.get("properties", ["names of your own"]))
-        null = ", or null" if "null" in kinds else ""
-        return f"{_meaning(rule)}: keys with values ({keys}){null}"
-    return f"{_meaning(rule)}, true or false" if "boolean" in kinds else _meaning(rule)
-
-
-def _meaning(rule: Mapping[str, Any]) -> str:
-    text = str(rule["description"]).strip().rstrip(".")
-    first = text.partition(" ")[0]
-    # As it stands in a sentence; CO2 and names of things keep their capital.
-    return text if first[1:] != first[1:].lower() or first in NAMES else text[:1].lower() + text[1:]
-
-
-def _value(value: object, rule: Mapping[str, Any]) -> str:
-    if isinstance(value, str):
-        # On command lines all is text: of a number it is the number that does not fit.
-        number = "string" not in rule.get("type", "") and NUMBER.fullmatch(value)
-        return value if number else f"the text {value!r}"
-    if value is None:
-        return "nothing"
-    text = "string" in rule.get("type", "string" if "enum" in rule else "")
-    quotes = isinstance(value, (bool, float, date)) and text
-    return f"{value!r}{QUOTES if quotes else ''}"
-
-
-def _check_keys(config: Mapping[Any, Any], source: str, path: str = "") -> None:
-    """Refuse keys that are not text."""
-    for key, value in config.items():
-        if not isinstance(key, str):
-            expected = "keys that are text"
-            raise InputError(source, path or "the whole", expected, f"the key {key!r}{QUOTES}")
-        if isinstance(value, Mapping):
-            _check_keys(value, source, f"{path}.{key}" if path else key)
-
-
-def _one_of(found: object, known: Iterable[object]) -> str:
-    names = [str(name) for name in known]
-    # The same groups of a setup in another order, else what looks most like it.
-    parts = sorted(str(found).split("+"))
-    reordered = (name for name in names if sorted(name.split("+")) == parts)
-    close = next(reordered, None) or most_similar(str(found), names)
-    guess = f"; did you mean {close}?" if close else ""
-    return f"one of {', '.join(names)}{guess}"
-
-
-def _check_driver(config: Configuration, source: str) -> None:
-    driver = config["driver"]
+def _check_driver(study: Study, source: str) -> None:
     places = {"file": "a driver file", "published": "the folder of the published files"}
-    place = places.get(driver["source"])
-    if place and not driver["path"]:
-        raise InputError(
-            source,
-            "driver.path",
-            f"the path of {place}, since driver.source is {driver['source']}",
-            "none",
-        )
+    place = places.get(study.driver.source)
+    if place and not study.driver.path:
+        expected = f"the path of {place}, since driver.source is {study.driver.source}"
+        raise InputError(source, "driver.path", expected, "none")
 
 
-def _check_spin_up(config: Configuration, source: str) -> None:
-    months = 12 * (config["raw"]["last_year"] - config["raw"]["first_year"] + 1)
-    spin_up = config["evaluation"]["spin_up_months"]
-    if config["driver"]["source"] == "raw" and spin_up >= months:
+def _check_spin_up(study: Study, source: str) -> None:
+    months = 12 * (study.raw.last_year - study.raw.first_year + 1)
+    spin_up = study.evaluation.spin_up_months
+    if study.driver.source == "raw" and spin_up >= months:
         expected = f"less than the {months} months from raw.first_year to raw.last_year"
         raise InputError(source, "evaluation.spin_up_months", expected, str(spin_up))
 
 
-def _check_setups(config: Configuration, source: str) -> None:
-    for setup in config["setups"]:
+def _check_setups(study: Study, source: str) -> None:
+    predictors = dict(study.predictors)
+    for setup in study.setups:
         for group in groups(setup):
-            if group in config["predictors"] and not config["predictors"][group]:
-                raise InputError(
-                    source,
-                    f"predictors.{group}",
-                    f"at least one predictor, since setups has {setup}",
-                    "none",
-                )
+            if not predictors.get(group, [group]):
+                expected = f"at least one predictor, since setups has {setup}"
+                raise InputError(source, f"predictors.{group}", expected, "none")
 
 
-def _check_predictors(config: Configuration, source: str) -> None:
-    for group, names in config["predictors"].items():
+def _check_predictors(study: Study, source: str) -> None:
+    for group, names in study.predictors:
         for name in names:
             if name not in PREDICTOR_GROUPS[group]:
-                raise InputError(
-                    source, f"predictors.{group}", _one_of(name, PREDICTOR_GROUPS[group]), name
-                )
+                expected = one_of(name, PREDICTOR_GROUPS[group])
+                raise InputError(source, f"predictors.{group}", expected, name)
 
 
-def _check_products(config: Configuration, source: str) -> None:
+def _check_products(study: Study, source: str) -> None:
     """Refuse setups that need predictors of products that are not used."""
-    if config["driver"]["source"] != "raw":
+    if study.driver.source != "raw":
         return
-    for product, settings in config["raw"]["products"].items():
+    predictors = dict(study.predictors)
+    for product, settings in study.raw.products:
         gives = read_catalogue()[product].gives if settings is None else ()
-        for setup in config["setups"] if gives else ():
+        for setup in study.setups if gives else ():
             for group in groups(setup):
-                names = [name for name in config["predictors"].get(group, []) if name in gives]
+                names = [name for name in predictors.get(group, []) if name in gives]
                 if names:
                     expected = (
                         f"settings, since setup {setup} needs {', '.join(names)} (or setups "
@@ -536,51 +425,51 @@ def _check_products(config: Configuration, source: str) -> None:
                     raise InputError(source, f"raw.products.{product}", expected, "null")
 
 
-def _check_observations(config: Configuration, source: str) -> None:
-    for term, settings in config["loss"].items():
-        observation = settings.get("observation")
+def _check_observations(study: Study, source: str) -> None:
+    observations = study.loss.observations
+    for term, observation in observations.items():
         if observation and not any(
             observation == name or observation.startswith(f"{name}_") for name in OBSERVATIONS
         ):
-            expected = f"{_one_of(observation, OBSERVATIONS)} (null leaves the term out)"
+            expected = f"{one_of(observation, OBSERVATIONS)} (null leaves the term out)"
             raise InputError(source, f"loss.{term}.observation", expected, observation)
         if observation:
-            _check_support(config, source, term, observation)
-    if not any(term.get("observation") and term["weight"] for term in config["loss"].values()):
+            _check_support(study, source, term, observation)
+    if not any(observations[term] and study.loss.weights[term] for term in observations):
         expected = "a term with an observation and a weight above 0, to learn from"
         raise InputError(source, "loss", expected, "none")
 
 
-def _check_used_years(config: Configuration, source: str) -> None:
-    if config["driver"]["source"] != "raw":
+def _check_used_years(study: Study, source: str) -> None:
+    if study.driver.source != "raw":
         return
     wanted: dict[str, str] = {}
-    for name in (None, *config["experiments"]):
+    for name in (None, *study.experiments):
         place = f"experiments.{name}." if name else ""
-        for term, settings in of_experiment(config, name)["loss"].items():
-            if observation := settings.get("observation"):
+        for term, observation in study.in_experiment(name).loss.observations.items():
+            if observation:
                 wanted.setdefault(observation, f"{place}loss.{term}.observation")
-    check_used_years(config["raw"], wanted, source)
+    check_used_years(study.raw.plain(), wanted, source)
 
 
-def _check_sites(config: Configuration, source: str) -> None:
-    chosen, raw = config["figures"]["sites"], config["raw"]["products"]
-    named = not isinstance(chosen, str | int) and chosen
-    if named and config["driver"]["source"] == "raw" and raw["flux_towers"] is None:
+def _check_sites(study: Study, source: str) -> None:
+    chosen = study.figures.sites
+    without = study.driver.source == "raw" and study.raw.products.flux_towers is None
+    if isinstance(chosen, list) and chosen and without:
         expected = "all, a number or an empty list, since raw.products.flux_towers is null"
         raise InputError(source, "figures.sites", expected, ", ".join(chosen))
 
 
-def _check_support(config: Configuration, source: str, term: str, observation: str) -> None:
+def _check_support(study: Study, source: str, term: str, observation: str) -> None:
     """Refuse observations of patches for cells, of cells for patches, and of cells in vain."""
     place = f"loss.{term}.observation"
     of_patches = observable_of(term).support == "patch"
     if (observation_row(observation).group == "patch") != of_patches:
         kind, other = ("patches", "cells") if of_patches else ("cells", "patches")
         raise InputError(source, place, f"an observation of {kind}", f"{observation}, of {other}")
-    emissions = config["raw"]["products"]["gfed5_emissions"]
-    on_cells = emissions is not None and emissions["on_cells"]
-    if observation == "fire_emission_cell" and config["driver"]["source"] == "raw" and not on_cells:
+    emissions = study.raw.products.gfed5_emissions
+    on_cells = emissions is not None and emissions.on_cells
+    if observation == "fire_emission_cell" and study.driver.source == "raw" and not on_cells:
         expected = (
             "raw.products.gfed5_emissions with on_cells: true, which gives fire_emission_cell"
         )
@@ -589,56 +478,45 @@ def _check_support(config: Configuration, source: str, term: str, observation: s
         )
 
 
-def _check_ensemble(config: Configuration, source: str) -> None:
-    ensemble = config["ensemble"]
-    if ensemble["select"] > ensemble["seeds"]:
-        raise InputError(
-            source,
-            "ensemble.select",
-            f"at most the number of members, ensemble.seeds = {ensemble['seeds']}",
-            str(ensemble["select"]),
-        )
-    if (ensemble["minimum"] or 0) > ensemble["select"]:
-        raise InputError(
-            source,
-            "ensemble.minimum",
-            f"at most the members that are selected, ensemble.select = {ensemble['select']}",
-            str(ensemble["minimum"]),
-        )
-    patches = config["patches"]
-    held_out = patches["test_fraction"] + patches["development_fraction"]
+def _check_ensemble(study: Study, source: str) -> None:
+    ensemble = study.ensemble
+    if ensemble.select > ensemble.seeds:
+        expected = f"at most the number of members, ensemble.seeds = {ensemble.seeds}"
+        raise InputError(source, "ensemble.select", expected, str(ensemble.select))
+    if ensemble.fewest > ensemble.select:
+        expected = f"at most the members that are selected, ensemble.select = {ensemble.select}"
+        raise InputError(source, "ensemble.minimum", expected, str(ensemble.minimum))
+
+
+def _check_patches(study: Study, source: str) -> None:
+    patches = study.patches
+    held_out = patches.test_fraction + patches.development_fraction
     if held_out >= 1:
-        raise InputError(
-            source,
-            "patches",
-            "test_fraction + development_fraction below 1, so that something is left to train on",
-            f"{held_out:g}",
+        expected = (
+            "test_fraction + development_fraction below 1, so that something is left to train on"
         )
-    if patches["slots"] is not None and patches["minimum_cells"] > patches["slots"]:
-        expected = f"at most the cells of a full patch, patches.slots = {patches['slots']}"
-        raise InputError(source, "patches.minimum_cells", expected, str(patches["minimum_cells"]))
+        raise InputError(source, "patches", expected, f"{held_out:g}")
+    if patches.slots is not None and patches.minimum_cells > patches.slots:
+        expected = f"at most the cells of a full patch, patches.slots = {patches.slots}"
+        raise InputError(source, "patches.minimum_cells", expected, str(patches.minimum_cells))
 
 
-def _check_analysis(config: Configuration, source: str) -> None:
-    analysis = config["analysis"]
-    if analysis["reference_setup"] not in config["setups"]:
-        raise InputError(
-            source,
-            "analysis.reference_setup",
-            _one_of(analysis["reference_setup"], config["setups"]),
-            analysis["reference_setup"],
-        )
-    missing = [setup for setup in subsets(analysis["groups"]) if setup not in config["setups"]]
+def _check_analysis(study: Study, source: str) -> None:
+    analysis = study.analysis
+    if analysis.reference_setup not in study.setups:
+        expected = one_of(analysis.reference_setup, study.setups)
+        raise InputError(source, "analysis.reference_setup", expected, analysis.reference_setup)
+    missing = [setup for setup in subsets(analysis.groups) if setup not in study.setups]
     if missing:
         raise InputError(
             source,
             "analysis.groups",
             "groups of which every combination is in setups (an empty list: no partition)",
-            f"{', '.join(analysis['groups'])}, while setups lacks {', '.join(missing)}",
+            f"{', '.join(analysis.groups)}, while setups lacks {', '.join(missing)}",
         )
-    samples = analysis["attribution"]["samples"]
+    samples = analysis.attribution.samples
     predictors, setup = max(
-        (len(predictors_of(config, setup)), setup) for setup in compared_setups(config)
+        (len(predictors_of(study, setup)), setup) for setup in compared_setups(study)
     )
     if samples is not None and samples < fewest_samples(predictors):
         expected = (
@@ -664,32 +542,30 @@ def fewest_samples(predictors: int) -> int:
     return min(math.ceil(needed), 2**predictors - 2)
 
 
-def _check_experiments(config: Configuration, source: str) -> None:
-    for name, experiment in config["experiments"].items():
+def _check_experiments(study: Study, source: str) -> None:
+    for name, experiment in study.experiments.items():
         place = f"experiments.{name}"
-        for setup in experiment.get("setups", []):
-            if setup not in config["setups"]:
-                raise InputError(source, f"{place}.setups", _one_of(setup, config["setups"]), setup)
-        for key in experiment.get("training", {}):
+        for setup in experiment.setups:
+            if setup not in study.setups:
+                raise InputError(source, f"{place}.setups", one_of(setup, study.setups), setup)
+        for key in experiment.training:
             if key in HOW_TRAINED:
                 raise InputError(
                     source, f"{place}.training.{key}", "a setting that changes results", key
                 )
-        changed = {**of_experiment(config, name), "experiments": {}}
-        if changed == {**config, "experiments": {}}:
-            raise InputError(source, place, f"a change of {', '.join(CHANGEABLE)}", "none")
         try:
-            _check_schema(changed, source)
+            changed = _read(of_experiment(study.plain(), name), source)
             _check_observations(changed, source)
         except InputError as error:
-            raise InputError(
-                source, f"{place}.{error.variable}", error.expected, error.found
-            ) from None
+            variable = f"{place}.{error.variable}"
+            raise InputError(source, variable, error.expected, error.found) from None
+        if changed == study:
+            raise InputError(source, place, f"a change of {', '.join(CHANGEABLE)}", "none")
 
 
-def _check_projection(config: Configuration, source: str) -> None:
+def _check_projection(study: Study, source: str) -> None:
     for key in ("years", "baseline_years"):
-        first, last = config["projection"][key]
+        first, last = getattr(study.projection, key)
         if last < first:
             expected = "the first year, and one not before it"
             raise InputError(source, f"projection.{key}", expected, f"{first}, {last}")

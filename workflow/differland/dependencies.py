@@ -1,8 +1,8 @@
 """Parts of this repository that the results of a script depend on, found from the source text.
 
 A script uses functions, which use others and constants, and some read tables of ``resources/``.
-Changes of all these change results. Comments, docstrings, layout, and what nothing in use refers
-to, do not.
+Changes of all these change results. Comments, docstrings, descriptions of settings, layout, and
+what nothing in use refers to, do not.
 """
 
 import ast
@@ -277,12 +277,14 @@ def _dotted(node: ast.AST) -> str:
 
 
 def _text(node: object) -> str:
-    """A node as text that all versions of Python give, without docstrings."""
+    """A node as text that all versions of Python give, without docstrings and descriptions."""
     if isinstance(node, list):
         return f"[{','.join(map(_text, node))}]"
     if not isinstance(node, ast.AST):
         return repr(node)
     if isinstance(node, ast.Expr) and isinstance(getattr(node.value, "value", None), str):
+        return ""
+    if isinstance(node, ast.keyword) and node.arg == "description":
         return ""
     # Fields that are empty are not there in all versions.
     fields = ((name, value) for name, value in ast.iter_fields(node) if value not in (None, []))

@@ -17,11 +17,11 @@ from differland.driver import predictor_matrix
 from differland.errors import InputError
 from differland.files import digest_of_dataset, read_json
 from differland.members import Member, read_member
-from differland.minibatches import ModelSettings
 from differland.model.carbon import allocate
 from differland.model.parameters import Parameters, Pools
 from differland.network import PredictorScaling, Weights, predict, side_by_side
 from differland.records import MADE_OF, WEIGHTS_DIGEST, check_made_of_same
+from differland.settings.training import Model
 from differland.tables import PARAMETERS, PREDICTORS, TRAITS
 
 CELL_COORDINATES = ("lat", "lon", "site")
@@ -118,9 +118,9 @@ class Ensemble:
         return [member.seed for member in self.members]
 
     @property
-    def model(self) -> ModelSettings:
+    def model(self) -> Model:
         """Settings of the model that the members were trained with."""
-        return ModelSettings(**self.members[0].record["model"])
+        return Model.model_validate(self.members[0].record["model"])
 
     @cached_property
     def active_predictors(self) -> tuple[str, ...]:

@@ -1,8 +1,7 @@
 """The driver as minibatches: one patch each, padded to the same number of slots."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,52 +11,6 @@ from jaxtyping import Array, Float
 from differland.model.weather import Weather
 from differland.objective import Observations
 from differland.observables import observable_of
-
-
-@dataclass(frozen=True)
-class ModelSettings:
-    """Choices in which paper and published code differ.
-
-    See docs/equations.md, "Differences from the paper and the published code".
-
-    Attributes
-    ----------
-    step_length
-        ``"calendar"`` for real month lengths (paper), or days in every step (code: 30).
-    moisture_reference
-        Mean precipitation that the moisture factor compares with.
-    """
-
-    step_length: Literal["calendar"] | float
-    moisture_reference: Literal["forcing", "mean_annual_precipitation"]
-
-
-@dataclass(frozen=True)
-class LossSettings:
-    """Weights and observations of the loss.
-
-    Attributes
-    ----------
-    weights
-        Weights by term of the loss.
-    observations
-        Driver variable by term; None turns the term off. The two constraints have none.
-    equilibrium_mask
-        Cells on which the equilibrium constraint acts: all (paper) or those whose LAI is
-        observed in the first month (published code).
-    """
-
-    weights: Mapping[str, float]
-    observations: Mapping[str, str | None]
-    equilibrium_mask: Literal["valid", "first_month_lai"]
-
-    def active(self, observed: Collection[str]) -> dict[str, float]:
-        """Weights of the terms that are on: those that are `observed` or need no observation."""
-        return {
-            term: weight
-            for term, weight in self.weights.items()
-            if term not in self.observations or term in observed
-        }
 
 
 class Minibatches(NamedTuple):

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from statistics import fmean, median
-from typing import Any
 
 from differland.errors import InputError
 from differland.files import read_json
 from differland.planning import Share, StudySize, need_of, read_costs, study_amounts
 from differland.records import RECORD_FILE
+from differland.settings.study import Study
 
 MOST = 4.0
 """Ratios are taken for at most this, and for at least its inverse: the benchmarks may be of jobs
@@ -113,7 +113,7 @@ def _spent_before(results: Path, place: Path, setups: Sequence[str], taken: floa
 
 def pace_of_study(
     results: Path,
-    config: Mapping[str, Any],
+    study: Study,
     size: StudySize,
     blocks: Mapping[str, int],
     setup_blocks: Mapping[str, tuple[str, int]],
@@ -125,17 +125,17 @@ def pace_of_study(
     ----------
     results
         Folder of its results.
-    config, size, blocks, setup_blocks, trained_on
-        Configuration, size and blocks of the study, as for
+    study, size, blocks, setup_blocks, trained_on
+        Settings, size and blocks of the study, as for
         :func:`differland.planning.shares_of_jobs`.
     """
     taken: defaultdict[str, list[float]] = defaultdict(list)
-    for place, seconds in finished_jobs(results, config["setups"]):
+    for place, seconds in finished_jobs(results, study.setups):
         kind = kind_of(place)
         # Other drivers and experiments are of other sizes.
         if "@" not in str(place) and "applied" not in place.parts and kind in read_costs():
             taken[trained_on if kind == "train" else kind] += seconds
-    amount = study_amounts(config, size, taken)
+    amount = study_amounts(study, size, taken)
     ratios = {}
     for kind, found in taken.items():
         members = max(blocks.values(), default=1) if kind == trained_on else 1

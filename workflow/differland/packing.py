@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,13 @@ import differland
 from differland.driver import annual_mean, complete_years, observed_series, predictor_matrix
 from differland.errors import InputError
 from differland.files import atomic_path, check_room, digest_of_dataset, seal, verify
-from differland.minibatches import LossSettings, Minibatches, ModelSettings
+from differland.minibatches import Minibatches
 from differland.model.forcing import forcing_of_driver
 from differland.model.weather import SHARED, Weather, weather_of
 from differland.observables import ANNUAL_SUFFIX, BULK_TARGETS, observable_of
 from differland.opening import open_hdf5
 from differland.patches import PADDING
+from differland.settings.training import Loss, Model
 from differland.tables import FORCING, PREDICTORS
 
 logger = logging.getLogger(__name__)
@@ -75,21 +76,21 @@ class TrainingData:
     made_of: Mapping[str, str]
 
 
-def preparation(model: ModelSettings, loss: LossSettings) -> dict[str, Any]:
+def preparation(model: Model, loss: Loss) -> dict[str, Any]:
     """Describe all settings on which the content of the file depends."""
     return {
         "model_version": differland.MODEL_VERSION,
-        "model": asdict(model),
+        "model": dict(model),
         "observations": dict(loss.observations),
-        "equilibrium_mask": loss.equilibrium_mask,
+        "equilibrium_mask": loss.equilibrium.mask,
     }
 
 
 def pack_training_data(
     driver: xr.Dataset,
     patches: xr.Dataset,
-    model: ModelSettings,
-    loss: LossSettings,
+    model: Model,
+    loss: Loss,
     path: Path,
     required: Collection[str] = (),
 ) -> None:
@@ -135,7 +136,7 @@ def pack_training_data(
         seal(temporary)
 
 
-def _tell_unobserved(source: str, unobserved: Mapping[str, str], loss: LossSettings) -> None:
+def _tell_unobserved(source: str, unobserved: Mapping[str, str], loss: Loss) -> None:
     """Warn of loss terms without observations, and refuse to train on none at all."""
     for term, reason in unobserved.items():
         logger.warning("loss.%s is off: %s %s", term, source, reason)
@@ -159,7 +160,7 @@ class _Layout:
         # What pads a patch repeats the patch's first cell, so that nothing in it can blow up.
         self.cell = np.where(self.valid, cell, cell[:, :1])
 
-    def write(self, model: ModelSettings, loss: LossSettings) -> None:
+    def write(self, model: Model, loss: Loss) -> None:
         self.put_weather(model)
         for term, variable in loss.observations.items():
             if variable is None:
@@ -170,7 +171,7 @@ class _Layout:
                 self.unobserved[term] = f"has no variable {variable}"
         self.file["valid"] = self.valid.astype(np.float32)
         in_equilibrium = self.valid.copy()
-        if loss.equilibrium_mask == "first_month_lai":
+        if loss.equilibrium.mask == "first_month_lai":
             lai = loss.observations.get("lai")
             if lai in self.driver:
                 in_equilibrium &= np.isfinite(self.driver[lai].to_numpy()[:, 0])[self.cell]
@@ -193,7 +194,7 @@ class _Layout:
             chosen = np.where(self.valid[group], values[..., self.cell[group]], np.nan)
             array[group] = np.moveaxis(chosen, -2, 0)
 
-    def put_weather(self, model: ModelSettings) -> None:
+    def put_weather(self, model: Model) -> None:
         names = [name for name in (*FORCING, *PREDICTORS_OF_FORCING) if name in self.driver]
         forcing = self.driver[names]
         slots = self.cell.shape[1]

@@ -21,6 +21,8 @@ from differland.errors import DryRunError, InputError
 from differland.files import write_text
 from differland.opening import open_netcdf
 from differland.regridding.study_grid import PATCH_GRID, patch_number
+from differland.settings.study import Study
+from differland.settings.training import Patches
 from differland.shipped import RESOURCES
 from differland.tables import PREDICTOR_GROUPS
 
@@ -164,39 +166,40 @@ def read_costs() -> dict[str, Cost]:
     return costs
 
 
-def study_size(config: Mapping[str, Any], driver: Path) -> StudySize:
+def study_size(study: Study, driver: Path) -> StudySize:
     """Read the size of a study from its driver, or estimate it from the configuration.
 
     Parameters
     ----------
-    config
-        Configuration of the study.
+    study
+        Settings of the study.
     driver
         Path of the checked driver, if it exists already. Faults of a driver are reported by the job
         that checks it.
     """
-    source, raw = config["driver"]["source"], config["raw"]
-    own = Path(config["driver"]["path"]) if source == "file" else driver
+    raw, from_raw = study.raw, study.driver.source == "raw"
+    own = Path(study.driver.path or "") if study.driver.source == "file" else driver
     for path in (driver, own):
-        if (found := _size_of_file(path, config["patches"])) is not None:
+        if (found := _size_of_file(path, study.patches)) is not None:
             return found
-    months = 12 * (raw["last_year"] - raw["first_year"] + 1)
-    boxes = source == "raw" and raw["inversion_boxes"] == "boxes"
-    if config["truth"] and source == "raw":
+    months = 12 * (raw.last_year - raw.first_year + 1)
+    boxes = from_raw and raw.inversion_boxes == "boxes"
+    window = raw.window.plain()
+    if study.truth and from_raw:
         # A synthetic planet has little land in its window.
-        planet = _cells_of_planet(Path(config["truth"]), raw["window"], boxes)
+        planet = _cells_of_planet(Path(study.truth), window, boxes)
         if planet is not None:
-            return _size(planet, months, config["patches"], guessed=False)
-    cells = land_cells(raw["window"] if source == "raw" else WHOLE_EARTH, boxes)
+            return _size(planet, months, study.patches, guessed=False)
+    cells = land_cells(window if from_raw else WHOLE_EARTH, boxes)
     cells *= STUDIED_CELLS / land_cells(WHOLE_EARTH).sum()
-    size = _size(cells, months, config["patches"], guessed=True)
-    return replace(size, slots=config["patches"]["slots"] or PATCH)
+    size = _size(cells, months, study.patches, guessed=True)
+    return replace(size, slots=study.patches.slots or PATCH)
 
 
-def _size(cells: np.ndarray, months: int, settings: Mapping[str, Any], guessed: bool) -> StudySize:
+def _size(cells: np.ndarray, months: int, patches: Patches, guessed: bool) -> StudySize:
     """Size of a study by the cells of its patches, of which those with too few are left out."""
-    kept = cells[cells >= max(1, settings["minimum_cells"])]
-    slots = settings["slots"] or int(kept.max(initial=1))
+    kept = cells[cells >= max(1, patches.minimum_cells)]
+    slots = patches.slots or int(kept.max(initial=1))
     return StudySize(round(float(cells.sum())), months, max(1, kept.size), slots, guessed)
 
 
@@ -264,7 +267,7 @@ def _cells_of_planet(path: Path, window: Mapping[str, float], boxes: bool) -> np
     return _by_patch(latitude[inside], longitude[inside], np.ones(inside.sum()), boxes)
 
 
-def _size_of_file(path: Path, settings: Mapping[str, Any]) -> StudySize | None:
+def _size_of_file(path: Path, patches: Patches) -> StudySize | None:
     """Size of a driver; None if there is none yet, or none that can be read."""
     try:
         with open_netcdf(path) as file:
@@ -272,18 +275,18 @@ def _size_of_file(path: Path, settings: Mapping[str, Any]) -> StudySize | None:
             months = file.dimensions["time"].size
     except (LookupError, ValueError):
         return None
-    return _size(counts, months, settings, guessed=False)
+    return _size(counts, months, patches, guessed=False)
 
 
 def amounts(
-    config: Mapping[str, Any], size: StudySize, members: int, native: float = NATIVE_BYTES
+    study: Study, size: StudySize, members: int, native: float = NATIVE_BYTES
 ) -> dict[str, float]:
     """Amounts of one job, by which its costs are counted.
 
     Parameters
     ----------
-    config, size
-        Configuration and size of the study.
+    study, size
+        Settings and size of the study.
     members
         Number of members that a training job trains.
     native
@@ -296,12 +299,12 @@ def amounts(
     months of all patches, times members and epochs. ``row``: rows that attribution gives to each
     member; ``cell row``: of them, those for one cell. ``native byte``: of the providers' files.
     """
-    settings = config["analysis"]["attribution"]
-    predictors = sum(map(len, config["predictors"].values()))
-    coalitions = min(2**predictors, settings["samples"] or 2 * predictors + 2**11)
+    attribution = study.analysis.attribution
+    predictors = sum(len(names) for _, names in study.predictors)
+    coalitions = min(2**predictors, attribution.samples or 2 * predictors + 2**11)
     populations = 1 + len(PREDICTOR_GROUPS["PFT"])
-    cell_rows = coalitions * min(settings["background"], size.cells)
-    selected = config["ensemble"]["select"]
+    cell_rows = coalitions * min(attribution.background, size.cells)
+    selected = study.ensemble.select
     cell_months = size.cells * size.months
     return {
         "job": 1e6,
@@ -309,22 +312,22 @@ def amounts(
         "cell month": cell_months,
         "member cell": selected * size.cells,
         "member cell month": selected * cell_months,
-        "update": config["training"]["epochs"] * members * size.patches * size.slots * size.months,
-        "row": populations * min(settings["explained"], size.cells) * cell_rows * selected,
+        "update": study.training.epochs * members * size.patches * size.slots * size.months,
+        "row": populations * min(attribution.explained, size.cells) * cell_rows * selected,
         "cell row": cell_rows,
         "native byte": native,
     }
 
 
 def study_amounts(
-    config: Mapping[str, Any], size: StudySize, rules: Iterable[str]
+    study: Study, size: StudySize, rules: Iterable[str]
 ) -> Callable[[str, int], dict[str, float]]:
     """Find how much jobs of some rules have, the sizes of the providers' files included.
 
     Parameters
     ----------
-    config, size
-        Configuration and size of the study.
+    study, size
+        Settings and size of the study.
     rules
         Keys of :func:`read_costs`; files are looked for only if one of these reads them.
 
@@ -332,11 +335,11 @@ def study_amounts(
     -------
     Function that gives :func:`amounts` of a rule's job from the number of members it trains.
     """
-    reading = config["driver"]["source"] == "raw" and any(rule in NATIVE_JOBS for rule in rules)
-    native = native_bytes(config["raw"]) if reading else {}
+    reading = study.driver.source == "raw" and any(rule in NATIVE_JOBS for rule in rules)
+    native = native_bytes(study.raw.plain()) if reading else {}
 
     def of_job(rule: str, members: int) -> dict[str, float]:
-        return amounts(config, size, members, native.get(NATIVE_JOBS.get(rule, ""), NATIVE_BYTES))
+        return amounts(study, size, members, native.get(NATIVE_JOBS.get(rule, ""), NATIVE_BYTES))
 
     return of_job
 
@@ -423,7 +426,7 @@ def count_jobs(
 
 def shares_of_jobs(
     jobs: Mapping[str, int],
-    config: Mapping[str, Any],
+    study: Study,
     size: StudySize,
     blocks: Mapping[str, int],
     setup_blocks: Mapping[str, tuple[str, int]],
@@ -435,8 +438,8 @@ def shares_of_jobs(
     ----------
     jobs
         Number of jobs by rule.
-    config, size
-        Configuration and size of the study.
+    study, size
+        Settings and size of the study.
     blocks
         Members that a job of each training rule trains.
     setup_blocks
@@ -445,7 +448,7 @@ def shares_of_jobs(
         Costs of training jobs, ``train`` or ``train_gpu``.
     """
     shares = []
-    amount = study_amounts(config, size, jobs)
+    amount = study_amounts(study, size, jobs)
     for rule, count in jobs.items():
         name, number = setup_blocks.get(rule, (trained_on if rule in blocks else rule, 1))
         if name in read_costs():

@@ -24,6 +24,7 @@ from differland.analysis.skill import mean_and_spread
 from differland.datasets.catalogue import read_catalogue
 from differland.figures import style
 from differland.files import read_json
+from differland.settings.study import Study
 from differland.setups import groups
 from differland.shipped import TEMPLATES
 
@@ -41,13 +42,13 @@ DIGITS = 4
 
 
 @dataclass(frozen=True)
-class Study:
+class FinishedStudy:
     """A finished study.
 
     Attributes
     ----------
-    config
-        Configuration of the study.
+    settings
+        Settings of the study.
     compared
         Setups of the study among the three that are compared with one another.
     absent
@@ -64,7 +65,7 @@ class Study:
         Further tables by name, those that the study has.
     """
 
-    config: Mapping[str, Any]
+    settings: Study
     compared: Sequence[str]
     absent: Sequence[tuple[str, str]]
     records: Sequence[Path]
@@ -75,19 +76,19 @@ class Study:
     tables: Mapping[str, pd.DataFrame]
 
 
-def summary_page(study: Study, figures: Mapping[str, Path | str]) -> str:
+def summary_page(study: FinishedStudy, figures: Mapping[str, Path | str]) -> str:
     """Write the first page for a reader: jobs, data, main numbers, and missing parts.
 
     Parameters
     ----------
     study
-        Study to summarise.
+        FinishedStudy to summarise.
     figures
         PNG files by caption.
     """
     return _render(
         "summary.html.jinja",
-        study=study.config["study"],
+        study=study.settings.study,
         date=datetime.date.today().isoformat(),
         version=differland.__version__,
         facts=facts_of_study(study),
@@ -193,11 +194,10 @@ def _plain_table(table: pd.DataFrame) -> str:
 # -- what the summary says --------------------------------------------------------------------
 
 
-def facts_of_study(study: Study) -> dict[str, str]:
+def facts_of_study(study: FinishedStudy) -> dict[str, str]:
     """Facts on the study's jobs and data, by name."""
-    config, driver, patches = study.config, study.driver, study.patches
+    settings, driver, patches = study.settings, study.driver, study.patches
     records = [read_json(path) for path in study.records]
-    source = config["driver"]["source"]
     months = driver["time"].dt.strftime("%Y-%m").to_numpy()
     tests = int((patches["test"] == 1).sum())
     stages = Counter(record["stage"] for record in records)
@@ -207,17 +207,17 @@ def facts_of_study(study: Study) -> dict[str, str]:
     finished = [record for record in records if not record.get("failed")]
     facts = {
         "Data": {
-            "raw": "providers' files in " + str(config["raw"]["folder"]),
-            "file": f"driver file {config['driver']['path']}",
-            "published": f"published driver in {config['driver']['path']}",
-        }[source],
+            "raw": f"providers' files in {settings.raw.folder}",
+            "file": f"driver file {settings.driver.path}",
+            "published": f"published driver in {settings.driver.path}",
+        }[settings.driver.source],
         "Cells": f"{driver.sizes['cell']:,} in {patches.sizes['patch']} patches, "
         f"{tests} of which are held out as test set",
         "Months": f"{months[0]} to {months[-1]}; the first "
-        f"{config['evaluation']['spin_up_months']} are spin-up and count in no skill",
-        "Setups": f"{len(config['setups'])}: {', '.join(config['setups'])}",
-        "Members": f"{trained}; of {config['ensemble']['seeds']} with the same setup, the "
-        f"{config['ensemble']['select']} with the lowest training loss form the ensemble"
+        f"{settings.evaluation.spin_up_months} are spin-up and count in no skill",
+        "Setups": f"{len(settings.setups)}: {', '.join(settings.setups)}",
+        "Members": f"{trained}; of {settings.ensemble.seeds} with the same setup, the "
+        f"{settings.ensemble.select} with the lowest training loss form the ensemble"
         + (f"; {len(failed)} failed" if failed else ""),
         "Training": f"{_span(record['epochs'] for record in finished)} epochs, "
         f"{restarts} restart(s) after a loss that was not finite",
@@ -234,10 +234,10 @@ def facts_of_study(study: Study) -> dict[str, str]:
             f"{record['stage']}/{record['setup']}/{record['seed']} ({record['failed']})"
             for record in failed
         )
-    if config["experiments"]:
+    if settings.experiments:
         facts["Experiments"] = ", ".join(
-            f"{name} ({experiment['description']})" if "description" in experiment else name
-            for name, experiment in config["experiments"].items()
+            f"{name} ({experiment.description})" if experiment.description else name
+            for name, experiment in settings.experiments.items()
         )
     return facts
 
@@ -255,28 +255,28 @@ def _span(values: Iterable[int]) -> str:
     return str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
 
 
-def missing_parts(study: Study) -> list[tuple[str, str]]:
+def missing_parts(study: FinishedStudy) -> list[tuple[str, str]]:
     """Parts of the paper that this study does not show, and why."""
-    config, variables = study.config, set(study.driver.variables)
+    settings, variables = study.settings, set(study.driver.variables)
     found = list(_unobserved_terms(study))
-    if config["driver"]["source"] == "raw":
-        for product, choices in config["raw"]["products"].items():
+    if settings.driver.source == "raw":
+        for product, choices in settings.raw.products:
             if choices is None:
                 gives = ", ".join(read_catalogue()[product].gives)
                 found.append((f"product {product}: {gives}", f"raw.products.{product} is null"))
-    for group in groups(config["analysis"]["reference_setup"]):
-        for name in config["predictors"].get(group, []):
+    predictors = dict(settings.predictors)
+    for group in groups(settings.analysis.reference_setup):
+        for name in predictors.get(group, []):
             if name not in variables:
                 found.append((f"predictor {name}", "the driver has no such variable"))
     return [*found, *study.absent]
 
 
-def _unobserved_terms(study: Study) -> Iterator[tuple[str, str]]:
+def _unobserved_terms(study: FinishedStudy) -> Iterator[tuple[str, str]]:
     """Terms of the loss that are off, and why."""
     metrics = study.metrics
     compared = set(metrics.loc[metrics["driver"] == "driver", "target"])
-    for term, settings in study.config["loss"].items():
-        observation = settings.get("observation", "")
+    for term, observation in study.settings.loss.observations.items():
         if observation is None and term not in BEYOND_THE_PAPER:
             yield style.symbol(term), f"loss.{term}.observation is null"
         elif observation and term != "nbe_annual" and observation not in study.driver.variables:
@@ -286,9 +286,9 @@ def _unobserved_terms(study: Study) -> Iterator[tuple[str, str]]:
             yield style.symbol(term), reason
 
 
-def main_numbers(study: Study) -> Iterator[tuple[str, str, pd.DataFrame]]:
+def main_numbers(study: FinishedStudy) -> Iterator[tuple[str, str, pd.DataFrame]]:
     """Title, remark and content of the summary's tables."""
-    reference, tables = study.config["analysis"]["reference_setup"], study.tables
+    reference, tables = study.settings.analysis.reference_setup, study.tables
     yield (
         "Skill on held-out patches",
         "R2 = 1 - SSE/SST over all pairs in space and time, stage develop; mean ± standard "

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
@@ -18,7 +17,8 @@ from differland.logs import failure
 from differland.pace import finished_jobs, kind_of
 from differland.planning import Share, read_costs
 from differland.records import RECORD_FILE
-from differland.setups import of_setup
+from differland.settings.study import Study
+from differland.setups import experiment_of
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Unfinished:
 
 
 def status_lines(
-    config: Mapping[str, Any],
+    study: Study,
     results: Path,
     wanted: Wanted,
     left: Sequence[Share] | str,
@@ -76,8 +76,8 @@ def status_lines(
 
     Parameters
     ----------
-    config
-        Configuration of the study.
+    study
+        Settings of the study.
     results
         Folder of the study's results.
     wanted
@@ -87,8 +87,8 @@ def status_lines(
     cores
         Cores that a job holds, by the name under which a rule has its benchmarks; others hold one.
     """
-    yield f"Study {config['study']} in {results}:"
-    yield from _member_lines(config, results, wanted)
+    yield f"Study {study.study} in {results}:"
+    yield from _member_lines(study, results, wanted)
     for name, files in wanted.files.items():
         there = sum(Path(file).exists() for file in files)
         yield f"{name}: {there} of {len(files)}"
@@ -102,10 +102,10 @@ def status_lines(
     for job in failed:
         yield f"failed {job.written:%d %b %H:%M}: {job.log}: {job.failure}"
     yield f"{len(failed)} job(s) failed" if failed else "No job failed."
-    yield from _hour_lines(results, config["setups"], left, cores)
+    yield from _hour_lines(results, study.setups, left, cores)
 
 
-def _member_lines(config: Mapping[str, Any], results: Path, wanted: Wanted) -> Iterator[str]:
+def _member_lines(study: Study, results: Path, wanted: Wanted) -> Iterator[str]:
     """Members of each stage and setup, and where checkpoints of the others are."""
     for stage, setup in wanted.ensembles:
         lacking = [
@@ -116,7 +116,7 @@ def _member_lines(config: Mapping[str, Any], results: Path, wanted: Wanted) -> I
                 for file in wanted.member_files
             )
         ]
-        epochs = of_setup(config, setup)["training"]["epochs"]
+        epochs = study.in_experiment(experiment_of(setup)).training.epochs
         saved = {
             seed: checkpoint_epoch(results / "checkpoints" / stage / setup / f"{seed}.safetensors")
             for seed in lacking

@@ -35,7 +35,6 @@ from differland.epoch import Epoch, State, Visit, compile_epoch
 from differland.errors import InputError
 from differland.files import check_room, load_arrays, save_arrays
 from differland.members import Member, flatten_weights, unflatten_weights
-from differland.minibatches import LossSettings, ModelSettings
 from differland.network import (
     PredictorScaling,
     SpatializationNetwork,
@@ -48,6 +47,7 @@ from differland.packing import TrainingData, preparation
 from differland.patches import Split, Stage, draw_split
 from differland.progress import in_words
 from differland.records import MADE_OF
+from differland.settings.training import MemberSettings, Training
 
 logger = logging.getLogger(__name__)
 
@@ -72,100 +72,12 @@ UNRECORDED = "not recorded"
 """What is said of epochs of which the checkpoint of an earlier version tells not how they went."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Settings of the training; each attribute is a key of the configuration.
-
-    Attributes
-    ----------
-    predictors
-        Names of the predictors of each group.
-    network
-        Keyword arguments of :class:`SpatializationNetwork`.
-    model, loss
-        Settings of the process model and of the loss function.
-    development_fraction
-        Share of the patches outside the test set that stage develop holds back.
-    epochs, learning_rate
-        Number of epochs, and learning rate of the optimizer Adam.
-    learning_rate_decay
-        ``"none"``: the learning rate stays (paper). ``"cosine"``: it falls to zero over the
-        training, along half a cosine.
-    gradient_clip_norm
-        Gradients of a larger global norm are scaled down to it; None: never.
-    order_seed
-        Seed of the order of patches and cells, the same for the whole study.
-    checkpoint_interval
-        Number of epochs between checkpoints.
-    maximum_restarts
-        Maximum number of restarts of a member whose loss turns non-finite.
-    initial_weights
-        ``"seed"``: drawn from the member's seed. ``"fresh"``: new at every run (published
-        code).
-    engine
-        Engine of the simulation (:func:`differland.engine.choose_engine`); it changes rounding
-        alone.
-    """
-
-    predictors: Mapping[str, Sequence[str]]
-    network: Mapping[str, Any]
-    model: ModelSettings
-    loss: LossSettings
-    development_fraction: float
-    epochs: int
-    learning_rate: float
-    learning_rate_decay: Literal["none", "cosine"]
-    gradient_clip_norm: float | None
-    order_seed: int
-    checkpoint_interval: int
-    maximum_restarts: int
-    initial_weights: Literal["seed", "fresh"]
-    engine: Literal["auto", "xla", "kernel"]
-
-    @classmethod
-    def from_configuration(cls, config: Mapping[str, Any]) -> "Settings":
-        """Read the sections predictors, network, model, loss, patches and training."""
-        training = config["training"]
-        loss = config["loss"]
-        return cls(
-            predictors=config["predictors"],
-            network=config["network"],
-            model=ModelSettings(**config["model"]),
-            loss=LossSettings(
-                weights={term: settings["weight"] for term, settings in loss.items()},
-                observations={
-                    term: settings["observation"]
-                    for term, settings in loss.items()
-                    if "observation" in settings
-                },
-                equilibrium_mask=loss["equilibrium"]["mask"],
-            ),
-            development_fraction=config["patches"]["development_fraction"],
-            epochs=training["epochs"],
-            learning_rate=training["learning_rate"],
-            learning_rate_decay=training["learning_rate_decay"],
-            gradient_clip_norm=training["gradient_clip_norm"],
-            order_seed=training["order_seed"],
-            checkpoint_interval=training["checkpoint_interval"],
-            maximum_restarts=training["maximum_restarts"],
-            initial_weights=training["initial_weights"],
-            engine=training["engine"],
-        )
-
-    def digest(self) -> str:
-        """Digest of all settings that change the weights."""
-        values = asdict(self)
-        for name in differland.HOW_TRAINED:
-            values.pop(name, None)
-        text = json.dumps(values, sort_keys=True, default=str)
-        return hashlib.sha256(f"{differland.MODEL_VERSION} {text}".encode()).hexdigest()
-
-    def optimizer(self, training_patches: int) -> optax.GradientTransformation:
-        """Adam, for a member that makes an update at each of its training patches."""
-        if self.learning_rate_decay == "none":
-            return optax.adam(self.learning_rate)
-        updates = self.epochs * training_patches
-        return optax.adam(optax.cosine_decay_schedule(self.learning_rate, updates))
+def optimizer_of(settings: Training, training_patches: int) -> optax.GradientTransformation:
+    """Adam, for a member that makes an update at each of its training patches."""
+    if settings.learning_rate_decay == "none":
+        return optax.adam(settings.learning_rate)
+    updates = settings.epochs * training_patches
+    return optax.adam(optax.cosine_decay_schedule(settings.learning_rate, updates))
 
 
 @dataclass
@@ -263,13 +175,12 @@ class _Block:
         self,
         members: Sequence[tuple[str, str]],
         stage: Stage,
-        settings: Settings,
+        settings: MemberSettings,
         data: TrainingData,
         checkpoints: Path,
     ) -> None:
-        check_predictors(
-            data.predictors, data.path, {setup for setup, _ in members}, settings.predictors
-        )
+        predictors = dict(settings.predictors)
+        check_predictors(data.predictors, data.path, {setup for setup, _ in members}, predictors)
         wanted = preparation(settings.model, settings.loss)
         if data.preparation != wanted:
             raise InputError(data.path, "preparation", f"{wanted}", f"{data.preparation}")
@@ -279,7 +190,7 @@ class _Block:
         self.checkpoints = checkpoints
         self.data = data
         self.terms = settings.loss.active(data.minibatches.observed)
-        self.engine = choose_engine(settings.engine)
+        self.engine = choose_engine(settings.training.engine)
         device = jax.devices()[0]
         self.how = {
             "engine": self.engine,
@@ -287,11 +198,11 @@ class _Block:
             "versions": VERSIONS,
         }
         self.splits = [
-            draw_split(data.test, int(seed), settings.development_fraction, stage)
+            draw_split(data.test, int(seed), settings.patches.development_fraction, stage)
             for _, seed in members
         ]
         self.scalings = [
-            scaling_of(data, split, setup, settings.predictors)
+            scaling_of(data, split, setup, predictors)
             for (setup, _), split in zip(members, self.splits, strict=True)
         ]
         how = settings.digest()
@@ -300,7 +211,7 @@ class _Block:
             for setup, seed in members
         ]
         # The splits of all members are of the same size.
-        self.optimizer = settings.optimizer(int(self.splits[0].train.sum()))
+        self.optimizer = optimizer_of(settings.training, int(self.splits[0].train.sum()))
         self.progress = [Progress(0, 0, [], []) for _ in members]
         loaded = [self._resume(index) for index in range(len(members))]
         weights, moments = zip(*loaded, strict=True)
@@ -310,7 +221,7 @@ class _Block:
             failed=jnp.zeros(len(members), bool),
         )
         for index, progress in enumerate(self.progress):
-            if progress.failed is not None and progress.draw < settings.maximum_restarts:
+            if progress.failed is not None and progress.draw < settings.training.maximum_restarts:
                 # More restarts are allowed now than when it failed.
                 self.restart(index, progress.failed)
 
@@ -322,8 +233,8 @@ class _Block:
 
     def _begin(self, index: int, draw: int) -> tuple[Weights, optax.OptState]:
         """Weights and optimizer state of a draw that has not been trained yet."""
-        network = SpatializationNetwork(**self.settings.network)
-        key = member_key(self.members[index][1], draw, self.settings.initial_weights)
+        network = SpatializationNetwork(**dict(self.settings.network))
+        key = member_key(self.members[index][1], draw, self.settings.training.initial_weights)
         active = jnp.asarray(self.scalings[index].active, jnp.float32)
         weights = initial_weights(network, key, active)
         return weights, self.optimizer.init(weights)
@@ -357,7 +268,7 @@ class _Block:
 
     def unfinished(self, progress: Progress) -> bool:
         """Whether a member still has epochs to go."""
-        return progress.failed is None and progress.epoch < self.settings.epochs
+        return progress.failed is None and progress.epoch < self.settings.training.epochs
 
     def member_state(self, index: int) -> tuple[Weights, optax.OptState]:
         """Weights and optimizer state of one member, as numpy arrays."""
@@ -384,7 +295,7 @@ class _Block:
         """
         progress = self.progress[index]
         name = "/".join(self.members[index])
-        if progress.draw >= self.settings.maximum_restarts:
+        if progress.draw >= self.settings.training.maximum_restarts:
             progress.failed = epoch
             logger.warning(
                 "%s, stage %s: has failed: %s. A smaller training.gradient_clip_norm or "
@@ -443,7 +354,7 @@ class _Block:
                 },
                 "loss_terms": dict(self.terms),
                 "network": dict(self.settings.network),
-                "model": asdict(self.settings.model),
+                "model": dict(self.settings.model),
                 "configuration_digest": self.digests[index],
                 MADE_OF: {
                     **self.data.made_of,
@@ -462,12 +373,12 @@ class _Block:
 
     def compile(self) -> Epoch:
         return compile_epoch(
-            SpatializationNetwork(**self.settings.network),
+            SpatializationNetwork(**dict(self.settings.network)),
             self.optimizer,
-            self.settings.gradient_clip_norm,
+            self.settings.training.gradient_clip_norm,
             self.terms,
             self.engine,
-            self.settings.order_seed,
+            self.settings.training.order_seed,
             self.data.minibatches,
             side_by_side(self.scalings),
             trains=jnp.asarray(np.stack([split.train for split in self.splits])),
@@ -485,7 +396,7 @@ class _Block:
         """Add an epoch to the loss tables of the active members."""
         terms = {name: np.asarray(values, float) for name, values in visits.terms.items()}
         norms = np.asarray(visits.gradient_norm, float)
-        clip = self.settings.gradient_clip_norm
+        clip = self.settings.training.gradient_clip_norm
         for index in np.flatnonzero(active).tolist():
             progress = self.progress[index]
             split = self.splits[index]
@@ -585,7 +496,7 @@ def train_block(
     data: TrainingData,
     members: Sequence[tuple[str, str]],
     stage: Stage,
-    settings: Settings,
+    settings: MemberSettings,
     checkpoints: Path,
 ) -> list[Member]:
     """Train members side by side, from their checkpoints if there are any.
@@ -622,7 +533,7 @@ def train_block(
     counted = time.monotonic()
     check_room(checkpoints, ROOM_OF_MEMBER * len(members))
     block = _Block(members, stage, settings, data, checkpoints)
-    epochs = settings.epochs
+    epochs = settings.training.epochs
     restored = [
         member
         for member, progress in zip(members, block.progress, strict=True)
@@ -672,7 +583,7 @@ def train_block(
             )
             bar.set_postfix_str(line.partition(" (")[0], refresh=False)
             bar.update(epoch + 1 - bar.n)
-            if (epoch + 1) % settings.checkpoint_interval == 0 or epoch + 1 == epochs:
+            if (epoch + 1) % settings.training.checkpoint_interval == 0 or epoch + 1 == epochs:
                 for index in np.flatnonzero(active & ~failed).tolist():
                     block.save(index)
             for index in np.flatnonzero(failed).tolist():

@@ -1,27 +1,35 @@
-"""Values of a configuration as its schema means them, whatever a file or command line made of them.
+"""Values of a configuration as its rules mean them, whatever a file or command line made of them.
 
-What a value is, the schema decides and not its look: ``"2020"`` is text where the schema wants text
-and a number where it wants one.
+What a value is, its rule decides and not its look: ``"2020"`` is text where the rule wants text and
+a number where it wants one.
 """
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from differland.schemas import WrittenInteger, finite_validator
+from differland.settings.rules import Rule, kinds
+from differland.yaml_files import WrittenInteger
 
 EVIDENT = re.compile(r"[+-]?(?:0|[1-9][0-9_]*|0[xb][0-9a-f_]+)", re.IGNORECASE)
 """Whole numbers that are what they look like: YAML takes 010 for 8, and 1:40 for 100."""
-
-Rule = Mapping[str, Any]
 
 NOTHING = ("", "~", "null")
 TRUE, FALSE = ("true", "yes", "on"), ("false", "no", "off")
 """Text that YAML reads as nothing, true and false, in small letters."""
 
+OF_KIND: Mapping[str, type | tuple[type, ...]] = {
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "array": list,
+    "object": Mapping,
+}
+"""What values of a JSON type are, of those among which alternatives are."""
 
-def read_value(value: Any, rule: Rule, schema: Rule) -> Any:
-    """Convert a value, and all that it contains, to the types of its rule in the schema.
+
+def read_value(value: Any, rule: Rule) -> Any:
+    """Convert a value, and all that it contains, to the types that its rule wants.
 
     Text becomes the number, truth value or nothing that the rule wants; whole numbers become text
     where it wants text, as do keys of a collection; 5.0 becomes 5 where it wants a whole number; an
@@ -33,40 +41,28 @@ def read_value(value: Any, rule: Rule, schema: Rule) -> Any:
     value
         Value of the configuration.
     rule
-        The part of the schema for it.
-    schema
-        The whole schema, which rules refer to.
+        Rule of it (:mod:`differland.settings.rules`).
     """
-    rule = resolve(rule, schema)
     if "anyOf" in rule:
-        for alternative in rule["anyOf"]:
-            candidate = read_value(value, alternative, schema)
-            if finite_validator(schema).evolve(schema=alternative).is_valid(candidate):
-                return candidate
-        return value
-    wanted = _kinds(rule)
+        candidates = ((read_value(value, each), each) for each in rule["anyOf"])
+        return next((read for read, each in candidates if _is_of_kind(read, each)), value)
+    wanted = kinds(rule)
     if isinstance(value, str):
         value = _read_text(value, wanted)
     if value is None or value in ({}, []):
         return _read_empty(value, rule, wanted)
     if isinstance(value, Mapping) and "object" in wanted:
-        return _read_mapping(value, rule, schema)
+        return _read_mapping(value, rule)
     if isinstance(value, list) and "array" in wanted:
-        return [read_value(each, rule.get("items", {}), schema) for each in value]
+        return [read_value(each, rule.get("items", {})) for each in value]
     return _read_number(value, wanted)
 
 
-def resolve(rule: Rule, schema: Rule) -> Rule:
-    """Replace the reference of a rule by its definition; keys of the rule take precedence."""
-    if "$ref" not in rule:
-        return rule
-    return {**schema["$defs"][rule["$ref"].split("/")[-1]], **rule}
-
-
-def _kinds(rule: Rule) -> set[str]:
-    """JSON types that a rule accepts; choices are text."""
-    kinds = rule.get("type", "string" if "enum" in rule or "const" in rule else [])
-    return {kinds} if isinstance(kinds, str) else set(kinds)
+def _is_of_kind(value: Any, rule: Rule) -> bool:
+    if "const" in rule:
+        return bool(value == rule["const"])
+    (kind,) = kinds(rule)
+    return isinstance(value, OF_KIND[kind]) and not isinstance(value, bool)
 
 
 def _read_text(text: str, wanted: set[str]) -> Any:
@@ -93,13 +89,13 @@ def _read_empty(value: Any, rule: Rule, wanted: set[str]) -> Any:
     return [] if "array" in wanted and not rule.get("minItems") else value
 
 
-def _read_mapping(values: Mapping[Any, Any], rule: Rule, schema: Rule) -> dict[Any, Any]:
+def _read_mapping(values: Mapping[Any, Any], rule: Rule) -> dict[Any, Any]:
     known = rule.get("properties", {})
     others = rule.get("additionalProperties")
     if not isinstance(others, Mapping):
-        return {key: read_value(each, known.get(key, {}), schema) for key, each in values.items()}
+        return {key: read_value(each, known.get(key, {})) for key, each in values.items()}
     named = {key: _read_key(key, values) for key in values}
-    return {named[key]: read_value(each, others, schema) for key, each in values.items()}
+    return {named[key]: read_value(each, others) for key, each in values.items()}
 
 
 def _read_key(key: Any, values: Mapping[Any, Any]) -> Any:

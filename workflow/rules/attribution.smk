@@ -133,7 +133,7 @@ rule plot_dependence:
         ),
     params:
         predictors={
-            setup: configuration.predictors_of(config, setup) for setup in TRACED
+            setup: configuration.predictors_of(STUDY, setup) for setup in TRACED
         },
         aware=REFERENCE,
     message:

@@ -3,10 +3,11 @@
 import re
 from functools import cache
 
-from differland import HOW_TRAINED, MODEL_VERSION, planning, setups, tables
+from differland import MODEL_VERSION, planning, setups, tables
 from differland.datasets import sources
 from differland.datasets.catalogue import list_names
 from differland.glance import check_sites, check_spin_up, glance_at, read_sites
+from differland.settings.training import HOW_TRAINED
 from snakemake.logging import logger
 from snakemake_interface_executor_plugins.settings import ExecMode
 
@@ -28,10 +29,13 @@ if (
         'results go elsewhere by `pathvars: results="..."`'
     )
 STAGES = ["develop", "final"]
-SEEDS = configuration.seeds(config)
-OBSERVED = configuration.observed_variables(config)
+SEEDS = configuration.seeds(STUDY)
+# In the order of the configuration, by which Snakemake knows whether something changed.
+OBSERVED = configuration.in_order(
+    configuration.observed_variables(STUDY), config["loss"]
+)
 # Members of experiments, as PFT+CLIM@no_towers, are trained for their skill.
-EXPERIMENTS = configuration.experiment_setups(config)
+EXPERIMENTS = configuration.experiment_setups(STUDY)
 TRAINED = [
     *((stage, setup) for stage in STAGES for setup in config["setups"]),
     *(("develop", setup) for setup in EXPERIMENTS),
@@ -44,10 +48,10 @@ POPULATIONS = [
 REFERENCE = config["analysis"]["reference_setup"]
 PLANT_TYPE = config["analysis"]["plant_type_setup"]
 ENVIRONMENT = config["analysis"]["environment_setup"]
-COMPARED = configuration.compared_setups(config)
+COMPARED = configuration.compared_setups(STUDY)
 PARTITIONED = configuration.subsets(config["analysis"]["groups"])
 
-SIZE = planning.study_size(config, Path(RESULTS, "driver", "driver.nc"))
+SIZE = planning.study_size(STUDY, Path(RESULTS, "driver", "driver.nc"))
 
 RAW = config["raw"]
 GIVEN = sources.given_variables(RAW)
@@ -102,17 +106,17 @@ def variables_of_driver():
 # Jobs, which read this again, have nothing to add and need not open the driver for it.
 if workflow.exec_mode == ExecMode.DEFAULT:
     try:
-        for remark in configuration.remarks(config, variables_of_driver()):
+        for remark in configuration.remarks(STUDY, variables_of_driver()):
             logger.warning(f"Configuration: {remark}")
     except InputError as error:
         raise WorkflowError(str(error)) from None
 
 # One kind of training job, or several where a job trains several members: training_blocks says which.
-BLOCKS = configuration.training_blocks(config, "{setup}", "{seed}")
+BLOCKS = configuration.training_blocks(STUDY, "{setup}", "{seed}")
 TRAINING = names_of("train", BLOCKS)
 
 # The same of jobs that select, evaluate or map several setups.
-SETUP_BLOCKS = configuration.setup_blocks(config, "{setup}")
+SETUP_BLOCKS = configuration.setup_blocks(STUDY, "{setup}")
 SETUP_RULES = {
     kind: names_of(kind, SETUP_BLOCKS)
     for kind in ["select_ensemble", "evaluate_ensemble", "map_parameters"]
@@ -141,7 +145,7 @@ def any_of(names):
 
 def need(rule, members=1):
     """What a job of a rule is expected to take; a training job, with so many members."""
-    return planning.need_of(rule, planning.amounts(config, SIZE, members))
+    return planning.need_of(rule, planning.amounts(STUDY, SIZE, members))
 
 
 def needs(rule, members=1, setups=1):
@@ -162,7 +166,7 @@ def needs(rule, members=1, setups=1):
 def reading_time(rule, files):
     """Time that a job asks for, minutes, by the size of the providers' files that it reads."""
     native = sum(os.path.getsize(file) for file in files if os.path.exists(file))
-    amounts = planning.amounts(config, SIZE, 1, native)
+    amounts = planning.amounts(STUDY, SIZE, 1, native)
     return planning.need_of(rule, amounts).runtime_request
 
 

@@ -1,10 +1,10 @@
-# The configuration: merged of all that gives it, read as its schema means it, and checked before anything is planned.
+# The configuration: merged of all that gives it, read as its settings mean it, and checked before anything is planned.
 
 from snakemake.utils import update_config
 
 from differland import configuration
 from differland.errors import InputError
-from differland.schemas import read_mapping
+from differland.yaml_files import read_mapping
 
 
 def files_of_configuration():
@@ -57,7 +57,7 @@ try:
     read = configuration.read_text_values(
         configuration.in_order(configuration.merge(layers()), config)
     )
-    configuration.check_configuration(read, CONFIGURATION)
+    STUDY = configuration.check_configuration(read, CONFIGURATION)
 except InputError as error:
     place = place_of(error.variable) if error.file == CONFIGURATION else error.file
     told = InputError(place, error.variable, error.expected, error.found)

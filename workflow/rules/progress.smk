@@ -11,7 +11,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 def expected_needs(rules):
     """What jobs of each of these rules are expected to take, by the driver and the benchmarks that are there now."""
-    size = planning.study_size(config, Path(RESULTS, "driver", "driver.nc"))
+    size = planning.study_size(STUDY, Path(RESULTS, "driver", "driver.nc"))
     how = HOW_PLANNED | {"size": size}
     blocks = [*HOW_PLANNED["blocks"], *HOW_PLANNED["setup_blocks"]]
     each = {
@@ -20,8 +20,8 @@ def expected_needs(rules):
         if shown_name(name) in rules
     }
     shares = pace.at_pace(
-        planning.shares_of_jobs(each, config, **how),
-        pace.pace_of_study(Path(RESULTS), config, **how),
+        planning.shares_of_jobs(each, STUDY, **how),
+        pace.pace_of_study(Path(RESULTS), STUDY, **how),
     )
     return {shown_name(share.rule): share.need for share in shares}
 

@@ -5,7 +5,7 @@ CHANGED = [
     setup
     for setup in TRACED
     if {"mean_annual_temperature", "mean_annual_precipitation"}
-    <= set(configuration.predictors_of(config, setup))
+    <= set(configuration.predictors_of(STUDY, setup))
 ]
 
 

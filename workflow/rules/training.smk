@@ -113,7 +113,7 @@ for name, block in zip(SETUP_RULES["select_ensemble"], SETUP_BLOCKS):
             **needs("select_ensemble", setups=len(block)),
         params:
             size=config["ensemble"]["select"],
-            minimum=configuration.fewest_members(config),
+            minimum=STUDY.ensemble.fewest,
         message:
             f"Selecting the best members of {len(block)} setup(s): {shown(job)}"
         script:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
@@ -22,6 +21,7 @@ from tqdm import tqdm
 from differland.analysis.populations import ALL_CELLS, PLANT_TYPES
 from differland.analysis.traits import project_traits
 from differland.errors import InputError
+from differland.settings.analyses import Attribution
 from differland.tables import PREDICTOR_GROUPS, PREDICTORS, TRAITS
 from differland.terminals import without_backend
 
@@ -80,43 +80,12 @@ class Explanation(NamedTuple):
     base: npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class AttributionSettings:
-    """Settings of the attribution.
-
-    Attributes
-    ----------
-    background
-        Cells whose predictors stand in for those that a coalition leaves out. 100 in the paper.
-    explained
-        Cells to explain. 1,000 in the paper.
-    samples
-        Coalitions evaluated for each cell, ``nsamples`` of ``shap.KernelExplainer``; None for all
-        of them up to 11 predictors, and about 2,000 beyond. Predictors whose values in the cell and
-        in all the background agree are not counted.
-    plant_type_threshold
-        Cover fraction from which a cell belongs to the population of a plant type. 0.8 in the
-        paper.
-    minimum_cells
-        Populations with fewer cells are skipped.
-    seed
-        Seed of the random choice of cells and of coalitions.
-    """
-
-    background: int
-    explained: int
-    samples: int | None
-    plant_type_threshold: float
-    minimum_cells: int
-    seed: int
-
-
 def attribute(
     ensemble: TraitEnsemble,
     driver: xr.Dataset,
     components: xr.Dataset,
     cells: npt.NDArray[np.integer],
-    settings: AttributionSettings,
+    settings: Attribution,
 ) -> tuple[xr.Dataset, pd.DataFrame]:
     """Explain the traits and their principal components by the predictors of the setup.
 
@@ -222,7 +191,7 @@ def _predictor_values(driver: xr.Dataset, names: tuple[str, ...]) -> npt.NDArray
 
 
 def _populations(
-    driver: xr.Dataset, cells: npt.NDArray[np.intp], settings: AttributionSettings
+    driver: xr.Dataset, cells: npt.NDArray[np.intp], settings: Attribution
 ) -> dict[str, npt.NDArray[np.intp]]:
     covered = {
         plant_type: cells[driver[plant_type].to_numpy()[cells] >= settings.plant_type_threshold]

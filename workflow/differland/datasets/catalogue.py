@@ -13,8 +13,8 @@ import jsonschema
 
 from differland.datasets.archives import is_litter, walk_files
 from differland.errors import InputError
-from differland.schemas import read_yaml
 from differland.shipped import RESOURCES, SCHEMAS
+from differland.yaml_files import read_yaml
 
 CATALOGUE = RESOURCES / "datasets"
 SCHEMA = SCHEMAS / "dataset.schema.yaml"

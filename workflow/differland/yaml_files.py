@@ -1,13 +1,9 @@
-"""YAML files that have a schema, and the schemas themselves."""
+"""YAML files, with the line of what is wrong in them."""
 
 import json
-import math
-import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import yaml
 
 from differland.errors import InputError
@@ -83,14 +79,6 @@ class WrittenInteger(int):
     text: str
 
 
-def finite_validator(schema: Any) -> Any:
-    """Make a validator of JSON schemas for which numbers are finite, and whole numbers no 5.0.
-
-    A pattern that ends with ``$`` matches up to the end of a text, not to a line break before it.
-    """
-    return _FINITE(schema)
-
-
 class _RepeatedKeyError(yaml.MarkedYAMLError):
     """A key that its mapping has already, in the line ``first``."""
 
@@ -124,28 +112,3 @@ def _construct_integer(loader: Any, node: yaml.ScalarNode) -> int:
 
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _construct_integer)
-
-
-def _is_integer(_: object, value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(_: object, value: object) -> bool:
-    return _is_integer(_, value) or (isinstance(value, float) and math.isfinite(value))
-
-
-def _check_pattern(
-    _: object, pattern: str, text: object, __: object
-) -> Iterator[jsonschema.ValidationError]:
-    whole = f"{pattern.removesuffix('$')}\\Z" if pattern.endswith("$") else pattern
-    if isinstance(text, str) and not re.search(whole, text):
-        yield jsonschema.ValidationError(f"{text!r} does not match {pattern!r}")
-
-
-_FINITE = jsonschema.validators.extend(
-    jsonschema.Draft202012Validator,
-    validators={"pattern": _check_pattern},
-    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
-        {"integer": _is_integer, "number": _is_number}
-    ),
-)
