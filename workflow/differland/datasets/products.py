@@ -257,7 +257,7 @@ _YEARLY: Mapping[str, Callable[[Sources, Settings, Path, Path | None], Fields]] 
             next(iter(sources.values())),
             settings["release"],
             zero_is_missing=settings["zero_is_missing"],
-            on_patches=settings["on_patches"],
+            on_patches=settings.get("on_patches", False),
         )
     },
     "grace": lambda sources, settings, *_: {
@@ -272,6 +272,6 @@ _YEARLY: Mapping[str, Callable[[Sources, Settings, Path, Path | None], Fields]] 
     },
     "glab_vod": lambda sources, settings, *_: {"vod": read_glab_vod(sources["vod"])},
     "cms_flux_fire": lambda sources, settings, *_: {
-        "fire_emission_cms": read_cms_flux_fire(sources["fire"], on_patches=settings["on_patches"])
+        "fire_emission_cms": read_cms_flux_fire(sources["fire"], on_patches=settings.get("on_patches", False))
     },
 }
