@@ -272,6 +272,8 @@ _YEARLY: Mapping[str, Callable[[Sources, Settings, Path, Path | None], Fields]] 
     },
     "glab_vod": lambda sources, settings, *_: {"vod": read_glab_vod(sources["vod"])},
     "cms_flux_fire": lambda sources, settings, *_: {
-        "fire_emission_cms": read_cms_flux_fire(sources["fire"], on_patches=settings.get("on_patches", False))
+        "fire_emission_cms": read_cms_flux_fire(
+            sources["fire"], on_patches=settings.get("on_patches", False)
+        )
     },
 }
