@@ -89,6 +89,24 @@ def test_readme_links_every_page():
     assert [name for name in pages if f"(docs/{name})" not in readme] == []
 
 
+def anchors(page: Path) -> set[str]:
+    """What links to sections of a page can name, as GitHub makes it from titles."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
+
+
+def test_links_between_pages_lead_somewhere():
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("config/*.md")]
+    broken = []
+    for page in pages:
+        for link in re.findall(r"\]\((?!http)([^)\s]+)\)", page.read_text(encoding="utf-8")):
+            name, _, section = link.partition("#")
+            target = page.parent / name if name else page
+            if not target.exists() or (section and section not in anchors(target)):
+                broken.append((page.name, link))
+    assert broken == []
+
+
 def test_every_section_that_is_cited_exists():
     cited = {
         (page, title, file.name)

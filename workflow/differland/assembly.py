@@ -89,7 +89,7 @@ def assemble_driver(
 
     Yields
     ------
-    Parts of the driver, of shared coordinates (README, "The driver file"): predictors first, then
+    Parts of the driver, of shared coordinates (docs/driver.md, "The driver file"): predictors first, then
     one variable each.
 
     Raises
