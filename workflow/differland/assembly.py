@@ -89,8 +89,8 @@ def assemble_driver(
 
     Yields
     ------
-    Parts of the driver, of shared coordinates (docs/driver.md, "The driver file"): predictors first, then
-    one variable each.
+    Parts of the driver, of shared coordinates (docs/driver.md, "The driver file"): predictors
+    first, then one variable each.
 
     Raises
     ------
