@@ -410,14 +410,42 @@ class TestStyle:
         assert contents[0][1].startswith(b"%PDF")
 
 
+SEAS = [(5.3, 40.6), (18, 35), (34, 43), (51, 41), (19.5, 57.5), (38, 20)]
+"""Longitude and latitude of the Mediterranean, Black, Caspian, Baltic and Red Seas."""
+LAKES = [(-87.5, 47.7), (33, -1), (31.5, 60.8)]
+"""Lakes Superior, Victoria and Ladoga."""
+
+
 class TestMaps:
     def test_land_and_sea_are_where_they_are(self) -> None:
         land = maps.land()
         places = ((-60, -10), (20, 0), (100, 60), (135, -25), (-100, 40), (179.9, 67), (-179.9, 67))
         for longitude, latitude in places:
             assert land.contains(shapely.Point(longitude, latitude))
-        for longitude, latitude in ((-30, 30), (-150, 0), (80, -20), (6, 40), (34, 43), (51, 41)):
+        for longitude, latitude in (*SEAS, *LAKES, (-30, 30), (-150, 0), (80, -20)):
             assert not land.contains(shapely.Point(longitude, latitude))
+
+    @pytest.mark.parametrize("place", ["globe", "window"])
+    def test_seas_and_lakes_are_not_painted_as_land(self, place: str) -> None:
+        """By the colours of the picture, not by the outline that it is drawn from."""
+        around = np.array([25.0, 62.0]), np.array([0.0, 55.0])
+        window = None if place == "globe" else maps.window_of(*around)
+        figure, (axes,) = maps.figure_of_maps(window)
+        figure.set_dpi(400)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        picture = np.asarray(canvas.buffer_rgba())[::-1, :, :3]
+
+        def colour(longitude: float, latitude: float) -> tuple[int, ...]:
+            point = axes.projection.transform_point(longitude, latitude, ccrs.PlateCarree())
+            column, row = axes.transData.transform(point).astype(int)
+            return tuple(picture[row, column].tolist())
+
+        ground = colour(20, 47)
+        assert ground != (255, 255, 255)
+        assert {colour(*land) for land in ((3, 47), (40, 52), (9.5, 34))} == {ground}
+        seen = [*SEAS, *LAKES] if place == "globe" else [*SEAS[:-1], LAKES[-1]]
+        assert {colour(*water) for water in seen} == {(255, 255, 255)}
 
     def test_no_map_asks_cartopy_for_a_download(
         self, driver: xr.Dataset, monkeypatch: pytest.MonkeyPatch

@@ -287,12 +287,12 @@ def test_plan_tells_jobs_hours_memory_and_disk(paper: Path, configuration: dict)
     result = snakemake(paper, "--cores", "1", "--config", size, "--", "plan")
     assert result.returncode == 0, result.stdout + result.stderr
     lines = result.stdout.splitlines()
-    assert any("245000 cells in 1007 patches (a guess" in line for line in lines)
+    assert any("245000 cells in 1000 patches (a guess" in line for line in lines)
     table = {line.split()[0]: line.split() for line in lines if re.match(r"\w+ +\d+ +[CG]PU", line)}
     assert table["train"][1:3] == ["30", "CPU"]
     assert table["evaluate_ensemble"][1] == "30"
     study = Study.from_configuration(configuration)
-    need = need_of("train", amounts(study, StudySize(245_000, 276, 1007, 320, True), 20))
+    need = need_of("train", amounts(study, StudySize(245_000, 276, 1000, 320, True), 20))
     assert float(table["train"][3]) == pytest.approx(need.seconds / 60, abs=0.06)
     assert any(re.match(r"CPU: \d+ jobs, [\d.]+ hours", line) for line in lines)
     assert any(re.match(r"Disk: [\d.]+ GB", line) for line in lines)
