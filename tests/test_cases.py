@@ -100,6 +100,70 @@ def test_a_missing_variable_of_a_case_is_named(simulated, capsys):
     assert "less.nc: forcing_vpd: expected a variable of a case file" in capsys.readouterr().err
 
 
+def test_dimensions_of_cases_are_known_by_their_names(simulated):
+    folder, out = simulated
+    with xr.open_dataset(folder / "cases.nc") as cases:
+        turned = cases.load().transpose()
+    # Forcing that is the same in all months, or in all cases.
+    turned["forcing_co2"] = turned["forcing_co2"][0]
+    turned["forcing_doy"] = turned["forcing_doy"][:, 0]
+    turned["forcing_dt"] = turned["forcing_dt"][0, 0]
+    assert [turned[f"forcing_{name}"].dims for name in ("co2", "doy", "vpd")] == [
+        ("case",),
+        ("time",),
+        ("time", "case"),
+    ]
+    turned.to_netcdf(folder / "turned.nc")
+    assert main(["simulate", str(folder / "turned.nc"), str(folder / "again.nc")]) == 0
+    xr.testing.assert_allclose(xr.open_dataset(folder / "again.nc").load(), out, rtol=1e-5)
+
+
+def test_dimensions_of_a_loss_are_known_by_their_names(simulated, capsys):
+    folder, _ = simulated
+    with xr.open_dataset(folder / "case.nc") as case:
+        case.load().transpose().to_netcdf(folder / "turned_case.nc")
+    results = []
+    for name in ("case.nc", "turned_case.nc"):
+        assert main(["loss", str(folder / name)]) == 0
+        results.append(json.loads(capsys.readouterr().out))
+    assert results[0] == pytest.approx(results[1])
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "dimensions", "message"),
+    [
+        (
+            "simulate",
+            "forcing_vpd",
+            ("site", "time"),
+            "the dimensions time, case, found site, time",
+        ),
+        ("simulate", "param_boese_r", (), "the dimensions case, found none"),
+        ("loss", "observed_nbe", ("cell", "time"), "the dimensions time, found cell, time"),
+        ("loss", "model_gpp", ("time",), "the dimensions time, cell, found time"),
+    ],
+)
+def test_other_dimensions_of_a_case_are_refused(
+    simulated, tmp_path, capsys, command, name, dimensions, message
+):
+    folder, _ = simulated
+    with xr.open_dataset(folder / {"simulate": "cases.nc", "loss": "case.nc"}[command]) as case:
+        changed = case.load().drop_vars(name)
+    sizes = {"site": 2, **changed.sizes}
+    changed[name] = (dimensions, np.ones([sizes[dim] for dim in dimensions]))
+    changed.to_netcdf(tmp_path / "bad.nc")
+    words = [str(tmp_path / "bad.nc"), *([str(tmp_path / "out.nc")] * (command == "simulate"))]
+    assert main([command, *words]) == 2
+    assert f"bad.nc: {name}: expected {message}" in capsys.readouterr().err
+
+
+def test_a_file_without_cases_is_refused(tmp_path, capsys):
+    xr.Dataset({"param_boese_r": 1.0}).to_netcdf(tmp_path / "none.nc")
+    assert main(["simulate", str(tmp_path / "none.nc"), str(tmp_path / "out.nc")]) == 2
+    expected = "none.nc: case: expected a dimension of this name, found the dimensions none"
+    assert expected in capsys.readouterr().err
+
+
 def test_the_page_tells_of_every_column_of_metrics():
     table = PAGE.partition("## Columns of metrics.csv\n")[2].partition("##")[0]
     told = [

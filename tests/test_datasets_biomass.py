@@ -297,6 +297,7 @@ def test_herbaceous_biomass():
     np.testing.assert_allclose(herbaceous_biomass(fraction, gpp), [200.0, 0.0, np.nan, np.nan])
     wider = herbaceous_fraction(cover, ("grassland", "savanna"))
     assert herbaceous_biomass(wider, gpp)[0] == pytest.approx(250)
-    assert herbaceous_biomass(fraction, gpp, 2.0, 0.6)[0] == pytest.approx(80)
+    # Twice as long in the plants: twice the carbon.
+    assert herbaceous_biomass(fraction, gpp, 2.0, 0.6)[0] == pytest.approx(320)
     with pytest.raises(InputError, match="herbaceous types"):
         herbaceous_fraction(cover, ("herbs",))

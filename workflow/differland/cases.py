@@ -28,14 +28,31 @@ from differland.objective import (
 from differland.observables import OBSERVABLES
 from differland.tables import OUTPUTS
 
+CONSTANT = ("latitude", "mean_temperature", "mean_precipitation")
+"""Forcing of a case that has no months."""
 
-def _column(dataset: xr.Dataset, path: Path, name: str) -> np.ndarray:
+
+def _read(
+    dataset: xr.Dataset, path: Path, name: str, *dimensions: str, gaps: bool = False
+) -> np.ndarray:
+    """Values of a variable, whatever the order of its dimensions in the file."""
     if name not in dataset:
         raise InputError(path, name, "a variable of a case file", "no such variable")
-    values = dataset[name].to_numpy()
-    if not np.isfinite(values).all():
+    variable = dataset[name].variable
+    if set(variable.dims) != set(dimensions):
+        found = ", ".join(map(str, variable.dims)) or "none"
+        raise InputError(path, name, f"the dimensions {', '.join(dimensions)}", found)
+    values = variable.transpose(*dimensions).to_numpy()
+    if not gaps and not np.isfinite(values).all():
         raise InputError(path, name, "finite numbers", f"{(~np.isfinite(values)).sum()} others")
     return values
+
+
+def _check_dimensions(dataset: xr.Dataset, path: Path, *dimensions: str) -> None:
+    for dimension in dimensions:
+        if not dataset.sizes.get(dimension):
+            found = ", ".join(map(str, dataset.sizes)) or "none"
+            raise InputError(path, dimension, "a dimension of this name", f"the dimensions {found}")
 
 
 def simulate_cases(path: Path) -> xr.Dataset:
@@ -44,8 +61,9 @@ def simulate_cases(path: Path) -> xr.Dataset:
     Parameters
     ----------
     path
-        NetCDF file with dimensions ``case`` and ``time`` and variables ``param_<parameter>``,
-        ``initial_<pool>`` and ``forcing_<field of Forcing>``.
+        NetCDF file with dimensions ``case`` and ``time``, in any order, and variables
+        ``param_<parameter>`` and ``initial_<pool>`` (case) and ``forcing_<field of Forcing>``
+        (case, time); forcing without one of the dimensions is the same along it.
 
     Returns
     -------
@@ -54,18 +72,28 @@ def simulate_cases(path: Path) -> xr.Dataset:
     Raises
     ------
     InputError
-        A variable is absent or holds numbers that are not finite.
+        A variable is absent, has other dimensions, or holds numbers that are not finite.
     """
     case_file = read_netcdf(path, decode_times=False)
 
+    _check_dimensions(case_file, path, "case", "time")
+
     def forcing(name: str) -> jax.Array:
-        values = _column(case_file, path, f"forcing_{name}")
-        return jnp.asarray(values.T if values.ndim == 2 else values[None, :])
+        variable = f"forcing_{name}"
+        dimensions = ("case",) if name in CONSTANT else ("time", "case")
+        if variable in case_file and set(case_file[variable].dims) < set(dimensions):
+            sizes = {name: case_file.sizes[name] for name in dimensions}
+            constant = case_file.assign({variable: case_file[variable].variable.set_dims(sizes)})
+            return jnp.asarray(_read(constant, path, variable, *dimensions))
+        values = _read(case_file, path, variable, *dimensions)
+        return jnp.asarray(values[None, :] if name in CONSTANT else values)
 
     parameters = Parameters(
-        *(jnp.asarray(_column(case_file, path, f"param_{n}")) for n in Parameters._fields)
+        *(jnp.asarray(_read(case_file, path, f"param_{n}", "case")) for n in Parameters._fields)
     )
-    initial = Pools(*(jnp.asarray(_column(case_file, path, f"initial_{n}")) for n in Pools._fields))
+    initial = Pools(
+        *(jnp.asarray(_read(case_file, path, f"initial_{n}", "case")) for n in Pools._fields)
+    )
     _, outputs = jax.jit(simulate)(
         parameters, initial, weather_of(Forcing(*(forcing(n) for n in Forcing._fields)))
     )
@@ -86,18 +114,21 @@ def loss_of_case(path: Path) -> dict[str, float]:
     Parameters
     ----------
     path
-        NetCDF file with dimensions ``cell`` and ``time`` and variables ``initial_<pool>``,
-        ``model_<output>``, ``observed_<target>`` and, optionally, ``weight_<target>``. A target
-        that is absent has no term.
+        NetCDF file with dimensions ``cell`` and ``time``, in any order, and variables
+        ``initial_<pool>`` (cell), ``model_<output>`` (cell, time), ``observed_<target>`` (cell,
+        time; of patches: time; static: cell) and, optionally, ``weight_<target>`` (as the
+        observation). A target that is absent has no term.
 
     Raises
     ------
     InputError
-        Model output is absent or not finite, or the months do not fill whole years.
+        Model output is absent or not finite, a variable has other dimensions, or the months do not
+        fill whole years.
     """
     case = read_netcdf(path, decode_times=False)
-    months = case.sizes.get("time", 0)
-    if months == 0 or months % MONTHS_PER_YEAR:
+    _check_dimensions(case, path, "cell", "time")
+    months = case.sizes["time"]
+    if months % MONTHS_PER_YEAR:
         raise InputError(path, "time", "whole years of months", f"{months} months")
 
     value: dict[str, jax.Array] = {}
@@ -105,10 +136,15 @@ def loss_of_case(path: Path) -> dict[str, float]:
     for target, observable in OBSERVABLES.items():
         if f"observed_{target}" not in case:
             continue
-        observed = np.moveaxis(case[f"observed_{target}"].to_numpy(), -1, 0)
+        dimensions = [
+            *(["time"] if observable.resolution != "static" else []),
+            *(["cell"] if observable.support != "patch" else []),
+        ]
+        observed = _read(case, path, f"observed_{target}", *dimensions, gaps=True)
         site_weight = np.ones(())
         if f"weight_{target}" in case:
-            site_weight = np.nan_to_num(case[f"weight_{target}"].to_numpy().T)
+            given = _read(case, path, f"weight_{target}", *dimensions, gaps=True)
+            site_weight = np.nan_to_num(given)
         known = np.isfinite(observed)
         observed = np.where(known, observed, 0.0)
         if observable.resolution == "year":
@@ -133,12 +169,12 @@ def loss_of_case(path: Path) -> dict[str, float]:
         trajectory_of(
             weights,
             {
-                name: jnp.asarray(_column(case, path, f"model_{name}").T)
+                name: jnp.asarray(_read(case, path, f"model_{name}", "time", "cell"))
                 for name in needed_outputs(weights)
             },
             observations,
         ),
-        Pools(*(jnp.asarray(_column(case, path, f"initial_{n}")) for n in Pools._fields)),
+        Pools(*(jnp.asarray(_read(case, path, f"initial_{n}", "cell")) for n in Pools._fields)),
         observations,
     )
     result = {term: float(number) for term, number in terms.items()}

@@ -230,8 +230,8 @@ def herbaceous_biomass(
 ) -> np.ndarray:
     """Herbaceous biomass in equilibrium with production (paper, Observational constraints).
 
-    As printed, production is divided by the residence time and not multiplied by it; the two are
-    the same for the one year that the paper has.
+    Carbon in equilibrium is production times residence time. The paper prints a division, which is
+    the same for its one year.
 
     Parameters
     ----------
@@ -249,7 +249,7 @@ def herbaceous_biomass(
     Herbaceous biomass, gC m-2, NaN where either is missing; but 0 without herbs, whatever the
     production.
     """
-    biomass = fraction * annual_gpp / residence_time * (1 - respired_fraction)
+    biomass = fraction * annual_gpp * residence_time * (1 - respired_fraction)
     return np.where(fraction == 0, 0.0, biomass)
 
 
