@@ -177,6 +177,24 @@ def test_setups_are_the_published_ones(config: dict[str, Any]) -> None:
             "leaf_area",
         ),
         (
+            {"driver": {"path": "sites.nc"}},
+            "driver.path",
+            "null, since driver.source is raw",
+            "sites.nc",
+        ),
+        (
+            {"raw": {"biomass": {"herbaceous_types": ["gras"]}}},
+            "raw.biomass.herbaceous_types",
+            "did you mean grassland?",
+            "gras",
+        ),
+        (
+            {"raw": {"biomass": {"herbaceous_types": None}}},
+            "raw.biomass.herbaceous_types",
+            "at least one of",
+            "none",
+        ),
+        (
             {"loss": {"fire": {"observation": "fire_emission_cell"}}},
             "loss.fire.observation",
             "an observation of patches",
@@ -370,10 +388,6 @@ def test_fire_that_counts_twice_is_remarked_on(config: dict[str, Any]) -> None:
     [
         ({"raw": {"products": {"lcspp": None}}}, ["loss.sif is off: sif is of raw.products.lcspp"]),
         (
-            {"loss": {"lai": {"observation": "lai_copernicus"}}},
-            ["loss.lai is off: lai_copernicus is of raw.products.copernicus_lai, which is null"],
-        ),
-        (
             {"raw": {"first_year": 2020}},
             ["loss.biomass is off: raw.products.xu_biomass has no biomass of 2020 to 2023"],
         ),
@@ -393,6 +407,39 @@ def test_terms_that_a_driver_file_lacks_are_remarked_on(config: dict[str, Any]) 
     assert remarks(study, wanted) == []
     (told,) = remarks(study, wanted - {"lai"})
     assert told.startswith("loss.lai is off: sites.nc has no variable lai")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"loss": {"lai": {"observation": "lai_copernicus"}}},
+            ["loss.lai.observation", "raw.products.copernicus_lai, which is null"],
+        ),
+        (
+            {"loss": {"lai": {"observation": "lai_typo"}}},
+            ["loss.lai.observation", "did you mean lai?", "no raw product gives lai_typo"],
+        ),
+        (
+            {"experiments": {"a": {"loss": {"nbe": {"observation": "nbe_cams"}}}}},
+            ["experiments.a.loss.nbe.observation", "raw.products.cams, which is null"],
+        ),
+        (
+            {
+                "driver": {"source": "file", "path": "sites.nc"},
+                "loss": {"vod": {"observation": "vod"}},
+            },
+            ["sites.nc: loss.vod.observation", "sites.nc has no variable vod"],
+        ),
+    ],
+)
+def test_an_observation_that_was_chosen_and_is_not_there_is_refused(
+    config: dict[str, Any], changes: dict[str, Any], words: list[str]
+) -> None:
+    given = {term.get("observation") for term in config["loss"].values()} - {None}
+    with pytest.raises(InputError) as caught:
+        remarks(merged(config, changes), given)
+    assert [word for word in words if word not in str(caught.value)] == []
 
 
 def test_remarks_are_printed_by_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

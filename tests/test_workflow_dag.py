@@ -736,14 +736,12 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
         "setups": ["CLIM"],
         "patches": {"minimum_cells": 1, "slots": None, "test_fraction": 0.25},
         "ensemble": {"seeds": 2, "select": 2},
-        # What this planet has no observation of.
-        "loss": {"vod": {"observation": "vod_none"}},
         "training": {"epochs": 2, "checkpoint_interval": 1},
         "evaluation": {"spin_up_months": 12},
         "analysis": {"groups": [], "reference_setup": "CLIM"},
     }
     planet, _ = make_planet(PlanetSettings(8, 3, 2001, 3, seed=0, noise=0.1))
-    write_netcdf(planet, directory / "planet.nc")
+    write_netcdf(planet.drop_vars("sif"), directory / "planet.nc")
     (directory / "tiny.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -770,13 +768,13 @@ def test_a_run_tells_what_it_does_and_how_long_it_takes(study: tuple[Path, Run])
 @pytest.mark.slow
 def test_a_run_tells_which_terms_of_the_loss_are_off(study: tuple[Path, Run]) -> None:
     lines = (study[0] / "terminal.txt").read_text(encoding="utf-8").splitlines()
-    told = [line for line in lines if "loss.vod is off: " in line]
-    assert [line.partition("loss.vod is off: ")[::2] for line in told] == [
+    told = [line for line in lines if "loss.sif is off: " in line]
+    assert [line.partition("loss.sif is off: ")[::2] for line in told] == [
         (
             "Configuration: ",
-            "planet.nc has no variable vod_none (observation: null says that this is meant)",
+            "planet.nc has no variable sif (observation: null says that this is meant)",
         ),
-        ("", f"{study[0]}/results/tiny/driver/driver.nc has no variable vod_none"),
+        ("", f"{study[0]}/results/tiny/driver/driver.nc has no variable sif"),
     ]
 
 

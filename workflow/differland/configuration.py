@@ -66,6 +66,7 @@ def check_configuration(config: Configuration, source: str = "configuration") ->
     _check_setups(study, source)
     _check_predictors(study, source)
     _check_products(study, source)
+    _check_herbs(study, source)
     _check_observations(study, source)
     _check_sites(study, source)
     _check_ensemble(study, source)
@@ -87,9 +88,14 @@ def remarks(study: Study, given: Collection[str] | None = None) -> list[str]:
     given
         Variables of the driver. None: not known; those of a driver from raw products follow from
         the configuration.
+
+    Raises
+    ------
+    InputError
+        An observation that the paper's study does not use, and that was therefore chosen, is not
+        in the driver.
     """
-    if study.driver.source == "raw":
-        given = given_variables(study.raw.plain())
+    given = _given(study, given)
     told = []
     if _counts_fire_twice(study):
         told.append(TWICE)
@@ -99,13 +105,37 @@ def remarks(study: Study, given: Collection[str] | None = None) -> list[str]:
             for name in study.experiments
             if _counts_fire_twice(study.in_experiment(name))
         ]
+    usual = read_mapping(DEFAULTS)["loss"]
     for term, observation in study.loss.observations.items():
         if observation and given is not None and observation not in given:
+            _check_chosen(study, f"loss.{term}", observation, usual[term]["observation"], given)
             told.append(
                 f"loss.{term} is off: {_lack(study, observation)} (observation: null says that "
                 "this is meant)"
             )
+    for name in study.experiments:
+        for term, observation in study.in_experiment(name).loss.observations.items():
+            if observation and given is not None and observation not in given:
+                of_study = study.loss.observations[term]
+                place = f"experiments.{name}.loss.{term}"
+                _check_chosen(study, place, observation, of_study, given)
     return told
+
+
+def _given(study: Study, given: Collection[str] | None) -> Collection[str] | None:
+    return given_variables(study.raw.plain()) if study.driver.source == "raw" else given
+
+
+def _check_chosen(
+    study: Study, place: str, observation: str, usual: str | None, given: Collection[str]
+) -> None:
+    """Refuse an observation that is not there, unless it is the usual one."""
+    if observation != usual:
+        source = study.driver.path if study.driver.source != "raw" else "configuration"
+        known = sorted(name for name in given if name in OBSERVATIONS)
+        expected = f"an observation of the driver, {one_of(observation, known)}"
+        found = f"{observation} ({_lack(study, observation)})"
+        raise InputError(str(source), f"{place}.observation", expected, found)
 
 
 def _counts_fire_twice(study: Study) -> bool:
@@ -380,6 +410,9 @@ def _check_driver(study: Study, source: str) -> None:
     if place and not study.driver.path:
         expected = f"the path of {place}, since driver.source is {study.driver.source}"
         raise InputError(source, "driver.path", expected, "none")
+    if study.driver.path and not place:
+        expected = "null, since driver.source is raw (file and published have a path)"
+        raise InputError(source, "driver.path", expected, study.driver.path)
 
 
 def _check_spin_up(study: Study, source: str) -> None:
@@ -388,6 +421,17 @@ def _check_spin_up(study: Study, source: str) -> None:
     if study.driver.source == "raw" and spin_up >= months:
         expected = f"less than the {months} months from raw.first_year to raw.last_year"
         raise InputError(source, "evaluation.spin_up_months", expected, str(spin_up))
+
+
+def _check_herbs(study: Study, source: str) -> None:
+    types = study.raw.biomass.herbaceous_types
+    place = "raw.biomass.herbaceous_types"
+    for name in types:
+        if name not in PREDICTOR_GROUPS["PFT"]:
+            raise InputError(source, place, one_of(name, PREDICTOR_GROUPS["PFT"]), name)
+    if not types:
+        expected = f"at least one of {', '.join(PREDICTOR_GROUPS['PFT'])}"
+        raise InputError(source, place, expected, "none")
 
 
 def _check_setups(study: Study, source: str) -> None:
