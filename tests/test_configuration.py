@@ -189,7 +189,7 @@ def test_setups_are_the_published_ones(config: dict[str, Any]) -> None:
             "gras",
         ),
         (
-            {"raw": {"biomass": {"herbaceous_types": None}}},
+            {"raw": {"biomass": {"herbaceous_types": []}}},
             "raw.biomass.herbaceous_types",
             "at least one of",
             "none",
@@ -502,7 +502,7 @@ def test_every_leaf_with_a_wrong_type_gives_a_message(config: dict[str, Any]) ->
 def test_text_of_the_command_line_is_read(config: dict[str, Any]) -> None:
     changes = {
         "training": {"epochs": "5", "learning_rate": "5e-4", "gradient_clip_norm": "null"},
-        "driver": {"path": "elsewhere.nc"},
+        "driver": {"source": "file", "path": "elsewhere.nc"},
         "study": "2001",
     }
     read_back = configuration.read_text_values(merged(config, changes))
