@@ -18,7 +18,7 @@ from differland.analysis.biomass import compare_biomass
 from differland.analysis.sites import compare_sites
 from differland.errors import InputError
 from differland.figures import biomass, heterogeneity, partition, sites, skill, style
-from differland.observables import OBSERVABLES
+from differland.terms import OBSERVABLES
 
 GROUPS = ("PFT", "CLIM", "SOIL", "AGE")
 SETUPS = ("PFT", "CLIM+SOIL+AGE", "PFT+CLIM+SOIL+AGE")

@@ -9,21 +9,11 @@ import pytest
 from jaxtyping import TypeCheckError
 
 from differland.__main__ import main
+from differland.distances import water_anomaly
 from differland.files import read_netcdf, write_netcdf
 from differland.model.parameters import Pools
-from differland.objective import (
-    PAPER_WEIGHTS,
-    TERMS,
-    Observations,
-    annual_term,
-    equilibrium_term,
-    loss_terms,
-    nbe_annual_term,
-    needed_outputs,
-    patch_term,
-    trajectory_of,
-    water_anomaly,
-)
+from differland.objective import Observations, loss_terms, needed_outputs, trajectory_of
+from differland.terms import PAPER_WEIGHTS, TERMS
 
 pytestmark = pytest.mark.usefixtures("x64")
 
@@ -55,6 +45,12 @@ def outputs_and_observations(seed: int = 0) -> tuple[dict, Pools, Observations]:
             in_equilibrium=jnp.ones(CELLS),
         ),
     )
+
+
+def value_of(name: str, outputs: dict, observed: Observations, initial: Pools | None = None):
+    """Value of a term before its weight; only that of equilibrium needs initial pools."""
+    initial = initial or Pools(*[jnp.ones(observed.valid.size)] * len(Pools._fields))
+    return TERMS[name].value(trajectory_of([name], outputs, observed), initial, observed)
 
 
 @pytest.mark.parametrize("number", [1, 2])
@@ -148,12 +144,8 @@ def test_half_full_patch_weighs_less():
         in_equilibrium=jnp.zeros(4),
     )
     # ((3 + 5) / 4 - 1 * 2 / 4)^2 * 2 / 4
-    np.testing.assert_allclose(
-        patch_term("nbe", trajectory_of(["nbe"], outputs, observed), observed), 1.5**2 * 0.5
-    )
-    np.testing.assert_allclose(
-        nbe_annual_term(trajectory_of(["nbe"], outputs, observed), observed), 1.5**2 * 0.5
-    )
+    for name in ("nbe", "nbe_annual"):
+        np.testing.assert_allclose(value_of(name, outputs, observed), 1.5**2 * 0.5)
 
 
 def test_annual_term_compares_means_of_twelve_months():
@@ -165,9 +157,7 @@ def test_annual_term_compares_means_of_twelve_months():
         valid=jnp.ones(1),
         in_equilibrium=jnp.ones(1),
     )
-    np.testing.assert_allclose(
-        annual_term("biomass", trajectory_of(["biomass"], outputs, observed), observed), 0.5**2
-    )
+    np.testing.assert_allclose(value_of("biomass", outputs, observed), 0.5**2)
 
 
 def test_a_shape_that_is_not_the_annotated_one_is_refused():
@@ -199,16 +189,10 @@ def test_equilibrium_is_zero_at_equilibrium_and_counts_doublings():
         "som": 4 / 2,
     }
     expected = sum(np.log2(ratio + 1e-3) ** 2 for ratio in ratios.values())
-    np.testing.assert_allclose(
-        equilibrium_term(trajectory_of(["equilibrium"], outputs, observed), initial, observed),
-        expected,
-    )
+    np.testing.assert_allclose(value_of("equilibrium", outputs, observed, initial), expected)
     doubled = initial._replace(som=0.5 * jnp.ones(1))
     expected += np.log2(4 + 1e-3) ** 2 - np.log2(2 + 1e-3) ** 2
-    np.testing.assert_allclose(
-        equilibrium_term(trajectory_of(["equilibrium"], outputs, observed), doubled, observed),
-        expected,
-    )
+    np.testing.assert_allclose(value_of("equilibrium", outputs, observed, doubled), expected)
 
 
 def test_loss_command_names_what_is_wrong_with_a_case(reference, tmp_path, capsys):

@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 from tqdm import tqdm
 
+from differland.distances import water_anomaly
 from differland.engine import choose_engine, simulator
 from differland.ensemble import Ensemble, cell_coordinates
 from differland.glance import check_spin_up
@@ -22,10 +23,9 @@ from differland.model.forcing import forcing_of_driver
 from differland.model.parameters import Parameters, Pools
 from differland.model.simulate import Keep, Kept, MonthlyObservations
 from differland.model.weather import Weather, weather_of
-from differland.objective import water_anomaly
-from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
 from differland.patches import PADDING
 from differland.tables import OUTPUTS
+from differland.terms import OBSERVABLES, OBSERVED_VARIABLES
 
 logger = logging.getLogger(__name__)
 
@@ -108,9 +108,12 @@ def chunks_of_cells(driver: xr.Dataset) -> list[np.ndarray]:
 
 def _observed_quantities(outputs: Mapping[str, jax.Array], *_: object) -> Kept:
     """Every quantity that is observed; of the soil pool only the sum over the months."""
-    of_month = {o.quantity: o.of(outputs) for o in OBSERVABLES.values() if o.resolution != "static"}
-    of_all = {o.quantity: o.of(outputs) for o in OBSERVABLES.values() if o.resolution == "static"}
-    return Kept(series=of_month, totals=of_all)
+    series: dict[str, jax.Array] = {}
+    totals: dict[str, jax.Array] = {}
+    for term in OBSERVABLES.values():
+        record = totals if term.resolution == "static" else series
+        record[term.quantity] = term.modelled(outputs)
+    return Kept(series=series, totals=totals)
 
 
 KEEP_OBSERVED = Keep(_observed_quantities)
@@ -152,8 +155,9 @@ def simulate_chunks(
         series = kept.series
         of_cell = jax.vmap(water_anomaly, in_axes=(1, 1), out_axes=1)
         anomaly = jax.vmap(of_cell, in_axes=(0, None))(series["ewt"][..., None], weight)[..., 0]
-        soc = kept.totals["soc"][:, None] / weather.time.shape[0]
-        return {**series, "soc": soc, "ewt": anomaly}
+        months = weather.time.shape[0]
+        means = {name: total[:, None] / months for name, total in kept.totals.items()}
+        return {**series, **means, "ewt": anomaly}
 
     for cells in chunks:
         # All chunks are filled up to the same size, so that one program serves all.

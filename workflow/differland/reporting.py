@@ -27,9 +27,7 @@ from differland.files import read_json
 from differland.settings.study import Study
 from differland.setups import groups
 from differland.shipped import TEMPLATES
-
-BEYOND_THE_PAPER = frozenset({"vod", "fire_cell"})
-"""Terms of the loss that are off in the paper's main study."""
+from differland.terms import OBSERVED_TERMS
 
 LONG_TABLE = 15
 """Rows of a table that are shown at once."""
@@ -277,11 +275,14 @@ def _unobserved_terms(study: FinishedStudy) -> Iterator[tuple[str, str]]:
     metrics = study.metrics
     compared = set(metrics.loc[metrics["driver"] == "driver", "target"])
     for term, observation in study.settings.loss.observations.items():
-        if observation is None and term not in BEYOND_THE_PAPER:
+        compared_term = OBSERVED_TERMS[term]
+        if observation is None and not compared_term.is_optional:
             yield style.symbol(term), f"loss.{term}.observation is null"
-        elif observation and term != "nbe_annual" and observation not in study.driver.variables:
+        elif observation is None or compared_term.repeats:
+            continue
+        elif observation not in study.driver.variables:
             yield style.symbol(term), f"the driver has no variable {observation}"
-        elif observation and term != "nbe_annual" and term not in compared:
+        elif term not in compared:
             reason = f"no value of {observation} counts (in a patch, after the spin-up)"
             yield style.symbol(term), reason
 
