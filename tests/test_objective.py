@@ -12,8 +12,8 @@ from differland.__main__ import main
 from differland.distances import water_anomaly
 from differland.files import read_netcdf, write_netcdf
 from differland.model.parameters import Pools
-from differland.objective import Observations, loss_terms, needed_outputs, trajectory_of
-from differland.terms import PAPER_WEIGHTS, TERMS
+from differland.objective import Observations, keep_for, loss_terms, needed_outputs, trajectory_of
+from differland.terms import OBSERVED_TERMS, PAPER_WEIGHTS, TERMS, YearMeans
 
 pytestmark = pytest.mark.usefixtures("x64")
 
@@ -67,13 +67,48 @@ def test_reference_values(reference, capsys, number):
 
 def test_weights_are_those_of_the_shipped_configuration(configuration):
     loss = configuration["loss"]
-    shipped = {term: settings["weight"] for term, settings in loss.items()}
-    of_cells = shipped.pop("fire_cell")
-    assert shipped == pytest.approx(PAPER_WEIGHTS)
-    assert set(TERMS) == set(loss) == {*PAPER_WEIGHTS, "fire_cell"}
+    assert list(loss) == list(TERMS)
+    assert {name: loss[name]["weight"] for name in PAPER_WEIGHTS} == pytest.approx(PAPER_WEIGHTS)
     # Where all cells of a full patch miss by the same, both terms of fire have the same value.
+    of_cells = loss["fire_cell"]["weight"]
     assert of_cells * configuration["patches"]["slots"] == loss["fire"]["weight"]
-    assert loss["fire_cell"]["observation"] is None
+
+
+def test_observations_are_those_of_the_shipped_configuration(configuration):
+    shipped = {name: configuration["loss"][name]["observation"] for name in OBSERVED_TERMS}
+    assert shipped == {
+        name: None if term.is_optional else term.variable for name, term in OBSERVED_TERMS.items()
+    }
+
+
+def test_a_new_term_is_one_object(monkeypatch):
+    """Of annual means of GPP, by hand: two years of which one is observed."""
+    term = YearMeans(
+        name="gpp_annual",
+        quantity="gpp",
+        variable="gpp_site",
+        support="site",
+        symbol="GPP, annual",
+        paper_weight=None,
+    )
+    monkeypatch.setitem(TERMS, term.name, term)
+    weights = {"gpp_annual": 3.0, "lai": 10.0}
+    assert needed_outputs(weights) == ("gpp", "lai")
+    assert keep_for(weights).compared == ("lai",)
+    outputs = {
+        "gpp": jnp.asarray([[1.0], [3.0]] * 6 + [[7.0]] * 12),
+        "lai": jnp.ones((24, 1)),
+    }
+    observed = Observations(
+        value={"gpp_annual": jnp.asarray([[5.0], [0.0]]), "lai": jnp.full((24, 1), 3.0)},
+        weight={"gpp_annual": jnp.asarray([[0.5], [0.0]]), "lai": jnp.ones((24, 1))},
+        valid=jnp.ones(1),
+        in_equilibrium=jnp.ones(1),
+    )
+    initial = Pools(*[jnp.ones(1)] * len(Pools._fields))
+    terms = loss_terms(weights, trajectory_of(weights, outputs, observed), initial, observed)
+    np.testing.assert_allclose(terms["gpp_annual"], 3 * 0.5 * (2 - 5) ** 2)
+    np.testing.assert_allclose(terms["lai"], 10 * 24 * (1 - 3) ** 2)
 
 
 def test_fire_of_cells_compares_each_cell_and_fire_of_patches_their_mean():

@@ -33,6 +33,7 @@ CELLS_AT_ONCE = 2048
 """Cells simulated in one call: at 276 months, 2 MB per quantity and member."""
 
 QUANTITIES = tuple(dict.fromkeys(observable.quantity for observable in OBSERVABLES.values()))
+TIME_MEANS = frozenset(o.quantity for o in OBSERVABLES.values() if o.resolution == "static")
 
 CELL_SKILLS: Mapping[str, tuple[str, str]] = {
     "pearson_r2": ("1", "squared correlation in time of model and observation"),
@@ -107,13 +108,12 @@ def chunks_of_cells(driver: xr.Dataset) -> list[np.ndarray]:
 
 
 def _observed_quantities(outputs: Mapping[str, jax.Array], *_: object) -> Kept:
-    """Every quantity that is observed; of the soil pool only the sum over the months."""
-    series: dict[str, jax.Array] = {}
-    totals: dict[str, jax.Array] = {}
-    for term in OBSERVABLES.values():
-        record = totals if term.resolution == "static" else series
-        record[term.quantity] = term.modelled(outputs)
-    return Kept(series=series, totals=totals)
+    """Every quantity that is observed; the sum over the months of one that is a mean over time."""
+    modelled = {term.quantity: term.modelled(outputs) for term in OBSERVABLES.values()}
+    return Kept(
+        series={name: values for name, values in modelled.items() if name not in TIME_MEANS},
+        totals={name: values for name, values in modelled.items() if name in TIME_MEANS},
+    )
 
 
 KEEP_OBSERVED = Keep(_observed_quantities)
@@ -542,7 +542,7 @@ def _simulation_dataset(
         row = OUTPUTS[name]
         dims: tuple[str, ...] = ("cell", "time")
         mean, spread = means[name], spreads[name]
-        if name == "soc":
+        if name in TIME_MEANS:
             dims = ("cell",)
             mean, spread = mean[:, 0], spread[:, 0]
         result[name] = (

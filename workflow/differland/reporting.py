@@ -274,17 +274,17 @@ def _unobserved_terms(study: FinishedStudy) -> Iterator[tuple[str, str]]:
     """Terms of the loss that are off, and why."""
     metrics = study.metrics
     compared = set(metrics.loc[metrics["driver"] == "driver", "target"])
-    for term, observation in study.settings.loss.observations.items():
-        compared_term = OBSERVED_TERMS[term]
-        if observation is None and not compared_term.is_optional:
-            yield style.symbol(term), f"loss.{term}.observation is null"
-        elif observation is None or compared_term.repeats:
+    for name, observation in study.settings.loss.observations.items():
+        term = OBSERVED_TERMS[name]
+        if observation is None and not term.is_optional:
+            yield style.symbol(name), f"loss.{name}.observation is null"
+        elif observation is None or term.repeats:
             continue
         elif observation not in study.driver.variables:
-            yield style.symbol(term), f"the driver has no variable {observation}"
-        elif term not in compared:
+            yield style.symbol(name), f"the driver has no variable {observation}"
+        elif name not in compared:
             reason = f"no value of {observation} counts (in a patch, after the spin-up)"
-            yield style.symbol(term), reason
+            yield style.symbol(name), reason
 
 
 def main_numbers(study: FinishedStudy) -> Iterator[tuple[str, str, pd.DataFrame]]:
