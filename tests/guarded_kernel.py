@@ -15,7 +15,8 @@ from differland.kernel.months import _ENGINES, Loop
 from differland.model.parameters import Parameters, Pools
 from differland.model.simulate import Keep, Kept, MonthlyObservations
 from differland.model.weather import SHARED, Weather
-from differland.objective import PAPER_WEIGHTS, keep_for
+from differland.objective import keep_for
+from differland.terms import PAPER_WEIGHTS
 
 MEMBERS, MONTHS = 3, 24
 PAGE = mmap.PAGESIZE

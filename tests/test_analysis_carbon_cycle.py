@@ -34,8 +34,8 @@ from differland.ensemble import Ensemble
 from differland.errors import InputError
 from differland.evaluation import evaluate_ensemble
 from differland.files import write_netcdf
-from differland.observables import OBSERVED_VARIABLES
 from differland.regions import assign_regions, outlines
+from differland.terms import OBSERVED_VARIABLES
 from differland.training import train_block
 
 RADIUS = 6371.0

@@ -17,8 +17,8 @@ from differland.analysis.sites import Towers, compare_sites
 from differland.analysis.skill import mean_and_spread, summarise_skill
 from differland.errors import InputError
 from differland.metrics import Agreement
-from differland.observables import OBSERVED_VARIABLES
 from differland.regridding.study_grid import areas_of_cells
+from differland.terms import OBSERVED_VARIABLES
 
 DIRECT = {"R2": r2_score, "mae": mean_absolute_error, "rmse": root_mean_squared_error}
 PREDICTIONS = ["02", "05", "ensemble"]

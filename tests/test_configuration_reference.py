@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from differland.settings.reference import reference_page, with_comments
+from differland.settings.reference import reference_page, with_comments, with_terms
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULTS = (ROOT / "config/config.yaml").read_text(encoding="utf-8")
@@ -32,3 +32,15 @@ def test_the_reference_page_is_that_of_the_settings() -> None:
         "| `sites` | `all`, or a whole number from 0 to 1,000,000, or list of: text | `all` | ",
     ):
         assert f"\n{line}" in page
+
+
+def test_the_table_of_terms_is_that_of_the_loss() -> None:
+    """Else: ``python -m differland.settings.reference``."""
+    page = (ROOT / "docs/training.md").read_text(encoding="utf-8")
+    assert page == with_terms(page, yaml.safe_load(DEFAULTS))
+    for line in (
+        "| `soc` | `soc` | `soil_organic_carbon` | cell | all months | 3e-6 |",
+        "| `nbe_annual` | `nbe` | `nbe` | patch | year | 10380 |",
+        "| `equilibrium` | six carbon pools |  | cell | all months | 10 |",
+    ):
+        assert f"\n{line}\n" in page

@@ -2,12 +2,10 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from differland.metrics import SKILLS
-from differland.observables import OBSERVABLES, OBSERVED_VARIABLES, observable_of
 from differland.tables import OUTPUTS, PARAMETERS, TRAITS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -54,22 +52,6 @@ def test_outputs_name_the_sections_that_define_them():
     rows = [row for row in table_rows("equations.md") if len(row) == 5]
     sections = {row[-1] for row in rows if row[1].strip("`") in OUTPUTS}
     assert sections <= set(section_titles("equations.md"))
-
-
-def test_training_tells_support_resolution_and_weight_of_every_term(configuration: dict[str, Any]):
-    rows = {row[0].strip("`"): row for row in table_rows("training.md") if len(row) == 6}
-    loss = configuration["loss"]
-    assert set(loss) <= set(rows)
-    for term, settings in loss.items():
-        _, _, variable, support, resolution, weight = rows[term]
-        assert float(weight) == settings["weight"], term
-        if term.removesuffix("_annual") in OBSERVABLES:
-            observable = observable_of(term)
-            of_term = "year" if term.endswith("_annual") else observable.resolution
-            assert (support, resolution) == (observable.support, of_term), term
-            name = OBSERVED_VARIABLES[term.removesuffix("_annual")]
-            off = settings["observation"] is None
-            assert variable == ("off by default" if off else f"`{name}`"), term
 
 
 def test_metrics_name_every_column_and_domain_of_the_metrics():

@@ -22,10 +22,10 @@ from differland.evaluation import evaluate_ensemble
 from differland.files import write_json, write_text
 from differland.members import Member, write_member
 from differland.metrics import SKILLS, Agreement, Target, skill, targets_of_driver
-from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
 from differland.patches import PADDING, draw_patches
 from differland.records import select_members
 from differland.tables import PARAMETERS, TRAITS
+from differland.terms import OBSERVABLES, OBSERVED_VARIABLES
 from differland.training import train_block
 
 SETUP = "PFT+CLIM"

@@ -14,16 +14,9 @@ from differland.model.parameters import Parameters, Pools
 from differland.model.photosynthesis import day_length
 from differland.model.simulate import MODEL_OUTPUTS, Keep, MonthlyObservations
 from differland.model.weather import weather_of
-from differland.objective import (
-    PAPER_WEIGHTS,
-    POOL_FLUXES,
-    Observations,
-    Trajectory,
-    keep_for,
-    loss_terms,
-)
-from differland.observables import OBSERVABLES
+from differland.objective import Observations, Trajectory, keep_for, loss_terms
 from differland.tables import PARAMETERS
+from differland.terms import OBSERVED_TERMS, PAPER_WEIGHTS, POOL_FLUXES
 
 YEARS = 20
 MONTHS = 12 * YEARS
@@ -101,12 +94,10 @@ def draw(seed: int, edge: float, dtype: type) -> tuple[Parameters, Pools]:
 def observations(dtype: type) -> Observations:
     """One of everything, everywhere and always."""
     value = {}
-    for target in PAPER_WEIGHTS.keys() - {"violation", "equilibrium"}:
-        observable = OBSERVABLES[target.removesuffix("_annual")]
-        annual = observable.resolution == "year" or target == "nbe_annual"
-        times = {"static": ()}.get(observable.resolution, (YEARS,) if annual else (MONTHS,))
-        places = () if observable.support == "patch" else (CELLS,)
-        value[target] = jnp.ones((*times, *places), dtype)
+    for name, term in OBSERVED_TERMS.items():
+        times = {"static": (), "year": (YEARS,), "month": (MONTHS,)}[term.resolution]
+        places = () if term.support == "patch" else (CELLS,)
+        value[name] = jnp.ones((*times, *places), dtype)
     return Observations(value, value, jnp.ones(CELLS, dtype), jnp.ones(CELLS, dtype))
 
 

@@ -39,7 +39,7 @@ from differland.figures import (
     sites,
     style,
 )
-from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
+from differland.terms import OBSERVABLES, OBSERVED_VARIABLES
 
 ROOT = Path(__file__).resolve().parents[1]
 REPORT = ROOT / "workflow" / "report"

@@ -18,7 +18,7 @@ from differland.analysis.biomass import compare_biomass
 from differland.analysis.sites import compare_sites
 from differland.errors import InputError
 from differland.figures import biomass, heterogeneity, partition, sites, skill, style
-from differland.observables import OBSERVABLES
+from differland.terms import OBSERVABLES
 
 GROUPS = ("PFT", "CLIM", "SOIL", "AGE")
 SETUPS = ("PFT", "CLIM+SOIL+AGE", "PFT+CLIM+SOIL+AGE")
@@ -288,8 +288,9 @@ class TestGradients:
 
     def test_no_tower_is_told(self, study: tuple[xr.Dataset, xr.Dataset, xr.Dataset]) -> None:
         driver, patches, simulation = study
-        for name in ("gpp_site", "reco_site", "et_site"):
-            driver[name][:] = np.nan
+        for term in OBSERVABLES.values():
+            if term.support == "site":
+                driver[term.variable][:] = np.nan
         tables = compare_sites(driver, patches, simulation)
         assert "no tower" in assert_readable(sites.draw_gradients(*tables))
 

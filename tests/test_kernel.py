@@ -29,8 +29,9 @@ from differland.model.parameters import Parameters, Pools
 from differland.model.simulate import Keep, Kept, MonthlyObservations
 from differland.model.weather import Weather, weather_of
 from differland.network import PredictorScaling, SpatializationNetwork, initial_weights
-from differland.objective import PAPER_WEIGHTS, keep_for
+from differland.objective import keep_for
 from differland.tables import PARAMETERS
+from differland.terms import PAPER_WEIGHTS
 
 MEMBERS = 3
 KEEP = keep_for(PAPER_WEIGHTS)

@@ -23,8 +23,8 @@ from differland.model.rates import monthly_rates
 from differland.model.simulate import MODEL_OUTPUTS, simulate
 from differland.model.water import runoff
 from differland.model.weather import weather_of
-from differland.objective import POOL_FLUXES
 from differland.tables import PARAMETERS
+from differland.terms import POOL_FLUXES
 
 pytestmark = pytest.mark.usefixtures("x64")
 

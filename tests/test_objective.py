@@ -9,21 +9,11 @@ import pytest
 from jaxtyping import TypeCheckError
 
 from differland.__main__ import main
+from differland.distances import water_anomaly
 from differland.files import read_netcdf, write_netcdf
 from differland.model.parameters import Pools
-from differland.objective import (
-    PAPER_WEIGHTS,
-    TERMS,
-    Observations,
-    annual_term,
-    equilibrium_term,
-    loss_terms,
-    nbe_annual_term,
-    needed_outputs,
-    patch_term,
-    trajectory_of,
-    water_anomaly,
-)
+from differland.objective import Observations, keep_for, loss_terms, needed_outputs, trajectory_of
+from differland.terms import OBSERVED_TERMS, PAPER_WEIGHTS, TERMS, YearMeans
 
 pytestmark = pytest.mark.usefixtures("x64")
 
@@ -57,6 +47,12 @@ def outputs_and_observations(seed: int = 0) -> tuple[dict, Pools, Observations]:
     )
 
 
+def value_of(name: str, outputs: dict, observed: Observations, initial: Pools | None = None):
+    """Value of a term before its weight; only that of equilibrium needs initial pools."""
+    initial = initial or Pools(*[jnp.ones(observed.valid.size)] * len(Pools._fields))
+    return TERMS[name].value(trajectory_of([name], outputs, observed), initial, observed)
+
+
 @pytest.mark.parametrize("number", [1, 2])
 def test_reference_values(reference, capsys, number):
     path = reference / f"reference/loss_case_{number}.nc"
@@ -71,13 +67,48 @@ def test_reference_values(reference, capsys, number):
 
 def test_weights_are_those_of_the_shipped_configuration(configuration):
     loss = configuration["loss"]
-    shipped = {term: settings["weight"] for term, settings in loss.items()}
-    of_cells = shipped.pop("fire_cell")
-    assert shipped == pytest.approx(PAPER_WEIGHTS)
-    assert set(TERMS) == set(loss) == {*PAPER_WEIGHTS, "fire_cell"}
+    assert set(loss) == set(TERMS)
+    assert {name: loss[name]["weight"] for name in PAPER_WEIGHTS} == pytest.approx(PAPER_WEIGHTS)
     # Where all cells of a full patch miss by the same, both terms of fire have the same value.
+    of_cells = loss["fire_cell"]["weight"]
     assert of_cells * configuration["patches"]["slots"] == loss["fire"]["weight"]
-    assert loss["fire_cell"]["observation"] is None
+
+
+def test_observations_are_those_of_the_shipped_configuration(configuration):
+    shipped = {name: configuration["loss"][name]["observation"] for name in OBSERVED_TERMS}
+    assert shipped == {
+        name: None if term.is_optional else term.variable for name, term in OBSERVED_TERMS.items()
+    }
+
+
+def test_a_new_term_is_one_object(monkeypatch):
+    """Of annual means of GPP, by hand: two years of which one is observed."""
+    term = YearMeans(
+        name="gpp_annual",
+        quantity="gpp",
+        variable="gpp_site",
+        support="site",
+        symbol="GPP, annual",
+        paper_weight=None,
+    )
+    monkeypatch.setitem(TERMS, term.name, term)
+    weights = {"gpp_annual": 3.0, "lai": 10.0}
+    assert needed_outputs(weights) == ("gpp", "lai")
+    assert keep_for(weights).compared == ("lai",)
+    outputs = {
+        "gpp": jnp.asarray([[1.0], [3.0]] * 6 + [[7.0]] * 12),
+        "lai": jnp.ones((24, 1)),
+    }
+    observed = Observations(
+        value={"gpp_annual": jnp.asarray([[5.0], [0.0]]), "lai": jnp.full((24, 1), 3.0)},
+        weight={"gpp_annual": jnp.asarray([[0.5], [0.0]]), "lai": jnp.ones((24, 1))},
+        valid=jnp.ones(1),
+        in_equilibrium=jnp.ones(1),
+    )
+    initial = Pools(*[jnp.ones(1)] * len(Pools._fields))
+    terms = loss_terms(weights, trajectory_of(weights, outputs, observed), initial, observed)
+    np.testing.assert_allclose(terms["gpp_annual"], 3 * 0.5 * (2 - 5) ** 2)
+    np.testing.assert_allclose(terms["lai"], 10 * 24 * (1 - 3) ** 2)
 
 
 def test_fire_of_cells_compares_each_cell_and_fire_of_patches_their_mean():
@@ -148,12 +179,8 @@ def test_half_full_patch_weighs_less():
         in_equilibrium=jnp.zeros(4),
     )
     # ((3 + 5) / 4 - 1 * 2 / 4)^2 * 2 / 4
-    np.testing.assert_allclose(
-        patch_term("nbe", trajectory_of(["nbe"], outputs, observed), observed), 1.5**2 * 0.5
-    )
-    np.testing.assert_allclose(
-        nbe_annual_term(trajectory_of(["nbe"], outputs, observed), observed), 1.5**2 * 0.5
-    )
+    for name in ("nbe", "nbe_annual"):
+        np.testing.assert_allclose(value_of(name, outputs, observed), 1.5**2 * 0.5)
 
 
 def test_annual_term_compares_means_of_twelve_months():
@@ -165,9 +192,7 @@ def test_annual_term_compares_means_of_twelve_months():
         valid=jnp.ones(1),
         in_equilibrium=jnp.ones(1),
     )
-    np.testing.assert_allclose(
-        annual_term("biomass", trajectory_of(["biomass"], outputs, observed), observed), 0.5**2
-    )
+    np.testing.assert_allclose(value_of("biomass", outputs, observed), 0.5**2)
 
 
 def test_a_shape_that_is_not_the_annotated_one_is_refused():
@@ -199,16 +224,10 @@ def test_equilibrium_is_zero_at_equilibrium_and_counts_doublings():
         "som": 4 / 2,
     }
     expected = sum(np.log2(ratio + 1e-3) ** 2 for ratio in ratios.values())
-    np.testing.assert_allclose(
-        equilibrium_term(trajectory_of(["equilibrium"], outputs, observed), initial, observed),
-        expected,
-    )
+    np.testing.assert_allclose(value_of("equilibrium", outputs, observed, initial), expected)
     doubled = initial._replace(som=0.5 * jnp.ones(1))
     expected += np.log2(4 + 1e-3) ** 2 - np.log2(2 + 1e-3) ** 2
-    np.testing.assert_allclose(
-        equilibrium_term(trajectory_of(["equilibrium"], outputs, observed), doubled, observed),
-        expected,
-    )
+    np.testing.assert_allclose(value_of("equilibrium", outputs, observed, doubled), expected)
 
 
 def test_loss_command_names_what_is_wrong_with_a_case(reference, tmp_path, capsys):

@@ -13,8 +13,8 @@ from differland.errors import InputError
 from differland.minibatches import per_cell
 from differland.model.forcing import forcing_of_driver
 from differland.model.weather import SHARED, weather_of
-from differland.observables import BULK_TARGETS
 from differland.packing import pack_training_data, read_training_data
+from differland.terms import OBSERVED_TERMS
 from differland.training import train_block
 
 
@@ -55,7 +55,7 @@ def test_observations_and_their_weights(data, driver, patches, settings):
             if per_cell(term):
                 observed = np.where(valid[:, None], np.atleast_2d(observed.T).T[cells], np.nan).T
             else:
-                counts = term.removesuffix("_annual") not in BULK_TARGETS or patches["bulk"][patch]
+                counts = not OBSERVED_TERMS[term].needs_full_patch or patches["bulk"][patch]
                 number = patches["number"].to_numpy()[patch]
                 observed = np.where(counts, observed[number], np.nan)
             if term in ("biomass", "vod", "nbe_annual"):

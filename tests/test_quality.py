@@ -11,8 +11,8 @@ import xarray as xr
 from differland import quality
 from differland.errors import InputError
 from differland.files import write_netcdf
-from differland.observables import OBSERVED_VARIABLES
 from differland.tables import FORCING, OBSERVATIONS, PREDICTOR_GROUPS, PREDICTORS
+from differland.terms import OBSERVED_VARIABLES
 
 YEARS = 2
 FRACTIONS = PREDICTOR_GROUPS["PFT"]

@@ -14,10 +14,10 @@ from differland.model.forcing import Forcing, forcing_of_driver
 from differland.model.parameters import Parameters, Pools
 from differland.model.simulate import simulate
 from differland.model.weather import weather_of
-from differland.observables import OBSERVED_VARIABLES
 from differland.synthetic.planet import PlanetSettings, make_planet
 from differland.synthetic.raw import RawPlanetSettings, make_raw_planet
 from differland.tables import FORCING, PARAMETERS, PREDICTOR_GROUPS, PREDICTORS
+from differland.terms import OBSERVED_VARIABLES
 
 SETTINGS = PlanetSettings(6, 5, 2001, 3, seed=3, noise=0.0)
 

@@ -3,7 +3,6 @@
 from differland.model.parameters import Parameters, Pools
 from differland.model.simulate import MODEL_OUTPUTS
 from differland.network import HEADS
-from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
 from differland.tables import (
     OBSERVATIONS,
     OUTPUTS,
@@ -12,6 +11,7 @@ from differland.tables import (
     PREDICTORS,
     TRAITS,
 )
+from differland.terms import OBSERVABLES, OBSERVED_VARIABLES
 
 
 def test_parameters_are_the_forty_of_the_paper():

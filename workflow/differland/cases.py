@@ -17,16 +17,9 @@ from differland.model.forcing import Forcing
 from differland.model.parameters import Parameters, Pools
 from differland.model.simulate import MODEL_OUTPUTS, simulate
 from differland.model.weather import weather_of
-from differland.objective import (
-    CONSTRAINTS,
-    PAPER_WEIGHTS,
-    Observations,
-    loss_terms,
-    needed_outputs,
-    trajectory_of,
-)
-from differland.observables import OBSERVABLES
+from differland.objective import Observations, loss_terms, needed_outputs, trajectory_of
 from differland.tables import OUTPUTS
+from differland.terms import OBSERVED_TERMS, PAPER_WEIGHTS
 
 CONSTANT = ("latitude", "mean_temperature", "mean_precipitation")
 """Forcing of a case that has no months."""
@@ -133,7 +126,8 @@ def loss_of_case(path: Path) -> dict[str, float]:
 
     value: dict[str, jax.Array] = {}
     weight: dict[str, jax.Array] = {}
-    for target, observable in OBSERVABLES.items():
+    for name, term in OBSERVED_TERMS.items():
+        target = term.repeats or name
         if f"observed_{target}" not in case:
             continue
         dimensions = [
@@ -147,21 +141,18 @@ def loss_of_case(path: Path) -> dict[str, float]:
             site_weight = np.nan_to_num(given)
         known = np.isfinite(observed)
         observed = np.where(known, observed, 0.0)
-        if observable.resolution == "year":
-            value[target] = jnp.asarray(annual_mean(observed))
-            weight[target] = jnp.asarray(complete_years(known).astype(float))
+        if term.resolution == "year":
+            value[name] = jnp.asarray(annual_mean(observed))
+            weight[name] = jnp.asarray(complete_years(known).astype(float))
         else:
-            value[target] = jnp.asarray(observed)
-            weight[target] = jnp.asarray(known * site_weight)
-        if target == "nbe":
-            value["nbe_annual"] = jnp.asarray(annual_mean(observed))
-            weight["nbe_annual"] = jnp.asarray(complete_years(known).astype(float))
+            value[name] = jnp.asarray(observed)
+            weight[name] = jnp.asarray(known * site_weight)
 
     ones = jnp.ones(case.sizes["cell"])
     weights = {
         term: factor
         for term, factor in PAPER_WEIGHTS.items()
-        if term in value or term in CONSTRAINTS
+        if term in value or term not in OBSERVED_TERMS
     }
     observations = Observations(value, weight, valid=ones, in_equilibrium=ones)
     terms = loss_terms(

@@ -11,7 +11,6 @@ from pydantic import ValidationError
 from differland.datasets.catalogue import read_catalogue
 from differland.datasets.sources import HERBS, check_raw, check_used_years, given_variables
 from differland.errors import InputError
-from differland.observables import observable_of
 from differland.settings.messages import check_keys, one_of, refusal
 from differland.settings.rules import part_of, study_rule
 from differland.settings.study import Study
@@ -19,6 +18,7 @@ from differland.settings.training import HOW_TRAINED
 from differland.setups import CHANGEABLE, groups, in_experiment, of_experiment
 from differland.shipped import CONFIG
 from differland.tables import OBSERVATIONS, PREDICTOR_GROUPS, observation_row
+from differland.terms import OBSERVABLES, OBSERVED_TERMS
 from differland.values import read_value
 from differland.yaml_files import read_mapping
 
@@ -299,12 +299,13 @@ def seeds(study: Study) -> list[str]:
 def observed_variables(study: Study) -> dict[str, str]:
     """Targets of the study, and the driver variable that holds the observations of each.
 
-    They are the loss terms that have an observation; ``nbe_annual`` is a second term of ``nbe``.
+    They are the loss terms that have an observation, each observation once: ``nbe_annual`` is a
+    second term of ``nbe``.
     """
     return {
         term: observation
         for term, observation in study.loss.observations.items()
-        if observation and term != "nbe_annual"
+        if observation and term in OBSERVABLES
     }
 
 
@@ -507,7 +508,7 @@ def _check_sites(study: Study, source: str) -> None:
 def _check_support(study: Study, source: str, term: str, observation: str) -> None:
     """Refuse observations of patches for cells, of cells for patches, and of cells in vain."""
     place = f"loss.{term}.observation"
-    of_patches = observable_of(term).support == "patch"
+    of_patches = OBSERVED_TERMS[term].support == "patch"
     if (observation_row(observation).group == "patch") != of_patches:
         kind, other = ("patches", "cells") if of_patches else ("cells", "patches")
         raise InputError(source, place, f"an observation of {kind}", f"{observation}, of {other}")

@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 from tqdm import tqdm
 
+from differland.distances import water_anomaly
 from differland.engine import choose_engine, simulator
 from differland.ensemble import Ensemble, cell_coordinates
 from differland.glance import check_spin_up
@@ -22,10 +23,9 @@ from differland.model.forcing import forcing_of_driver
 from differland.model.parameters import Parameters, Pools
 from differland.model.simulate import Keep, Kept, MonthlyObservations
 from differland.model.weather import Weather, weather_of
-from differland.objective import water_anomaly
-from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
 from differland.patches import PADDING
 from differland.tables import OUTPUTS
+from differland.terms import OBSERVABLES, OBSERVED_VARIABLES
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ CELLS_AT_ONCE = 2048
 """Cells simulated in one call: at 276 months, 2 MB per quantity and member."""
 
 QUANTITIES = tuple(dict.fromkeys(observable.quantity for observable in OBSERVABLES.values()))
+TIME_MEANS = frozenset(o.quantity for o in OBSERVABLES.values() if o.resolution == "static")
 
 CELL_SKILLS: Mapping[str, tuple[str, str]] = {
     "pearson_r2": ("1", "squared correlation in time of model and observation"),
@@ -107,10 +108,12 @@ def chunks_of_cells(driver: xr.Dataset) -> list[np.ndarray]:
 
 
 def _observed_quantities(outputs: Mapping[str, jax.Array], *_: object) -> Kept:
-    """Every quantity that is observed; of the soil pool only the sum over the months."""
-    of_month = {o.quantity: o.of(outputs) for o in OBSERVABLES.values() if o.resolution != "static"}
-    of_all = {o.quantity: o.of(outputs) for o in OBSERVABLES.values() if o.resolution == "static"}
-    return Kept(series=of_month, totals=of_all)
+    """Every quantity that is observed; the sum over the months of one that is a mean over time."""
+    modelled = {term.quantity: term.modelled(outputs) for term in OBSERVABLES.values()}
+    return Kept(
+        series={name: values for name, values in modelled.items() if name not in TIME_MEANS},
+        totals={name: values for name, values in modelled.items() if name in TIME_MEANS},
+    )
 
 
 KEEP_OBSERVED = Keep(_observed_quantities)
@@ -152,8 +155,9 @@ def simulate_chunks(
         series = kept.series
         of_cell = jax.vmap(water_anomaly, in_axes=(1, 1), out_axes=1)
         anomaly = jax.vmap(of_cell, in_axes=(0, None))(series["ewt"][..., None], weight)[..., 0]
-        soc = kept.totals["soc"][:, None] / weather.time.shape[0]
-        return {**series, "soc": soc, "ewt": anomaly}
+        months = weather.time.shape[0]
+        means = {name: total[:, None] / months for name, total in kept.totals.items()}
+        return {**series, **means, "ewt": anomaly}
 
     for cells in chunks:
         # All chunks are filled up to the same size, so that one program serves all.
@@ -538,7 +542,7 @@ def _simulation_dataset(
         row = OUTPUTS[name]
         dims: tuple[str, ...] = ("cell", "time")
         mean, spread = means[name], spreads[name]
-        if name == "soc":
+        if name in TIME_MEANS:
             dims = ("cell",)
             mean, spread = mean[:, 0], spread[:, 0]
         result[name] = (

@@ -12,8 +12,8 @@ import pandas as pd
 import xarray as xr
 
 from differland.driver import annual_mean, complete_years, observed_series
-from differland.observables import BULK_TARGETS, OBSERVABLES
 from differland.patches import PADDING
+from differland.terms import OBSERVABLES
 
 MINIMUM_PAIRS = 3
 """Fewest pairs of model and observation that a skill is computed from."""
@@ -230,7 +230,7 @@ class Target:
     Attributes
     ----------
     name, support
-        Name and support of the target, defined in :class:`differland.observables.Observable`.
+        Name and support of the target, defined in :class:`differland.terms.ObservedTerm`.
     observed
         Observations, shape (point, step), NaN where there is none; a point is a cell or a patch, a
         step a month, a year, or the whole period.
@@ -310,7 +310,7 @@ def targets_of_driver(
                 continue
             cell = patches["cell"].to_numpy()
             observed = observed[patches["number"].to_numpy()]
-            if name in BULK_TARGETS:
+            if observable.needs_full_patch:
                 observed = np.where(patches["bulk"].to_numpy()[:, None] == 1, observed, np.nan)
         else:
             cell = np.arange(driver.sizes["cell"])[:, None]

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from differland.model.weather import Weather
 from differland.objective import Observations
-from differland.observables import observable_of
+from differland.terms import OBSERVED_TERMS
 
 
 class Minibatches(NamedTuple):
@@ -88,4 +88,4 @@ class Minibatch(NamedTuple):
 
 def per_cell(term: str) -> bool:
     """Whether the observations of a term are of single cells, and not of a whole patch."""
-    return observable_of(term).support != "patch"
+    return OBSERVED_TERMS[term].support != "patch"

@@ -23,11 +23,11 @@ from differland.files import atomic_path, check_room, digest_of_dataset, seal, v
 from differland.minibatches import Minibatches
 from differland.model.forcing import forcing_of_driver
 from differland.model.weather import SHARED, Weather, weather_of
-from differland.observables import ANNUAL_SUFFIX, BULK_TARGETS, observable_of
 from differland.opening import open_hdf5
 from differland.patches import PADDING
 from differland.settings.training import Loss, Model
 from differland.tables import FORCING, PREDICTORS
+from differland.terms import OBSERVED_TERMS
 
 logger = logging.getLogger(__name__)
 
@@ -217,10 +217,10 @@ class _Layout:
                     self.file[f"shared/{name}"] = values
 
     def put_observations(self, term: str, variable: str) -> None:
-        observable = observable_of(term)
+        compared = OBSERVED_TERMS[term]
         values, weights = observed_series(self.driver, variable)
         weighted = f"{variable}_weight" in self.driver
-        annual = observable.resolution == "year" or term.endswith(ANNUAL_SUFFIX)
+        annual = compared.resolution == "year"
         if annual:
             # A year counts if all of it is known, whatever its months weigh.
             weights, weighted = complete_years(weights > 0), False
@@ -228,9 +228,9 @@ class _Layout:
         values = np.where(weights > 0, values, np.nan)
         put: Callable[[str, np.ndarray], None] = self.put_by_patch
         used, where = self.cell[self.valid], "in a patch"
-        if observable.support == "patch":
+        if compared.support == "patch":
             put, used = self.put_patch_means, self.patches["number"].to_numpy()
-            if term.removesuffix(ANNUAL_SUFFIX) in BULK_TARGETS:
+            if compared.needs_full_patch:
                 values[:, used[self.patches["bulk"].to_numpy() == 0]] = np.nan
                 where = "in a patch that is full enough (patches.bulk_coverage)"
         if not np.isfinite(values[..., used]).any():

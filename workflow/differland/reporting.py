@@ -27,9 +27,7 @@ from differland.files import read_json
 from differland.settings.study import Study
 from differland.setups import groups
 from differland.shipped import TEMPLATES
-
-BEYOND_THE_PAPER = frozenset({"vod", "fire_cell"})
-"""Terms of the loss that are off in the paper's main study."""
+from differland.terms import OBSERVED_TERMS
 
 LONG_TABLE = 15
 """Rows of a table that are shown at once."""
@@ -276,14 +274,17 @@ def _unobserved_terms(study: FinishedStudy) -> Iterator[tuple[str, str]]:
     """Terms of the loss that are off, and why."""
     metrics = study.metrics
     compared = set(metrics.loc[metrics["driver"] == "driver", "target"])
-    for term, observation in study.settings.loss.observations.items():
-        if observation is None and term not in BEYOND_THE_PAPER:
-            yield style.symbol(term), f"loss.{term}.observation is null"
-        elif observation and term != "nbe_annual" and observation not in study.driver.variables:
-            yield style.symbol(term), f"the driver has no variable {observation}"
-        elif observation and term != "nbe_annual" and term not in compared:
+    for name, observation in study.settings.loss.observations.items():
+        term = OBSERVED_TERMS[name]
+        if observation is None and not term.is_optional:
+            yield style.symbol(name), f"loss.{name}.observation is null"
+        elif observation is None or term.repeats:
+            continue
+        elif observation not in study.driver.variables:
+            yield style.symbol(name), f"the driver has no variable {observation}"
+        elif name not in compared:
             reason = f"no value of {observation} counts (in a patch, after the spin-up)"
-            yield style.symbol(term), reason
+            yield style.symbol(name), reason
 
 
 def main_numbers(study: FinishedStudy) -> Iterator[tuple[str, str, pd.DataFrame]]:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from differland.errors import most_similar
-from differland.observables import OBSERVABLES
 from differland.setups import experiment_of, groups
 from differland.tables import PREDICTOR_GROUPS
+from differland.terms import OBSERVABLES
 
 LIKE = 0.6
 """Least likeness, 0 to 1, of what is told to be near."""

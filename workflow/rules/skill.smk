@@ -1,7 +1,7 @@
 # How well ensembles meet the observations: by default the reference setup, in the stage whose skill is
 # reported (develop). The same figures of any other setup or stage are made when they are asked for by name.
 
-from differland.observables import OBSERVABLES
+from differland.terms import OBSERVABLES
 
 TARGETS_IN_TIME = [name for name in TARGETS if OBSERVABLES[name].resolution != "static"]
 

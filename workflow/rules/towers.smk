@@ -1,6 +1,6 @@
 # The sites of flux towers, known before training: where they are, and why some are not used.
 
-from differland.observables import OBSERVABLES
+from differland.terms import OBSERVABLES
 
 TARGETS_AT_TOWERS = [name for name in TARGETS if OBSERVABLES[name].support == "site"]
 NO_TOWERS = "no term of the loss is observed at flux towers"

@@ -18,8 +18,8 @@ import xarray as xr
 
 from differland.errors import InputError
 from differland.metrics import Agreement
-from differland.observables import OBSERVABLES
 from differland.tables import OUTPUTS
+from differland.terms import OBSERVABLES
 
 COMPARED_SKILLS = ("R2", "mae", "rmse")
 

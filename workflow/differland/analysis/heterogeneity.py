@@ -15,7 +15,7 @@ from scipy import stats
 from differland.analysis.comparison import interval, patch_draws
 from differland.errors import InputError
 from differland.metrics import Agreement
-from differland.observables import OBSERVABLES
+from differland.terms import OBSERVABLES
 
 BINS = 10
 """Most classes of heterogeneity, with equally many cells each, for the figure."""

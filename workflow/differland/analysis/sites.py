@@ -14,7 +14,7 @@ import xarray as xr
 
 from differland.errors import InputError
 from differland.metrics import MINIMUM_PAIRS, skill, targets_of_driver
-from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
+from differland.terms import OBSERVABLES, OBSERVED_VARIABLES
 
 SITE_TARGETS = tuple(name for name, row in OBSERVABLES.items() if row.support == "site")
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from differland.errors import InputError
 from differland.figures import style
 from differland.metrics import skill, targets_of_driver
-from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
+from differland.terms import OBSERVABLES, OBSERVED_VARIABLES
 
 
 class Pairs(NamedTuple):

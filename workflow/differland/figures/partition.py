@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 
 from differland.errors import InputError
 from differland.figures import map_grid, maps, style
-from differland.observables import OBSERVABLES
+from differland.terms import OBSERVABLES
 
 EMPTY = {"contribution": np.nan, "dominant": -1}
 """What the maps hold where nothing is known."""

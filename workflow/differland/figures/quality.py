@@ -13,11 +13,14 @@ from matplotlib.gridspec import SubplotSpec
 from differland.driver import PATCH_DIMENSION
 from differland.figures import maps, style
 from differland.quality import area_weights, known_variable, monthly_statistics
+from differland.terms import OBSERVABLES, PatchAnomalies
 
 SERIES_HEIGHT = 1.7
 BINS = 50
 
-ANOMALIES = frozenset({"ewt"})
+ANOMALIES = frozenset(
+    term.variable for term in OBSERVABLES.values() if isinstance(term, PatchAnomalies)
+)
 """Observations whose mean over time is zero, so that a map of it says nothing."""
 
 

@@ -17,7 +17,7 @@ from differland.errors import InputError
 from differland.figures import maps, style
 from differland.glance import is_named
 from differland.metrics import skill, targets_of_driver
-from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
+from differland.terms import OBSERVABLES, OBSERVED_VARIABLES
 
 ROWS = (
     ("gpp", ("gpp_site",)),

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from differland.errors import InputError
 from differland.figures import map_grid, maps, style
-from differland.observables import OBSERVABLES
+from differland.terms import OBSERVABLES
 
 DOMAINS = {
     "space-time": "Total: all places and months",

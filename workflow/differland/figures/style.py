@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from differland import tables
 from differland.errors import InputError
 from differland.files import atomic_path
-from differland.observables import OBSERVED_VARIABLES
+from differland.terms import OBSERVABLES, OBSERVED_TERMS, OBSERVED_VARIABLES
 
 Arguments = ParamSpec("Arguments")
 
@@ -82,24 +82,10 @@ TRAIT_CATEGORIES: Mapping[str, str] = MappingProxyType(
 # Symbols of Fig. 3 for traits, and the usual abbreviations of what else axes are about.
 SYMBOLS: Mapping[str, str] = MappingProxyType(
     {
-        "sif": "SIF",
-        "lai": "LAI",
-        "et": "ET",
+        **{term.variable: term.symbol for term in OBSERVABLES.values()},
+        **{name: term.symbol for name, term in OBSERVED_TERMS.items()},
         "gpp": "GPP",
         "reco": "RECO",
-        "gpp_site": "GPP, towers",
-        "reco_site": "RECO, towers",
-        "et_site": "ET, towers",
-        "biomass": "Biomass",
-        "vod": "VOD",
-        "soc": "SOC",
-        "nbe": "NBE",
-        "ewt": "EWT",
-        "fire": "Fire",
-        "fire_cell": "Fire, cells",
-        "soil_organic_carbon": "SOC",
-        "fire_emission": "Fire",
-        "fire_emission_cell": "Fire, cells",
         "t_min": r"$T_\mathrm{min}$",
         "t_max": r"$T_\mathrm{max}$",
         "vpd": "VPD",

@@ -1,7 +1,8 @@
-"""The reference page of the configuration, and the comments of its defaults, from the settings.
+"""What pages and defaults say of settings and of terms of the loss, from these themselves.
 
-``python -m differland.settings.reference`` in the repository writes both anew: all of
-``docs/configuration.md``, and of ``config/config.yaml`` the comments behind keys.
+``python -m differland.settings.reference`` in the repository writes it anew: all of
+``docs/configuration.md``, of ``config/config.yaml`` the comments behind keys, and of
+``docs/training.md`` the table of the terms.
 """
 
 import re
@@ -15,6 +16,8 @@ import yaml
 
 from differland.settings.messages import bounds_of
 from differland.settings.rules import Rule, kinds, part_of, study_rule
+from differland.tables import OUTPUTS
+from differland.terms import TERMS, ObservedTerm
 
 WIDTH = 132
 COLUMN = 31
@@ -32,6 +35,9 @@ All keys of a study, with their defaults in [config/config.yaml](../config/confi
 keys are refused. This page is made from `workflow/differland/settings/` by
 `python -m differland.settings.reference`.
 """
+
+TERMS_HEAD = "| term | modelled quantity | variable of the driver | support | resolution | weight |"
+TERMS_TABLE = re.compile(rf"^{re.escape(TERMS_HEAD)}\n(\|.*\n)+", re.MULTILINE)
 
 NONE = object()
 """Default of keys that are not in ``config/config.yaml``."""
@@ -98,13 +104,44 @@ def with_comments(text: str) -> str:
     return "\n".join(chain.from_iterable(commented)) + "\n"
 
 
+def with_terms(page: str, defaults: Mapping[str, Any]) -> str:
+    """Put the table of the terms of the loss into a page that has one.
+
+    Parameters
+    ----------
+    page
+        Text of ``docs/training.md``.
+    defaults
+        The configuration of ``config/config.yaml``.
+    """
+    lines = [TERMS_HEAD, "|---" * TERMS_HEAD.count(" |") + "|"]
+    for name, term in TERMS.items():
+        settings = defaults["loss"][name]
+        variable = settings.get("observation")
+        off = "off by default" if isinstance(term, ObservedTerm) else ""
+        cells = (
+            f"`{name}`",
+            f"`{term.quantity}`" if term.quantity in OUTPUTS else term.quantity,
+            f"`{variable}`" if variable else off,
+            term.support,
+            term.times,
+            f"{settings['weight']:g}".replace("e-0", "e-"),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    table = "\n".join(lines) + "\n"
+    return TERMS_TABLE.sub(lambda _: table, page)
+
+
 def main() -> None:
-    """Write the page and the comments."""
+    """Write the pages, the table and the comments."""
     defaults = Path("config/config.yaml")
     text = with_comments(defaults.read_text(encoding="utf-8"))
     defaults.write_text(text, encoding="utf-8")
     page = reference_page(yaml.safe_load(text))
     Path("docs/configuration.md").write_text(page, encoding="utf-8")
+    training = Path("docs/training.md")
+    table = with_terms(training.read_text(encoding="utf-8"), yaml.safe_load(text))
+    training.write_text(table, encoding="utf-8")
 
 
 def _description(path: list[tuple[int, str]]) -> str:

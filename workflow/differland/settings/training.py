@@ -3,12 +3,14 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, create_model
 
 import differland
+from differland import terms
 from differland.settings.kinds import Cells, Fraction, Number, Section, Seed, Unique
+from differland.terms import TERMS
 
 Names = Unique[Annotated[str, Field(description="name of a predictor")]]
 Weight = Annotated[Number, Field(ge=0, le=1e12)]
@@ -96,34 +98,34 @@ class EquilibriumTerm(Term):
     )
 
 
+def _with_terms(loss: type[Section]) -> type[Section]:
+    """Give the section of the loss a field for each term."""
+    fields: dict[str, Any] = {
+        name: (_section_of(term), Field(description=_meaning(term))) for name, term in TERMS.items()
+    }
+    return create_model(
+        loss.__name__, __base__=loss, __module__=loss.__module__, __doc__=loss.__doc__, **fields
+    )
+
+
+def _section_of(term: terms.Term) -> type[Term]:
+    if isinstance(term, terms.Equilibrium):
+        return EquilibriumTerm
+    return ObservedTerm if isinstance(term, terms.ObservedTerm) else Term
+
+
+def _meaning(term: terms.Term) -> str:
+    """What a term is, where and when, and what else there is to say of it."""
+    remark = f"; {term.description}" if term.description not in ("", term.title) else ""
+    return f"{term.title} ({term.support}, {term.times}){remark}"
+
+
+@_with_terms
 class Loss(Section):
     """Terms of the loss."""
 
-    sif: ObservedTerm = Field(description="solar-induced fluorescence (cell, month)")
-    lai: ObservedTerm = Field(description="leaf area index (cell, month)")
-    et: ObservedTerm = Field(description="evapotranspiration (cell, month)")
-    gpp_site: ObservedTerm = Field(description="gross primary production (flux tower, month)")
-    reco_site: ObservedTerm = Field(description="ecosystem respiration (flux tower, month)")
-    et_site: ObservedTerm = Field(description="evapotranspiration (flux tower, month)")
-    biomass: ObservedTerm = Field(description="live biomass carbon (cell, year)")
-    vod: ObservedTerm = Field(
-        description="vegetation optical depth (cell, year); off in the paper's main study"
-    )
-    soc: ObservedTerm = Field(description="soil organic carbon (cell, mean over time)")
-    nbe: ObservedTerm = Field(description="net biosphere exchange (patch, month)")
-    nbe_annual: ObservedTerm = Field(
-        description="net biosphere exchange (patch, year); 3000 x 3.46"
-    )
-    fire: ObservedTerm = Field(description="fire carbon emission (patch, month)")
-    fire_cell: ObservedTerm = Field(
-        description="fire carbon emission (cell, month); fire_emission_cell, instead of fire; 1000 "
-        "/ 320 cells"
-    )
-    ewt: ObservedTerm = Field(description="anomaly of equivalent water thickness (patch, month)")
-    violation: Term = Field(
-        description="water that the pool cannot supply (cell, month); not squared"
-    )
-    equilibrium: EquilibriumTerm
+    if TYPE_CHECKING:
+        equilibrium: EquilibriumTerm
 
     @property
     def weights(self) -> dict[str, float]:

@@ -21,7 +21,6 @@ from differland.model.forcing import forcing_of_driver
 from differland.model.parameters import POOL_BOUNDS, Parameters, Pools
 from differland.model.simulate import simulate
 from differland.model.weather import Weather, weather_of
-from differland.observables import OBSERVABLES, OBSERVED_VARIABLES
 from differland.synthetic.truth import TrueField
 from differland.synthetic.world import (
     Landscape,
@@ -32,6 +31,7 @@ from differland.synthetic.world import (
     draw_weather,
 )
 from differland.tables import FORCING, OBSERVATIONS, PARAMETERS, PREDICTORS, TRAITS
+from differland.terms import OBSERVABLES, PatchAnomalies
 
 PATCH_HEIGHT, PATCH_WIDTH, CELL = 4.0, 5.0, 0.25
 """Sizes of a patch and of a cell, degrees."""
@@ -175,7 +175,7 @@ def observed(
     Parameters
     ----------
     target
-        A key of :data:`differland.observables.OBSERVABLES`.
+        A key of :data:`differland.terms.OBSERVABLES`.
     series
         Model output, from :func:`live`.
     patch
@@ -191,17 +191,17 @@ def observed(
     1), by the support and the resolution of the target.
     """
     observable = OBSERVABLES[target]
-    truth = np.asarray(observable.of(series)).T
+    truth = np.asarray(observable.modelled(series)).T
     if observable.support == "patch":
         truth = np.stack([truth[patch == n].mean(axis=0) for n in range(patch.max() + 1)])
-    if target == "ewt":
+    if isinstance(observable, PatchAnomalies):
         truth = truth - truth.mean(axis=1, keepdims=True)
     if observable.resolution == "static":
         truth = truth.mean(axis=1, keepdims=True)
     if observable.resolution == "year":
         truth = annual_mean(truth.T).T
     noisy = truth + noise * truth.std() * rng.normal(size=truth.shape)
-    row = OBSERVATIONS[OBSERVED_VARIABLES[target]]
+    row = OBSERVATIONS[observable.variable]
     return noisy.clip(row.minimum, row.maximum)
 
 
@@ -296,8 +296,8 @@ def _add_observations(
             noisy = np.repeat(noisy, MONTHS_PER_YEAR, axis=1)
         place = PATCH_DIMENSION if observable.support == "patch" else "cell"
         if observable.resolution == "static":
-            put(driver, OBSERVED_VARIABLES[target], (place,), noisy[:, 0])
+            put(driver, observable.variable, (place,), noisy[:, 0])
         else:
-            put(driver, OBSERVED_VARIABLES[target], (place, "time"), noisy)
+            put(driver, observable.variable, (place, "time"), noisy)
     names = np.where(towers, [f"TOWER-{n:04d}" for n in range(cells)], "")
     driver.coords["site"] = ("cell", names, {"long_name": "name of the flux tower, if any"})
