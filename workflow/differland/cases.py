@@ -131,8 +131,8 @@ def loss_of_case(path: Path) -> dict[str, float]:
         if f"observed_{target}" not in case:
             continue
         dimensions = [
-            *(["time"] if observable.resolution != "static" else []),
-            *(["cell"] if observable.support != "patch" else []),
+            *(["time"] if term.resolution != "static" else []),
+            *(["cell"] if term.support != "patch" else []),
         ]
         observed = _read(case, path, f"observed_{target}", *dimensions, gaps=True)
         site_weight = np.ones(())
