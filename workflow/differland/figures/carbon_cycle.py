@@ -264,6 +264,8 @@ def draw_agreement(table: pd.DataFrame) -> Figure:
                     KIND_MARKS[kind],
                     color=KIND_COLOURS[kind],
                     markersize=6 if kind == MODEL else 4,
+                    clip_on=False,
+                    zorder=3,
                 )
             axes.set_xlabel(label)
             axes.grid(axis="y", color="0.9", linewidth=0.5)
