@@ -11,6 +11,7 @@ import scipy.stats
 import xarray as xr
 
 from differland.analysis.carbon_cycle import (
+    ALL_CELLS,
     GLOBAL,
     HELD_OUT,
     INVERSION,
@@ -179,15 +180,15 @@ def test_a_gap_of_a_source_in_its_months_leaves_the_cell_out(study: dict, caplog
     assert "CMS-Flux covers" in warning.getMessage()
 
 
-def test_regions_add_up_to_the_globe(study: dict) -> None:
+def test_regions_add_up_to_all_cells(study: dict) -> None:
     series, _, _ = compare(study["sources"], study["cells"], study["members"], SPIN_UP)
-    regions = [r for r in series["region"].to_numpy() if r not in (GLOBAL, HELD_OUT)]
+    regions = [r for r in series["region"].to_numpy() if r not in (ALL_CELLS, HELD_OUT)]
     assert 3 < len(regions) <= 11
     for name in ("exchange", "annual", "seasonal_cycle", "anomaly"):
         total = series[name].sel(region=regions).sum("region", skipna=False)
-        np.testing.assert_allclose(total, series[name].sel(region=GLOBAL), rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(total, series[name].sel(region=ALL_CELLS), rtol=1e-9, atol=1e-12)
     areas = series["area"].to_series()
-    assert areas[regions].sum() == pytest.approx(areas[GLOBAL])
+    assert areas[regions].sum() == pytest.approx(areas[ALL_CELLS])
 
 
 def test_series_against_a_loop(study: dict) -> None:
@@ -241,13 +242,13 @@ def test_common_years_are_those_that_all_have(study: dict) -> None:
 
 def test_seasonal_cycle_and_annual_totals_by_pandas(study: dict) -> None:
     series, _, _ = compare(study["sources"], study["cells"], study["members"], SPIN_UP)
-    globe = series["exchange"].sel(source="CMS-Flux", region=GLOBAL).to_series()
+    globe = series["exchange"].sel(source="CMS-Flux", region=ALL_CELLS).to_series()
     chosen = globe[(globe.index.year >= 2004) & (globe.index.year <= 2007)]
     np.testing.assert_allclose(
-        series["seasonal_cycle"].sel(source="CMS-Flux", region=GLOBAL),
+        series["seasonal_cycle"].sel(source="CMS-Flux", region=ALL_CELLS),
         chosen.groupby(chosen.index.month).mean(),
     )
-    annual = series["annual"].sel(source="CMS-Flux", region=GLOBAL)
+    annual = series["annual"].sel(source="CMS-Flux", region=ALL_CELLS)
     np.testing.assert_allclose(annual[1:], globe["2003":].groupby(globe["2003":].index.year).sum())
 
 
@@ -255,14 +256,14 @@ def test_trends_by_scipy(study: dict) -> None:
     series, _, trends = compare(study["sources"], study["cells"], study["members"], SPIN_UP)
     table = trends.set_index(["region", "source"])
     for source in series["source"].to_numpy():
-        values = series["annual"].sel(source=source, region=GLOBAL, year=slice(2004, 2007))
+        values = series["annual"].sel(source=source, region=ALL_CELLS, year=slice(2004, 2007))
         expected = scipy.stats.linregress(np.arange(2004, 2008), values.to_numpy())
-        row = table.loc[(GLOBAL, source)]
+        row = table.loc[(ALL_CELLS, source)]
         assert row["trend"] == pytest.approx(expected.slope)
         assert row["standard_error"] == pytest.approx(expected.stderr)
         assert row["mean"] == pytest.approx(values.mean())
         assert row["standard_deviation"] == pytest.approx(values.std(ddof=1))
-        found = series.sel(source=source, region=GLOBAL)
+        found = series.sel(source=source, region=ALL_CELLS)
         assert float(found["trend"]) == pytest.approx(expected.slope)
         assert float(found["trend_error"]) == pytest.approx(expected.stderr)
 
@@ -311,14 +312,14 @@ def test_what_does_not_vary_or_is_too_short_has_no_correlation() -> None:
 
 def test_every_inversion_is_a_reference_over_the_years_it_shares(study: dict) -> None:
     _, table, _ = compare(study["sources"], study["cells"], study["members"], SPIN_UP)
-    globe = table[(table["region"] == GLOBAL) & (table["scale"] == "year")]
+    globe = table[(table["region"] == ALL_CELLS) & (table["scale"] == "year")]
     span = globe.set_index(["reference", "source"])[["first_year", "last_year", "n"]]
     assert span.loc[("CMS-Flux", MODEL)].tolist() == [2003, 2008, 6]
     assert span.loc[("CMS-Flux", "JULES")].tolist() == [2003, 2007, 5]
     assert span.loc[("CAMS", MODEL)].tolist() == [2004, 2008, 5]
     assert span.loc[("CAMS", "CMS-Flux")].tolist() == [2004, 2008, 5]
     assert len(span) == 2 * 5
-    assert set(table["region"]) >= {GLOBAL, HELD_OUT}
+    assert set(table["region"]) >= {ALL_CELLS, HELD_OUT}
     assert table.drop(columns=["correlation", "bias"]).notna().all(axis=None)
 
 
@@ -431,12 +432,12 @@ def test_totals_of_members_are_those_of_their_cells(
     areas = cells["area"].to_numpy()
     days = driver.indexes["time"].days_in_month.to_numpy()
     expected = days * (simulation["nbe"].to_numpy().T @ areas) / 1e15
-    globe = totals.sel(region=GLOBAL)
+    globe = totals.sel(region=ALL_CELLS)
     np.testing.assert_allclose(globe.mean("member"), expected, rtol=1e-4, atol=1e-9)
     assert float(globe.std("member").max()) > 0
     series, table, _ = compare(sources, cells, totals, 12)
     np.testing.assert_allclose(
-        series["exchange"].sel(source=MODEL, region=GLOBAL), globe.mean("member")[12:]
+        series["exchange"].sel(source=MODEL, region=ALL_CELLS), globe.mean("member")[12:]
     )
     assert set(table["reference"]) == {"CMS-Flux"}
 
@@ -457,3 +458,24 @@ def test_wrong_choices_are_refused(configuration: dict, change: dict, place: str
     with pytest.raises(InputError) as caught:
         check_configuration({**configuration, "carbon_cycle": section})
     assert caught.value.variable == place
+
+
+def test_all_cells_are_the_globe_only_where_every_region_has_some() -> None:
+    names = list(outlines())
+    everywhere = np.arange(len(names))
+    for region, whole in ((everywhere, GLOBAL), (everywhere[:-1], ALL_CELLS)):
+        cells = xr.Dataset(
+            {
+                "region": (
+                    "cell",
+                    region,
+                    {"flag_meanings": " ".join(name.replace(" ", "_") for name in names)},
+                ),
+                "area": ("cell", np.ones(region.size)),
+                "common": ("cell", np.ones(region.size, dtype=int)),
+                "test": ("cell", np.zeros(region.size, dtype=int)),
+            }
+        )
+        areas = region_areas(cells)
+        assert areas["region"].to_numpy()[0] == whole
+        assert areas.sel(region=whole).sum() == region.size

@@ -99,14 +99,14 @@ def test_regions_exchange_carbon_as_the_inversion_has_it():
     """Better than synthetic land models, which were made wrong, also where nothing was trained."""
     table = pd.read_csv(RESULTS / "tables/carbon_cycle.csv")
     months = table[(table["scale"] == "month") & (table["reference"] == "CMS-Flux")]
-    for region in ("Global", "Test patches"):
+    for region in ("All cells", "Test patches"):
         here = months[months["region"] == region].set_index("source")
         models = here[here["kind"] == "land model"]
         assert len(models) == 3
         assert here.loc["DifferLand", "rmse"] < models["rmse"].min()
         assert here.loc["DifferLand", "correlation"] > 0.9
     assert set(table["region"]) == {
-        *("Global", "Test patches"),
+        *("All cells", "Test patches"),
         *("Eurasian Boreal", "Eurasian Temperate", "Tropical Asia"),
     }
 

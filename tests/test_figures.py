@@ -409,6 +409,25 @@ class TestStyle:
         assert contents[0][0].startswith(b"\x89PNG")
         assert contents[0][1].startswith(b"%PDF")
 
+    def test_nothing_touches_the_edges_of_a_written_page(
+        self, driver: xr.Dataset, patches: xr.Dataset, simulation: xr.Dataset, tmp_path: Path
+    ) -> None:
+        """Names of parameters, a title that is wider than its map, and panels of fixed aspect."""
+        every = pd.DataFrame({"parameter": list(tables.PARAMETERS), "median_cv": 0.5})
+        every = every.assign(units="1", identifiable=True, threshold=0.6)
+        tall, (axes,) = maps.figure_of_maps(maps.window_of(np.arange(20, 61.0), np.full(41, 80.0)))
+        axes.set_title("A long name of one of the variables, and of what is shown " * 2)
+        figures = [
+            identifiability.draw_identifiability(every),
+            tall,
+            fit.draw_fit(driver, patches, simulation, "nbe", SPIN_UP),
+        ]
+        for figure in figures:
+            style.save(figure, tmp_path / "figure.png")
+            picture = matplotlib.image.imread(tmp_path / "figure.png")[..., :3]
+            for edge in (picture[0], picture[-1], picture[:, 0], picture[:, -1]):
+                assert edge.min() > 0.8
+
 
 SEAS = [(5.3, 40.6), (18, 35), (34, 43), (51, 41), (19.5, 57.5), (38, 20)]
 """Longitude and latitude of the Mediterranean, Black, Caspian, Baltic and Red Seas."""
@@ -913,6 +932,11 @@ class TestLosses:
         figure = losses.draw_losses(one, {})
         render(figure)
         assert len(figure.axes) == 2
+
+    def test_epochs_of_a_short_training_are_whole_numbers(self) -> None:
+        figure = losses.draw_losses(make_losses(1, 10), {})
+        ticks = np.concatenate([axes.get_xticks() for axes in figure.axes])
+        np.testing.assert_array_equal(ticks, np.round(ticks))
 
     def test_a_member_that_failed_in_its_first_epoch_has_no_curve(self) -> None:
         sound = make_losses(1, 3)["develop"]["01"]

@@ -175,6 +175,8 @@ def test_printed_trends_are_those_of_the_series(study):
 def test_dots_are_those_of_the_table_in_the_order_of_the_error(study):
     table = study[1]
     figure = carbon_cycle.draw_agreement(table)
+    # A correlation of 1 is nearly at the edge of its panel.
+    assert not any(line.get_clip_on() for axes in figure.axes for line in axes.lines)
     check_page(figure)
     chosen = table[(table["reference"] == "CMS-Flux") & (table["region"] == GLOBAL)]
     order = chosen[chosen["scale"] == "month"].sort_values("rmse")["source"].tolist()

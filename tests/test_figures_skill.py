@@ -312,6 +312,11 @@ class TestSiteMap:
             assert label in words
         assert "not used (1)" in words and "GRA" not in words
 
+    def test_each_entry_of_the_legend_has_a_look_of_its_own(self) -> None:
+        handles = sites.draw_site_map(self.SITES).legends[0].legend_handles
+        looks = [(handle.get_marker(), handle.get_markerfacecolor()) for handle in handles]
+        assert len(set(looks)) == len(looks)
+
     def test_no_site_is_told(self) -> None:
         nothing = self.SITES.iloc[:0].astype(object)
         assert "no flux tower" in assert_readable(sites.draw_site_map(nothing))

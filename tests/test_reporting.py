@@ -184,6 +184,38 @@ def test_numbers_of_the_summary(study):
     assert "Dominant groups of predictors" not in numbers
 
 
+def test_parameters_that_no_term_of_the_loss_informs_are_not_counted(study):
+    names = ["q10", "inherent_water_use_efficiency", "vod_wood_coefficient", "sif_alpha", "boese_r"]
+    found = [True, True, True, True, False]
+    table = pd.DataFrame({"parameter": names, "identifiable": found, "threshold": 0.6})
+    observed = pd.concat([study.metrics, study.metrics.assign(target="sif")])
+    study = replace(study, metrics=observed, tables=study.tables | {"identifiability": table})
+    numbers = {title: table for title, _, table in reporting.main_numbers(study)}
+    row = numbers["Identifiability"].iloc[0]
+    assert row["Identifiable"] == "2 of 3" and row["Parameters"] == "q10, sif alpha"
+    assert row.iloc[2] == "inherent water use efficiency, vod wood coefficient"
+
+
+def test_agreement_in_carbon_exchange_names_region_units_and_pairs(study):
+    scales = {"month": ("PgC month-1", 36, 0.98765), "annual anomaly": ("PgC year-1", 3, np.nan)}
+    agreement = pd.DataFrame(
+        [
+            {"region": region, "source": source, "kind": "inversion", "reference": "CMS-Flux"}
+            | {"scale": scale, "units": units, "n": pairs, "rmse": rmse, "correlation": r}
+            for region, rmse in (("All cells", 0.25), ("Europe", 0.5))
+            for source in ("DifferLand", "CAMS")
+            for scale, (units, pairs, r) in scales.items()
+        ]
+    )
+    study = replace(study, tables=study.tables | {"carbon_cycle": agreement})
+    _, remark, table = list(reporting.main_numbers(study))[-1]
+    assert remark.startswith("Sum over all cells against CMS-Flux")
+    assert table["source"].tolist() == ["DifferLand", "CAMS"]
+    assert table["RMSE, annual anomaly (PgC year-1)"].tolist() == [0.25, 0.25]
+    assert table["correlation, month (pairs)"].tolist() == ["0.99 (36)"] * 2
+    assert table["correlation, annual anomaly (pairs)"].tolist() == ["", ""]
+
+
 def test_tables_of_the_summary_have_no_empty_column():
     table = pd.DataFrame({"R2": ["SIF"], "PFT": [0.5], "none": [np.nan]})
     table.columns.name = "setup"

@@ -20,6 +20,8 @@ from itables.javascript import generate_init_offline_itables_html
 from itables.utils import find_package_file
 
 import differland
+from differland.analysis.carbon_cycle import GLOBAL
+from differland.analysis.identifiability import uninformed
 from differland.analysis.skill import mean_and_spread
 from differland.datasets.catalogue import read_catalogue
 from differland.figures import style
@@ -315,29 +317,41 @@ def main_numbers(study: FinishedStudy) -> Iterator[tuple[str, str, pd.DataFrame]
         "attribution to predictors by SHAP.",
         axis_numbers(study.components, tables["attribution"]),
     )
-    identifiable = tables["identifiability"]
-    yield (
-        "Identifiability",
-        f"Parameters whose median coefficient of variation among members of {reference} is below "
-        f"{identifiable['threshold'].iloc[0]:g}.",
-        pd.DataFrame(
-            {
-                "Identifiable": [f"{identifiable['identifiable'].sum()} of {len(identifiable)}"],
-                "Parameters": [
-                    ", ".join(
-                        name.replace("_", " ")
-                        for name in identifiable.loc[identifiable["identifiable"], "parameter"]
-                    )
-                ],
-            }
-        ),
-    )
+    yield _identifiable_parameters(study)
     if "carbon_cycle" in tables:
         yield (
             "Net biosphere exchange",
-            f"Agreement of the largest region with {tables['carbon_cycle']['reference'].iloc[0]}.",
+            "Sum over {region} against {reference}: root mean square error, and Pearson "
+            "correlation with the number of pairs.".format(
+                **_first_agreement(tables["carbon_cycle"])
+            ),
             carbon_numbers(tables["carbon_cycle"]),
         )
+
+
+def _identifiable_parameters(study: FinishedStudy) -> tuple[str, str, pd.DataFrame]:
+    """Title, remark and content of the table of parameters on which the members agree."""
+    settings, table = study.settings, study.tables["identifiability"]
+    weights = settings.loss.active(set(study.metrics["target"]))
+    blind = uninformed([term for term, weight in weights.items() if weight > 0])
+    without = table[table["parameter"].isin(blind)]
+    table = table.drop(without.index)
+    found = table.loc[table["identifiable"], "parameter"]
+    content = {
+        "Identifiable": f"{len(found)} of {len(table)}",
+        "Parameters": _names(found),
+        "Not counted, since no term of the loss informs them": _names(without["parameter"]),
+    }
+    return (
+        "Identifiability",
+        "Parameters whose median coefficient of variation among members of "
+        f"{settings.analysis.reference_setup} is below {table['threshold'].iloc[0]:g}.",
+        pd.DataFrame({name: [text] for name, text in content.items() if text}),
+    )
+
+
+def _names(parameters: Iterable[str]) -> str:
+    return ", ".join(name.replace("_", " ") for name in parameters)
 
 
 def skill_numbers(metrics: pd.DataFrame, setups: Sequence[str]) -> pd.DataFrame:
@@ -413,11 +427,25 @@ def axis_numbers(components: xr.Dataset, attribution: pd.DataFrame) -> pd.DataFr
     return pd.DataFrame(rows)
 
 
+def _first_agreement(agreement: pd.DataFrame) -> dict[str, str]:
+    """First region of a table, that of all cells, as a sentence has it, and first reference."""
+    region, reference = agreement[["region", "reference"]].iloc[0]
+    return {
+        "region": "the globe" if region == GLOBAL else region.lower(),
+        "reference": reference,
+    }
+
+
 def carbon_numbers(agreement: pd.DataFrame) -> pd.DataFrame:
     """Agreement of every source with the first reference, all regions together."""
-    first = agreement["region"].iloc[0], agreement["reference"].iloc[0]
-    rows = agreement[(agreement["region"] == first[0]) & (agreement["reference"] == first[1])]
-    table = rows.pivot(index=["source", "kind"], columns="scale", values=["rmse", "correlation"])
-    table = table.reindex(rows.drop_duplicates("source").set_index(["source", "kind"]).index)
-    table.columns = pd.Index([f"{name}, {scale}" for name, scale in table.columns])
+    first = agreement[["region", "reference"]].iloc[0]
+    rows = agreement[(agreement[["region", "reference"]] == first).all(axis=1)]
+    table = rows.drop_duplicates("source")[["source", "kind"]].set_index("source")
+    for scale, part in rows.set_index("source").groupby("scale", sort=False):
+        table[f"RMSE, {scale} ({part['units'].iloc[0]})"] = part["rmse"]
+    for scale, part in rows.set_index("source").groupby("scale", sort=False):
+        table[f"correlation, {scale} (pairs)"] = [
+            f"{correlation:.2f} ({pairs:.0f})" if pd.notna(correlation) else ""
+            for correlation, pairs in part.loc[table.index, ["correlation", "n"]].to_numpy()
+        ]
     return table.reset_index()

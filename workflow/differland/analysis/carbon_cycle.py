@@ -24,8 +24,12 @@ from differland.errors import InputError
 from differland.files import read_netcdf
 from differland.regridding.study_grid import STUDY_GRID, cell_numbers
 
-GLOBAL, HELD_OUT = "Global", "Test patches"
-"""Of the study's cells: all that count, and those of them that no member was trained on."""
+GLOBAL, ALL_CELLS, HELD_OUT = "Global", "All cells", "Test patches"
+"""Of the study's cells: all that count, of a study of the globe or of a part of it, and those of
+them that no member was trained on."""
+
+WHOLE = (GLOBAL, ALL_CELLS)
+"""What the sum of all cells that count may be called."""
 
 MODEL, INVERSION, LAND_MODEL, MODEL_MEAN = "DifferLand", "inversion", "land model", "model mean"
 """Kinds of sources."""
@@ -215,14 +219,16 @@ def region_areas(cells: xr.Dataset) -> xr.DataArray:
 
     Returns
     -------
-    Areas, m2, shape (cell, region), 0 elsewhere. Regions are :data:`GLOBAL`, those of the table,
-    and :data:`HELD_OUT`, if any cell that counts is in them.
+    Areas, m2, shape (cell, region), 0 elsewhere. Regions are :data:`GLOBAL`, or
+    :data:`ALL_CELLS` where a region of the table has none of them; those of the table, and
+    :data:`HELD_OUT`, if any cell that counts is in them.
     """
     names = [name.replace("_", " ") for name in cells["region"].attrs["flag_meanings"].split()]
     counts = cells["area"].to_numpy() * cells["common"].to_numpy()
     region = cells["region"].to_numpy()
     there = [number for number in range(len(names)) if (counts[region == number] > 0).any()]
-    columns = {GLOBAL: counts} | {names[k]: counts * (region == k) for k in there}
+    whole = GLOBAL if len(there) == len(names) else ALL_CELLS
+    columns = {whole: counts} | {names[k]: counts * (region == k) for k in there}
     held_out = counts * cells["test"].to_numpy()
     if held_out.any():
         columns[HELD_OUT] = held_out

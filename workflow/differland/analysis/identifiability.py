@@ -3,12 +3,39 @@
 Paper, Methods, "Parameter Identifiability Analysis"; docs/metrics.md, "Identifiability".
 """
 
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from differland.errors import InputError
 from differland.tables import PARAMETERS
+
+INFORMED_BY: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "inherent_water_use_efficiency": (),
+        "sif_alpha": ("sif",),
+        "sif_beta_plus_three": ("sif",),
+        "vod_foliar_coefficient": ("vod",),
+        "vod_wood_coefficient": ("vod",),
+    }
+)
+"""Terms of the loss through which alone a parameter is seen, where these are few.
+
+No equation uses the first; the others turn pools or fluxes into what a satellite sees."""
+
+
+def uninformed(terms: Collection[str]) -> list[str]:
+    """Parameters that no term of a loss says anything about, whatever their members agree on.
+
+    Parameters
+    ----------
+    terms
+        Terms of the loss that are on and have observations.
+    """
+    return [name for name, through in INFORMED_BY.items() if not set(through) & set(terms)]
 
 
 def identifiability(parameters: xr.Dataset, threshold: float) -> tuple[pd.DataFrame, xr.Dataset]:

@@ -16,11 +16,11 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from differland.analysis.carbon_cycle import (
-    GLOBAL,
     INVERSION,
     LAND_MODEL,
     MODEL,
     MODEL_MEAN,
+    WHOLE,
 )
 from differland.errors import InputError
 from differland.figures import maps, style
@@ -240,7 +240,7 @@ def draw_agreement(table: pd.DataFrame) -> Figure:
         The table has no row.
     """
     rows, sources = _ranked(table)
-    rows = rows[rows["region"] == GLOBAL]
+    rows = rows[rows["region"].isin(WHOLE)]
     kinds = rows.drop_duplicates("source").set_index("source")["kind"]
     figure = Figure(figsize=(style.WIDTH, 2 * (0.75 + ROW_HEIGHT * len(sources)) + 0.3))
     panels = figure.subplots(2, len(SCALES), sharey=True)
@@ -264,6 +264,8 @@ def draw_agreement(table: pd.DataFrame) -> Figure:
                     KIND_MARKS[kind],
                     color=KIND_COLOURS[kind],
                     markersize=6 if kind == MODEL else 4,
+                    clip_on=False,
+                    zorder=3,
                 )
             axes.set_xlabel(label)
             axes.grid(axis="y", color="0.9", linewidth=0.5)
@@ -389,7 +391,7 @@ def _ranked(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     if table.empty:
         raise InputError("tables/carbon_cycle.csv", "rows", "at least one", "none")
     rows = table[table["reference"] == table["reference"].iloc[0]]
-    error = rows[(rows["region"] == GLOBAL) & (rows["scale"] == "month")].set_index("source")[
+    error = rows[(rows["region"].isin(WHOLE)) & (rows["scale"] == "month")].set_index("source")[
         "rmse"
     ]
     return rows, list(error.sort_values().index)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from differland.errors import InputError
 from differland.figures import style
@@ -50,6 +51,7 @@ def draw_losses(
             style.panel_title(axes, 2 * row + column, title)
             _draw_members(axes, losses[stage], selected, split)
             axes.set_xlabel("Epoch")
+            axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         panels[row, 0].set_ylabel(f"Loss, mean per patch ({style.DIMENSIONLESS})")
     handles = [
         panels[0, 0].plot([], [], color=colour, label=text)[0]

@@ -112,7 +112,7 @@ def draw_partition_map(cells: xr.Dataset, target: str) -> Figure:
     long_name, _ = style.facts(target)
     axes.set_title(
         f"Predictor group dominating {style.symbol(target)}: {long_name}"
-        f" (n = {shown.sum():,} cells)"
+        f"\n(n = {shown.sum():,} cells)"
     )
     if not shown.any():
         style.say(axes, f"no cell with enough observations of {style.symbol(target)}")

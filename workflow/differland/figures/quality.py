@@ -73,9 +73,9 @@ def draw_variable(driver: xr.Dataset, name: str, remark: str = "") -> Figure:
         places = figure.add_gridspec(2, 1, height_ratios=[height, SERIES_HEIGHT])
         values = variable.to_numpy()
         mean = _mean_over_time(values) if over_time else values.astype(float)
-        shown, statistic = mean, ", mean over time" if over_time else ""
+        shown, statistic = mean, "mean over time " if over_time else ""
         if base in ANOMALIES:
-            shown, statistic = _deviation_over_time(values, mean), ", standard deviation over time"
+            shown, statistic = _deviation_over_time(values, mean), "standard deviation over time "
         _draw_map(
             figure,
             places[0],
@@ -84,7 +84,7 @@ def draw_variable(driver: xr.Dataset, name: str, remark: str = "") -> Figure:
             variable.dims[0],
             shown,
             base,
-            title + statistic,
+            f"{title}\n{statistic}",
             label,
         )
         series = figure.add_subplot(places[1])
@@ -123,7 +123,7 @@ def _draw_map(
 ) -> None:
     axes = maps.add_map(figure, place, window)
     places = "patches" if dimension == PATCH_DIMENSION else "cells"
-    axes.set_title(f"{title}\n(n = {np.isfinite(values).sum():,} of {values.size:,} {places})")
+    axes.set_title(f"{title}(n = {np.isfinite(values).sum():,} of {values.size:,} {places})")
     shown = values[driver[PATCH_DIMENSION].to_numpy()] if dimension == PATCH_DIMENSION else values
     # A deviation has no sign; it has the colours of what else is water.
     scale = "precipitation" if base in ANOMALIES else base

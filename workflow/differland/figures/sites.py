@@ -229,7 +229,8 @@ SPLIT_MARKERS = {"train": "o", "test": "^"}
 def draw_site_map(sites: pd.DataFrame) -> Figure:
     """Map the sites by IGBP class, with those held out marked (Fig. S33).
 
-    Classes of one plant type of the study have one colour.
+    Classes of one plant type of the study have one colour, a square in the legend, where circles
+    and triangles without one tell sites of training from those held out.
 
     Parameters
     ----------
@@ -258,7 +259,7 @@ def draw_site_map(sites: pd.DataFrame) -> Figure:
             classes = (
                 style.plain(", ".join(sorted(set(here["igbp"])))) if kind else "class not told"
             )
-            handles.append(_marker("o", colour, f"{classes} ({len(here)})"))
+            handles.append(_marker("s", colour, f"{classes} ({len(here)})"))
     unused = placed[~placed["used"]]
     axes.scatter(
         unused["longitude"], unused["latitude"], s=14, marker="x", color="0.35",

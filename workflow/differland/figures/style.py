@@ -6,6 +6,7 @@ quantities a diverging map with its neutral colour at zero.
 """
 
 import re
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
@@ -19,6 +20,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from differland import tables
 from differland.errors import InputError
@@ -147,6 +149,12 @@ SIGNED = frozenset({"nbe", "nee", "ewt"})
 WIDTH = 18 / 2.54
 """Width of a full-page figure, in inches (18 cm)."""
 
+TITLE_MARGIN = 0.04
+"""Least distance of a title from the right edge of the page, in inches."""
+
+SHORTEST_LINE = 12
+"""Characters of a line of a title below which it is not broken further."""
+
 RC: Mapping[Any, Any] = MappingProxyType(
     {
         "font.family": "DejaVu Sans",
@@ -167,7 +175,10 @@ RC: Mapping[Any, Any] = MappingProxyType(
         "hatch.linewidth": 0.5,
         "mathtext.default": "regular",
         "figure.constrained_layout.use": True,
-        "savefig.dpi": 150,
+        # Text is a little wider or narrower at another resolution: it is laid out for the one that
+        # is written.
+        "figure.dpi": 150,
+        "savefig.dpi": "figure",
         # Text stays text in the PDF, so that it can be searched and edited.
         "pdf.fonttype": 42,
         "image.cmap": CARBON_MAGNITUDE,
@@ -214,9 +225,7 @@ def save(figure: Figure, png_path: str | Path, pdf_path: str | Path | None = Non
         Paths of the files, whose folders are made; None leaves out the PDF.
     """
     with _settings():
-        # Only once they are drawn is it known what room the labels of a map's graticule take.
-        for _ in range(2 if any(axes.name == "cartopy.geoaxes" for axes in figure.axes) else 1):
-            figure.draw_without_rendering()
+        lay_out(figure)
         # Else each file would have the figure laid out and drawn once more before it is written.
         figure.set_layout_engine("none")
         with atomic_path(png_path) as temporary:
@@ -224,6 +233,50 @@ def save(figure: Figure, png_path: str | Path, pdf_path: str | Path | None = Non
         if pdf_path is not None:
             with atomic_path(pdf_path) as temporary:
                 figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})
+
+
+def lay_out(figure: Figure) -> None:
+    """Find the place of everything in a figure, and break titles that would leave the page.
+
+    Parameters
+    ----------
+    figure
+        Figure to lay out, as `save` does before it writes.
+    """
+    # Only once they are drawn is it known what room the labels of a map's graticule take, and how
+    # far axes of a fixed aspect shrink.
+    twice = any(axes.name == "cartopy.geoaxes" or axes.get_aspect() == 1 for axes in figure.axes)
+    for _ in range(2 if twice else 1):
+        figure.draw_without_rendering()
+    if _break_titles(figure):
+        figure.draw_without_rendering()
+
+
+def _break_titles(figure: Figure) -> bool:
+    """Break lines of titles where they would leave the page; whether there was any such title.
+
+    The layout keeps room for the height of a title, but not for its width.
+    """
+    most = figure.bbox.x1 - TITLE_MARGIN * figure.dpi
+    broken = False
+    for axes in figure.axes:
+        for title in axes.get_children():
+            if isinstance(title, Text) and title not in axes.texts and title.get_text():
+                words = title.get_text()
+                length = max(map(len, words.split("\n")))
+                while title.get_window_extent().x1 > most and length > SHORTEST_LINE:
+                    length -= 2
+                    title.set_text(_broken(words, length))
+                    broken = True
+    return broken
+
+
+def _broken(text: str, length: int) -> str:
+    return "\n".join(
+        part
+        for line in text.split("\n")
+        for part in textwrap.wrap(line, length, break_long_words=False, break_on_hyphens=False)
+    )
 
 
 DIMENSIONLESS = "–"  # noqa: RUF001 (the en dash is what journals print)
