@@ -904,8 +904,9 @@ def test_an_experiment_has_members_and_where_needed_data_of_its_own(
     file = "results/tiny/members/develop/CLIM@other/01/weights.safetensors"
     result = run("--dry-run", "--config", lacking, "--", file)
     assert result.returncode != 0
-    assert "experiments.other.loss.nbe.observation: expected" in result.stderr
-    assert "found nbe_cams (planet.nc has no variable nbe_cams)" in result.stderr
+    told = result.stdout + result.stderr
+    assert "experiments.other.loss.nbe.observation: expected" in told
+    assert "found nbe_cams (planet.nc has no variable nbe_cams)" in told
 
 
 @pytest.mark.slow
