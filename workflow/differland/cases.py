@@ -26,12 +26,22 @@ CONSTANT = ("latitude", "mean_temperature", "mean_precipitation")
 
 
 def _read(
-    dataset: xr.Dataset, path: Path, name: str, *dimensions: str, gaps: bool = False
+    dataset: xr.Dataset,
+    path: Path,
+    name: str,
+    *dimensions: str,
+    gaps: bool = False,
+    constant: bool = False,
 ) -> np.ndarray:
-    """Values of a variable, whatever the order of its dimensions in the file."""
+    """Values of a variable, whatever the order of its dimensions in the file.
+
+    With `constant`, a variable may lack dimensions, along which it is then the same.
+    """
     if name not in dataset:
         raise InputError(path, name, "a variable of a case file", "no such variable")
     variable = dataset[name].variable
+    if constant and set(variable.dims) < set(dimensions):
+        variable = variable.set_dims({each: dataset.sizes[each] for each in dimensions})
     if set(variable.dims) != set(dimensions):
         found = ", ".join(map(str, variable.dims)) or "none"
         raise InputError(path, name, f"the dimensions {', '.join(dimensions)}", found)
@@ -68,18 +78,12 @@ def simulate_cases(path: Path) -> xr.Dataset:
         A variable is absent, has other dimensions, or holds numbers that are not finite.
     """
     case_file = read_netcdf(path, decode_times=False)
-
     _check_dimensions(case_file, path, "case", "time")
 
     def forcing(name: str) -> jax.Array:
-        variable = f"forcing_{name}"
         dimensions = ("case",) if name in CONSTANT else ("time", "case")
-        if variable in case_file and set(case_file[variable].dims) < set(dimensions):
-            sizes = {name: case_file.sizes[name] for name in dimensions}
-            constant = case_file.assign({variable: case_file[variable].variable.set_dims(sizes)})
-            return jnp.asarray(_read(constant, path, variable, *dimensions))
-        values = _read(case_file, path, variable, *dimensions)
-        return jnp.asarray(values[None, :] if name in CONSTANT else values)
+        values = _read(case_file, path, f"forcing_{name}", *dimensions, constant=True)
+        return jnp.asarray(np.atleast_2d(values))
 
     parameters = Parameters(
         *(jnp.asarray(_read(case_file, path, f"param_{n}", "case")) for n in Parameters._fields)

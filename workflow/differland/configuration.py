@@ -95,7 +95,10 @@ def remarks(study: Study, given: Collection[str] | None = None) -> list[str]:
         An observation that the paper's study does not use, and that was therefore chosen, is not
         in the driver.
     """
-    given = _given(study, given)
+    if study.driver.source == "raw":
+        given = given_variables(study.raw.plain())
+    if given is not None:
+        _check_chosen(study, given)
     told = []
     if _counts_fire_twice(study):
         told.append(TWICE)
@@ -105,37 +108,32 @@ def remarks(study: Study, given: Collection[str] | None = None) -> list[str]:
             for name in study.experiments
             if _counts_fire_twice(study.in_experiment(name))
         ]
-    usual = read_mapping(DEFAULTS)["loss"]
     for term, observation in study.loss.observations.items():
         if observation and given is not None and observation not in given:
-            _check_chosen(study, f"loss.{term}", observation, usual[term]["observation"], given)
             told.append(
                 f"loss.{term} is off: {_lack(study, observation)} (observation: null says that "
                 "this is meant)"
             )
-    for name in study.experiments:
-        for term, observation in study.in_experiment(name).loss.observations.items():
-            if observation and given is not None and observation not in given:
-                of_study = study.loss.observations[term]
-                place = f"experiments.{name}.loss.{term}"
-                _check_chosen(study, place, observation, of_study, given)
     return told
 
 
-def _given(study: Study, given: Collection[str] | None) -> Collection[str] | None:
-    return given_variables(study.raw.plain()) if study.driver.source == "raw" else given
-
-
-def _check_chosen(
-    study: Study, place: str, observation: str, usual: str | None, given: Collection[str]
-) -> None:
-    """Refuse an observation that is not there, unless it is the usual one."""
-    if observation != usual:
-        source = study.driver.path if study.driver.source != "raw" else "configuration"
-        known = sorted(name for name in given if name in OBSERVATIONS)
-        expected = f"an observation of the driver, {one_of(observation, known)}"
-        found = f"{observation} ({_lack(study, observation)})"
-        raise InputError(str(source), f"{place}.observation", expected, found)
+def _check_chosen(study: Study, given: Collection[str]) -> None:
+    """Refuse observations that the driver lacks, unless they are the usual ones."""
+    usual: Mapping[str, str | None] = {
+        name: None if term.is_optional else term.variable for name, term in OBSERVED_TERMS.items()
+    }
+    for name in (None, *study.experiments):
+        observations = study.in_experiment(name).loss.observations
+        for term, observation in observations.items():
+            if observation and observation not in given and observation != usual[term]:
+                source = study.driver.path if study.driver.source != "raw" else "configuration"
+                place = f"experiments.{name}." if name else ""
+                known = sorted(variable for variable in given if variable in OBSERVATIONS)
+                expected = f"an observation of the driver, {one_of(observation, known)}"
+                found = f"{observation} ({_lack(study, observation)})"
+                raise InputError(str(source), f"{place}loss.{term}.observation", expected, found)
+        # What an experiment does not change is told once.
+        usual = usual if name else observations
 
 
 def _counts_fire_twice(study: Study) -> bool:

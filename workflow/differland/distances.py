@@ -7,17 +7,6 @@ patch, and a month without an observation, contribute exactly nothing to value o
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from differland.driver import MONTHS_PER_YEAR, annual_mean
-
-__all__ = [
-    "MONTHS_PER_YEAR",
-    "annual_mean",
-    "patch_squared_error",
-    "squared_doublings",
-    "squared_error",
-    "water_anomaly",
-]
-
 EPSILON = 1e-3
 """Keeps divisions and logarithms finite, as in the published loss: the reference needs it."""
 

@@ -175,7 +175,8 @@ class YearMeans(ObservedTerm):
 
     def value(self, run: Trajectory, initial: Pools, observed: Observations) -> Float[Array, ""]:
         """Compare the means of years."""
-        from differland.distances import MONTHS_PER_YEAR, squared_error
+        from differland.distances import squared_error
+        from differland.driver import MONTHS_PER_YEAR
 
         modelled = run.kept.years[self.quantity] / MONTHS_PER_YEAR
         return squared_error(modelled, observed.value[self.name], observed.weight[self.name])
@@ -220,7 +221,7 @@ class PatchMeans(ObservedTerm):
 
     def steps(self, run: Trajectory, weight: Float[Array, " step"]) -> Float[Array, " step"]:
         """Give the modelled sum over the patch at each step that is compared."""
-        from differland.distances import annual_mean
+        from differland.driver import annual_mean
 
         months = run.kept.patch[self.quantity]
         return annual_mean(months) if self.resolution == "year" else months
@@ -308,7 +309,8 @@ class Equilibrium(Term):
 
     def value(self, run: Trajectory, initial: Pools, observed: Observations) -> Float[Array, ""]:
         """Sum over pools and over the cells that it acts on."""
-        from differland.distances import MONTHS_PER_YEAR, squared_doublings
+        from differland.distances import squared_doublings
+        from differland.driver import MONTHS_PER_YEAR
 
         totals, years = run.kept.totals, run.months // MONTHS_PER_YEAR
         distances = [

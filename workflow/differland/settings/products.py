@@ -23,26 +23,26 @@ class Product(Section):
     folder: Folder = Field(description="folder of its files, seen from raw.folder")
 
 
+FirstUsedYear = Annotated[
+    Year | None, Field(description="first calendar year that is used; null: the first that it has")
+]
+LastUsedYear = Annotated[
+    Year | None, Field(description="last calendar year that is used; null: the last that it has")
+]
+
+
 class ObservedProduct(Product):
     """A product that observes."""
 
-    first_year: Year | None = Field(
-        description="first calendar year that is used; null: the first that it has"
-    )
-    last_year: Year | None = Field(
-        description="last calendar year that is used; null: the last that it has"
-    )
+    first_year: FirstUsedYear
+    last_year: LastUsedYear
 
 
 class AlternativeProduct(Product):
     """A product of sensitivity experiments."""
 
-    first_year: Year | None = Field(
-        default=None, description="first calendar year that is used; null: the first that it has"
-    )
-    last_year: Year | None = Field(
-        default=None, description="last calendar year that is used; null: the last that it has"
-    )
+    first_year: FirstUsedYear = None
+    last_year: LastUsedYear = None
 
 
 class LandCover(Product):

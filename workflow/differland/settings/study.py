@@ -84,8 +84,7 @@ class Experiment(Section):
 class Study(MemberSettings):
     """Everything that defines a study."""
 
-    study: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+    study: SafeName = Field(
         description="name of the study (letters, digits, point, hyphen, underscore); results go to "
         "results/<study>",
     )
