@@ -6,6 +6,7 @@ is as on a command line.
 
 import multiprocessing
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,18 @@ def run_snakemake(folder: Path, *words: str) -> subprocess.CompletedProcess[str]
         process.join()
         texts = [stream.read_text(encoding="utf-8") for stream in streams]
     return subprocess.CompletedProcess(["snakemake", *words], process.exitcode or 0, *texts)
+
+
+def jobs(result: subprocess.CompletedProcess[str]) -> dict[str, int]:
+    """Number of jobs of each rule in the output of a dry run."""
+    output = result.stdout + result.stderr
+    assert result.returncode == 0, output
+    table = re.search(r"^job +count\n-[- ]+\n(.*?)^total", output, re.MULTILINE | re.DOTALL)
+    if table is None:
+        assert "Nothing to be done" in output
+        return {}
+    rows = (line.split() for line in table[1].splitlines())
+    return {name: int(count) for name, count in rows}
 
 
 def _run(

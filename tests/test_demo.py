@@ -4,9 +4,6 @@ The demo takes minutes, so it is not run here: these tests look at its results w
 """
 
 import os
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from snakemake_runs import jobs, run_snakemake
 
 from differland.analysis.agreement import FAIRLY_SIMILAR
 from differland.analysis.recovery import ALL_OUTPUTS
@@ -113,22 +111,13 @@ def test_regions_exchange_carbon_as_the_inversion_has_it():
 
 def planned(*arguments: str) -> dict[str, int]:
     """Jobs that would be run, by rule."""
-    result = subprocess.run(
-        [
-            *(sys.executable, "-m", "snakemake", "--profile", "workflow/profiles/local"),
-            *("--configfile", "config/demo.yaml", "--dry-run", "--quiet", "rules", *arguments),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+    return jobs(
+        run_snakemake(
+            ROOT,
+            *("--profile", "workflow/profiles/local", "--configfile", "config/demo.yaml"),
+            *("--dry-run", "--quiet", "rules", *arguments),
+        )
     )
-    assert result.returncode == 0, result.stdout + result.stderr
-    table = re.search(
-        r"^job +count\n-[- ]+\n(.*?)^total", result.stdout + result.stderr, re.M | re.S
-    )
-    rows = [] if table is None else [line.split() for line in table[1].splitlines()]
-    return {name: int(count) for name, count in rows}
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import import_graph
 import pytest
 import yaml
 from snakemake.cli import parse_args
-from snakemake_runs import run_snakemake
+from snakemake_runs import jobs, run_snakemake
 
 from differland.files import write_netcdf
 from differland.planning import StudySize, amounts, need_of, read_costs
@@ -39,18 +39,6 @@ def snakemake(
         *("--snakefile", str(repository / "Snakefile"), "--directory", str(directory)),
         *("--nocolor", *arguments),
     )
-
-
-def jobs(result: subprocess.CompletedProcess[str]) -> dict[str, int]:
-    """Number of jobs of each rule in the output of a dry run."""
-    output = result.stdout + result.stderr
-    assert result.returncode == 0, output
-    table = re.search(r"^job +count\n-[- ]+\n(.*?)^total", output, re.MULTILINE | re.DOTALL)
-    if table is None:
-        assert "Nothing to be done" in output
-        return {}
-    rows = (line.split() for line in table[1].splitlines())
-    return {name: int(count) for name, count in rows}
 
 
 RAW_NAMES = [
